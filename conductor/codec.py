@@ -1,0 +1,67 @@
+"""Events to and from the bytes in the log: (type, schema version, JSON).
+
+The registry is closed: a type or schema version that is not in it raises `UnknownEvent`. When a shape
+changes, its schema version grows here and `_UPCASTERS` gains the step from the old shape to the new one; old
+events are upcast when they are read and never rewritten.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, get_args
+
+import orjson
+from pydantic import TypeAdapter
+
+from conductor.core.errors import UnknownEvent
+from conductor.core.events import Event, JobEvent, LeadershipEvent, NodeEvent, Provenance
+
+EVENT_TYPES: Mapping[str, type[Event]] = {
+    kind.__name__: kind for kind in (*get_args(JobEvent), *get_args(NodeEvent), LeadershipEvent)
+}
+SCHEMA_VERSIONS: Mapping[str, int] = dict.fromkeys(EVENT_TYPES, 1)
+
+# (type, old schema version) -> the data one version newer
+_UPCASTERS: Mapping[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {}
+
+_READERS = {name: TypeAdapter(kind).validator for name, kind in EVENT_TYPES.items()}
+
+
+def event_type(event: Event) -> str:
+    return type(event).__name__
+
+
+def encode(value: object) -> bytes:
+    """JSON of anything made of dataclasses, mappings, datetimes and plain values."""
+    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z)
+
+
+def decode(name: str, schema_version: int, data: Mapping[str, Any]) -> Event:
+    """The event that the stored data tells of. Raises `UnknownEvent`."""
+    newest = SCHEMA_VERSIONS.get(name)
+    if newest is None or schema_version > newest:
+        raise UnknownEvent(
+            f"{name} of schema version {schema_version} is newer than this release of Conductor. "
+            "Upgrade it before reading this log."
+        )
+    shape = dict(data)
+    for version in range(schema_version, newest):
+        shape = _UPCASTERS[name, version](shape)
+    event: Event = _READERS[name].validate_python(shape)
+    return event
+
+
+def decode_provenance(metadata: Mapping[str, Any]) -> Provenance:
+    return Provenance(**metadata)
+
+
+def encode_provenance(provenance: Provenance) -> dict[str, Any]:
+    """Only what is known: absent keys cost no bytes and read back as None."""
+    known = {
+        "actor": provenance.actor,
+        "channel": provenance.channel,
+        "correlation": provenance.correlation,
+        "causation": provenance.causation,
+        "command_id": provenance.command_id,
+        "command_index": provenance.command_index,
+        "command_digest": provenance.command_digest,
+    }
+    return {key: value for key, value in known.items() if value is not None}

@@ -1,0 +1,167 @@
+"""Every wish, in the imperative. A command is decided into events or into a rejection.
+
+Ids that only a sequence can give (`job_id` of a submission, `allocation_id` of a reservation, `cpu_block` of a
+new node) are drawn by the handler before the first try and kept for every retry, so that a repeat of what has
+already happened is recognised by its id.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from conductor.core.events import ProcessIdentity, ReleaseReason
+from conductor.core.identifiers import AllocationId, Incarnation, JobId, NodeName, Term
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submit:
+    """A whole script to run. Already validated: `script` has line feeds only and is not blank."""
+
+    script: str
+    user_name: str
+    submitted_by: str
+    name: str | None = None
+    account: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    environment_id: str | None = None
+    work_dir: str | None = None
+    ntasks_per_node: int = 1
+    cpus_per_task: int = 1
+    memory_mb: int | None = None
+    time_limit_seconds: int | None = None
+    priority: int = 0
+    held: bool = False
+    requeue: bool = False
+    begin_time: datetime | None = None
+    stdout_path: str | None = None
+    stderr_path: str | None = None
+    comment: str | None = None
+    job_id: JobId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel:
+    job_id: JobId
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    job_id: JobId
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unhold:
+    job_id: JobId
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reprioritize:
+    job_id: JobId
+    priority: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requeue:
+    job_id: JobId
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reserve:
+    """Promise CPUs of a node to a job. `term` fences a scheduler; a person reserving by hand has none."""
+
+    job_id: JobId
+    node_name: NodeName
+    cpu_ids: tuple[int, ...] | None = None
+    expires_in_seconds: float | None = None
+    term: Term | None = None
+    allocation_id: AllocationId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expire:
+    """Take back a reservation whose time has passed. Sent by the scheduler only."""
+
+    job_id: JobId
+    allocation_id: AllocationId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allocate:
+    """A gated process stands ready: may its script start?"""
+
+    allocation_id: AllocationId
+    incarnation: Incarnation
+    process: ProcessIdentity
+    job_id: JobId | None = None  # these two are found from the allocation when left out
+    node_name: NodeName | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """A process, and whatever it left behind, has ended."""
+
+    allocation_id: AllocationId
+    incarnation: Incarnation
+    reason: ReleaseReason
+    exit_code: int | None
+    exit_signal: int | None
+    cpu_seconds: float | None = None
+    memory_peak_mb: int | None = None
+    detail: str | None = None
+    job_id: JobId | None = None  # these two are found from the allocation when left out
+    node_name: NodeName | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterNode:
+    node_name: NodeName
+    spool_id: str
+    boot_id: str
+    total_cpus: int
+    memory_mb: int | None = None
+    cpu_ids: tuple[int, ...] | None = None  # 0 .. total_cpus - 1 when left out
+    labels: Mapping[str, str] = field(default_factory=dict)
+    cpu_block: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrainNode:
+    node_name: NodeName
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeNode:
+    node_name: NodeName
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclareNodeLost:
+    node_name: NodeName
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveNode:
+    node_name: NodeName
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ElectLeader:
+    """Begin a new term. Sent by a scheduler that has just taken the leader's lease."""
+
+    holder: str
+    host: str
+
+
+JobCommand = (
+    Submit | Cancel | Hold | Unhold | Reprioritize | Requeue | Reserve | Expire | Allocate | Release
+)
+NodeCommand = RegisterNode | DrainNode | ResumeNode | DeclareNodeLost | RemoveNode
+Command = JobCommand | NodeCommand | ElectLeader

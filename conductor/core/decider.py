@@ -1,0 +1,169 @@
+"""One door to everything that decides and folds: which streams a command reads, what it becomes, what an
+event does to its stream's state. The write path, the scheduler's memory and replay all use these three.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from conductor.core import job as jobs
+from conductor.core import leadership as leaderships
+from conductor.core import node as nodes
+from conductor.core.commands import (
+    Allocate,
+    Command,
+    DeclareNodeLost,
+    DrainNode,
+    ElectLeader,
+    RegisterNode,
+    Release,
+    RemoveNode,
+    Reserve,
+    ResumeNode,
+)
+from conductor.core.errors import ConductorError, IllegalTransition, Rejection
+from conductor.core.events import (
+    Event,
+    LeaderElected,
+    NodeDrained,
+    NodeLost,
+    NodeRegistered,
+    NodeRemoved,
+    NodeResumed,
+    RecordedEvent,
+)
+from conductor.core.identifiers import (
+    SCHEDULER_STREAM,
+    NodeName,
+    StreamName,
+    Term,
+    Version,
+    job_stream,
+    node_stream,
+)
+from conductor.core.job import Job
+from conductor.core.job_decide import Refused, Surroundings
+from conductor.core.job_decide import decide as decide_job
+from conductor.core.leadership import Leadership
+from conductor.core.node import Node
+
+State = Job | Node | Leadership
+States = Mapping[StreamName, State]
+
+_NODE_COMMANDS = (RegisterNode, DrainNode, ResumeNode, DeclareNodeLost, RemoveNode)
+_NODE_EVENTS = (NodeRegistered, NodeDrained, NodeResumed, NodeLost, NodeRemoved)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a command came to: events for one stream, and the rejection if it was refused.
+
+    A refused command may still leave a `LateReport`, so both can be set.
+    """
+
+    stream: StreamName
+    events: tuple[Event, ...] = ()
+    rejection: Rejection | None = None
+
+
+def stream_of(command: Command) -> StreamName:
+    """The one stream a command may write."""
+    if isinstance(command, _NODE_COMMANDS):
+        return node_stream(command.node_name)
+    if isinstance(command, ElectLeader):
+        return SCHEDULER_STREAM
+    assert command.job_id is not None, "the handler fills in ids before it decides"
+    return job_stream(command.job_id)
+
+
+def streams_read(command: Command) -> tuple[StreamName, ...]:
+    """Every stream whose version the decision rests on, the one it may write first."""
+    read = [stream_of(command)]
+    node_name = _node_read(command)
+    if node_name is not None:
+        read.append(node_stream(node_name))
+    if isinstance(command, Reserve) and command.term is not None:
+        read.append(SCHEDULER_STREAM)
+    return tuple(read)
+
+
+def _node_read(command: Command) -> NodeName | None:
+    return command.node_name if isinstance(command, Reserve | Allocate | Release) else None
+
+
+def decide(
+    command: Command,
+    states: States,
+    *,
+    at: datetime,
+    widest_node_cpus: int | None = None,
+) -> Verdict:
+    """Events, or a rejection, from the states that the command's streams fold to."""
+    stream = stream_of(command)
+    state = states.get(stream)
+    if isinstance(command, _NODE_COMMANDS):
+        assert state is None or isinstance(state, Node)
+        return _verdict(stream, nodes.decide(command, state))
+    if isinstance(command, ElectLeader):
+        return Verdict(stream=stream, events=_elect(command, state))
+    assert state is None or isinstance(state, Job)
+    node_name = _node_read(command)
+    node = states.get(node_stream(node_name)) if node_name else None
+    leadership = states.get(SCHEDULER_STREAM, Leadership())
+    assert node is None or isinstance(node, Node)
+    assert isinstance(leadership, Leadership)
+    around = Surroundings(at=at, node=node, leadership=leadership, widest_node_cpus=widest_node_cpus)
+    return _verdict(stream, decide_job(command, state, around))
+
+
+def _verdict(stream: StreamName, decision: tuple[Event, ...] | Refused | Rejection) -> Verdict:
+    match decision:
+        case Refused():
+            return Verdict(stream=stream, events=decision.kept, rejection=decision.rejection)
+        case Rejection():
+            return Verdict(stream=stream, rejection=decision)
+        case _:
+            return Verdict(stream=stream, events=decision)
+
+
+def _elect(command: ElectLeader, state: State | None) -> tuple[Event, ...]:
+    assert state is None or isinstance(state, Leadership)
+    term = state.term if state else Term(0)
+    if state is not None and state.holder == command.holder:
+        return ()
+    return (LeaderElected(term=Term(term + 1), holder=command.holder, host=command.host),)
+
+
+def evolve(state: State | None, event: Event, *, at: datetime, version: Version) -> State:
+    """The stream's state after the event.
+
+    Raises `IllegalTransition` for an event that the state, or the kind of stream, does not allow.
+    """
+    if isinstance(event, _NODE_EVENTS):
+        if state is not None and not isinstance(state, Node):
+            raise IllegalTransition(f"{type(event).__name__} in a stream that is no node's")
+        return nodes.evolve(state, event, at=at, version=version)
+    if isinstance(event, LeaderElected):
+        if state is not None and not isinstance(state, Leadership):
+            raise IllegalTransition("LeaderElected in a stream that is not the scheduler's")
+        return leaderships.evolve(state or Leadership(), event, at=at, version=version)
+    if state is not None and not isinstance(state, Job):
+        raise IllegalTransition(f"{type(event).__name__} in a stream that is no job's")
+    return jobs.evolve(state, event, at=at, version=version)
+
+
+def fold(states: dict[StreamName, State], recorded: RecordedEvent) -> State:
+    """Fold one recorded event into `states`, which is changed; gives the stream's new state.
+
+    Raises `ConductorError` when the event does not continue its stream.
+    """
+    before = states.get(recorded.stream)
+    expected = (before.version if before else 0) + 1
+    if recorded.version != expected:
+        raise ConductorError(
+            f"Position {recorded.position}: {recorded.stream} has version {recorded.version}, "
+            f"expected {expected}. An event is missing or out of order."
+        )
+    after = evolve(before, recorded.event, at=recorded.at, version=recorded.version)
+    states[recorded.stream] = after
+    return after

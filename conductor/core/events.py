@@ -1,0 +1,238 @@
+"""Every fact that Conductor records, in the past tense. An event never changes once it is in the log.
+
+Shapes are frozen: a field that is added, dropped or given another meaning needs a new schema version and an
+upcaster in `codec`. Times are aware datetimes in UTC; CPU numbers are sorted tuples.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from conductor.core.identifiers import (
+    AllocationId,
+    Incarnation,
+    JobId,
+    NodeName,
+    Position,
+    StreamName,
+    Term,
+    Version,
+)
+
+
+class ReleaseReason(StrEnum):
+    """Why an allocation ended."""
+
+    FINISHED = "finished"
+    CANCELLED = "cancelled"
+    TIMED_OUT = "timed_out"
+    EXPIRED = "expired"
+    LAUNCH_FAILED = "launch_failed"
+    NODE_LOST = "node_lost"
+    OUT_OF_MEMORY = "out_of_memory"
+    REPAIRED = "repaired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessIdentity:
+    """A process that no other can be taken for: a PID alone is reused, together these are not."""
+
+    pid: int
+    boot_id: str
+    start_ticks: int
+    pid_namespace: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSubmitted:
+    job_id: JobId
+    name: str
+    user_name: str
+    account: str | None
+    submitted_by: str
+    script_sha256: str
+    script_bytes: int
+    environment_id: str | None
+    work_dir: str | None
+    ntasks_per_node: int
+    cpus_per_task: int
+    memory_mb: int | None
+    time_limit_seconds: int | None
+    priority: int
+    held: bool
+    requeue: bool
+    begin_time: datetime | None
+    dependency: str | None
+    array_job_id: JobId | None
+    array_task_id: int | None
+    stdout_path: str | None
+    stderr_path: str | None
+    comment: str | None
+
+    @property
+    def total_cpus(self) -> int:
+        return self.ntasks_per_node * self.cpus_per_task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobHeld:
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobUnheld:
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobReprioritized:
+    priority: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourcesReserved:
+    allocation_id: AllocationId
+    attempt: int
+    node_name: NodeName
+    cpu_ids: tuple[int, ...]
+    cpu_block: int
+    memory_mb: int | None
+    expires_at: datetime
+    term: Term | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourcesAllocated:
+    allocation_id: AllocationId
+    incarnation: Incarnation
+    process: ProcessIdentity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelRequested:
+    """A running job was asked to end; its node carries it out. With `requeue` its next attempt follows."""
+
+    reason: str | None
+    requeue: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourcesReleased:
+    """An allocation ended. Exit code and signal are both None when nobody could know how."""
+
+    allocation_id: AllocationId
+    reason: ReleaseReason
+    exit_code: int | None = None
+    exit_signal: int | None = None
+    cpu_seconds: float | None = None
+    memory_peak_mb: int | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobCancelled:
+    """A job that held nothing was cancelled."""
+
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRequeued:
+    attempt: int
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LateReport:
+    """What a fenced executor or a closed attempt had to say: a fact that changes nothing."""
+
+    allocation_id: AllocationId
+    incarnation: Incarnation
+    reason: ReleaseReason
+    exit_code: int | None
+    exit_signal: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeRegistered:
+    node_name: NodeName
+    incarnation: Incarnation
+    spool_id: str
+    boot_id: str
+    total_cpus: int
+    cpu_ids: tuple[int, ...]
+    cpu_block: int
+    memory_mb: int | None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeDrained:
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeResumed:
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeLost:
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeRemoved:
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaderElected:
+    term: Term
+    holder: str
+    host: str
+
+
+JobEvent = (
+    JobSubmitted
+    | JobHeld
+    | JobUnheld
+    | JobReprioritized
+    | ResourcesReserved
+    | ResourcesAllocated
+    | CancelRequested
+    | ResourcesReleased
+    | JobCancelled
+    | JobRequeued
+    | LateReport
+)
+NodeEvent = NodeRegistered | NodeDrained | NodeResumed | NodeLost | NodeRemoved
+LeadershipEvent = LeaderElected
+Event = JobEvent | NodeEvent | LeadershipEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """Who brought an event about, through what, in answer to which request and which earlier event."""
+
+    actor: str
+    channel: str
+    correlation: str | None = None
+    causation: Position | None = None
+    command_id: str | None = None
+    command_index: int | None = None  # which of the command's events this is, from 0; set with command_id
+    command_digest: str | None = None  # of what was asked, so that another wish under the same id is noticed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedEvent:
+    """An event in its place: `at` is the batch's time, used for rows; `recorded_at` is set under the lock."""
+
+    position: Position
+    stream: StreamName
+    version: Version
+    event: Event
+    at: datetime
+    recorded_at: datetime
+    provenance: Provenance

@@ -1,0 +1,322 @@
+"""A job's life: its states, the literal table of every legal move, and `evolve`.
+
+`TRANSITIONS` is the whole truth about which event may follow which; the diagram in `docs/states.md` is drawn
+from it. A move that is not in the table is an `IllegalTransition` and changes nothing. What a command may ask
+for is decided beside this file, in `job_decide`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import assert_never
+
+from conductor.core.errors import IllegalTransition
+from conductor.core.events import (
+    CancelRequested,
+    JobCancelled,
+    JobEvent,
+    JobHeld,
+    JobReprioritized,
+    JobRequeued,
+    JobSubmitted,
+    JobUnheld,
+    LateReport,
+    ProcessIdentity,
+    ReleaseReason,
+    ResourcesAllocated,
+    ResourcesReleased,
+    ResourcesReserved,
+)
+from conductor.core.identifiers import AllocationId, JobId, NodeName, Version
+
+
+class JobState(StrEnum):
+    PENDING = "PENDING"
+    RESERVED = "RESERVED"
+    RUNNING = "RUNNING"  # a process exists
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    TIMEOUT = "TIMEOUT"
+    NODE_FAIL = "NODE_FAIL"
+    OUT_OF_MEMORY = "OUT_OF_MEMORY"
+
+    @property
+    def final(self) -> bool:
+        return self in FINAL_STATES
+
+
+class AllocationStatus(StrEnum):
+    RESERVED = "reserved"
+    ALLOCATED = "allocated"
+    RELEASED = "released"
+
+
+S = JobState
+FINAL_STATES = frozenset({S.COMPLETED, S.FAILED, S.CANCELLED, S.TIMEOUT, S.NODE_FAIL, S.OUT_OF_MEMORY})
+
+# state before -> event (with what decides its outcome) -> state after
+TRANSITIONS: Mapping[JobState | None, Mapping[str, JobState]] = {
+    None: {
+        "JobSubmitted": S.PENDING,
+    },
+    S.PENDING: {
+        "JobHeld": S.PENDING,
+        "JobUnheld": S.PENDING,
+        "JobReprioritized": S.PENDING,
+        "ResourcesReserved": S.RESERVED,
+        "JobCancelled": S.CANCELLED,
+    },
+    S.RESERVED: {
+        "ResourcesAllocated": S.RUNNING,
+        "ResourcesReleased(expired)": S.PENDING,
+        "ResourcesReleased(repaired)": S.PENDING,
+        "ResourcesReleased(node_lost)": S.PENDING,
+        "ResourcesReleased(launch_failed)": S.FAILED,
+        "ResourcesReleased(cancelled)": S.CANCELLED,
+    },
+    S.RUNNING: {
+        "CancelRequested": S.RUNNING,
+        "ResourcesReleased(finished, exit 0)": S.COMPLETED,
+        "ResourcesReleased(finished)": S.FAILED,
+        "ResourcesReleased(launch_failed)": S.FAILED,
+        "ResourcesReleased(repaired)": S.FAILED,
+        "ResourcesReleased(cancelled)": S.CANCELLED,
+        "ResourcesReleased(timed_out)": S.TIMEOUT,
+        "ResourcesReleased(node_lost)": S.NODE_FAIL,
+        "ResourcesReleased(out_of_memory)": S.OUT_OF_MEMORY,
+    },
+    S.COMPLETED: {"JobRequeued": S.PENDING},
+    S.FAILED: {"JobRequeued": S.PENDING},
+    S.CANCELLED: {"JobRequeued": S.PENDING},
+    S.TIMEOUT: {"JobRequeued": S.PENDING},
+    S.NODE_FAIL: {"JobRequeued": S.PENDING},
+    S.OUT_OF_MEMORY: {"JobRequeued": S.PENDING},
+}
+
+
+def trigger(event: JobEvent) -> str:
+    """The key under which an event stands in `TRANSITIONS`."""
+    if not isinstance(event, ResourcesReleased):
+        return type(event).__name__
+    if event.reason is ReleaseReason.FINISHED and event.exit_code == 0:
+        return "ResourcesReleased(finished, exit 0)"
+    return f"ResourcesReleased({event.reason})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allocation:
+    """CPUs promised to, then used by, one attempt."""
+
+    allocation_id: AllocationId
+    attempt: int
+    node_name: NodeName
+    cpu_ids: tuple[int, ...]
+    cpu_block: int
+    memory_mb: int | None
+    status: AllocationStatus
+    reserved_at: datetime
+    expires_at: datetime
+    version: Version
+    process: ProcessIdentity | None = None
+    allocated_at: datetime | None = None
+    released_at: datetime | None = None
+    release: ResourcesReleased | None = None
+
+    @property
+    def live(self) -> bool:
+        return self.status is not AllocationStatus.RELEASED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A fold of one job's stream."""
+
+    job_id: JobId
+    version: Version
+    state: JobState
+    submitted: JobSubmitted
+    submitted_at: datetime
+    priority: int
+    held: bool
+    eligible_at: datetime | None
+    reason: str | None
+    attempt: int = 1
+    allocation: Allocation | None = None  # the current or last one of this attempt
+    past_allocations: tuple[Allocation, ...] = ()  # expired, or of earlier attempts; oldest first
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    cancel_requested_at: datetime | None = None
+    requeue_requested: bool = False
+    exit_code: int | None = None
+    exit_signal: int | None = None
+    late_reports: frozenset[AllocationId] = frozenset()
+
+    @property
+    def begins_at(self) -> datetime:
+        """Before this the job may not start, held or not."""
+        return self.submitted.begin_time or self.submitted_at
+
+    def allocation_of(self, allocation_id: AllocationId) -> Allocation | None:
+        known = (*self.past_allocations, *((self.allocation,) if self.allocation else ()))
+        return next((a for a in known if a.allocation_id == allocation_id), None)
+
+
+def evolve(job: Job | None, event: JobEvent, *, at: datetime, version: Version) -> Job:
+    """The job after the event.
+
+    Raises `IllegalTransition` when `TRANSITIONS` has no such move; nothing has changed then.
+    """
+    if isinstance(event, LateReport) and job is not None:
+        return replace(job, version=version, late_reports=job.late_reports | {event.allocation_id})
+    before = job.state if job is not None else None
+    after = TRANSITIONS[before].get(trigger(event))
+    if after is None:
+        raise IllegalTransition(f"{trigger(event)} cannot follow {before or 'nothing'} (version {version})")
+    if isinstance(event, JobSubmitted):
+        return _submitted(event, at, version)
+    assert job is not None
+    return _evolved(replace(job, state=after, version=version), event, at)
+
+
+def _evolved(job: Job, event: JobEvent, at: datetime) -> Job:
+    match event:
+        case JobHeld():
+            return replace(job, held=True, eligible_at=None, reason="JobHeldUser")
+        case JobUnheld():
+            return _eligible_from(replace(job, held=False), at)
+        case JobReprioritized():
+            return replace(job, priority=event.priority)
+        case ResourcesReserved():
+            return replace(job, allocation=_reserved(event, at, job.version), reason=None)
+        case ResourcesAllocated():
+            return _allocated(job, event, at)
+        case CancelRequested():
+            return replace(job, cancel_requested_at=at, requeue_requested=event.requeue)
+        case ResourcesReleased():
+            return _released(job, event, at)
+        case JobCancelled():
+            return replace(job, ended_at=at, reason=_because("Cancelled", event.reason))
+        case JobRequeued():
+            return _requeued(job, event, at)
+        case JobSubmitted() | LateReport():
+            raise IllegalTransition(f"{trigger(event)} is not a move of a job that exists")
+        case _:
+            assert_never(event)
+
+
+def _submitted(event: JobSubmitted, at: datetime, version: Version) -> Job:
+    job = Job(
+        job_id=event.job_id,
+        version=version,
+        state=JobState.PENDING,
+        submitted=event,
+        submitted_at=at,
+        priority=event.priority,
+        held=event.held,
+        eligible_at=None,
+        reason="JobHeldUser",
+    )
+    return job if event.held else _eligible_from(job, at)
+
+
+def _eligible_from(job: Job, at: datetime) -> Job:
+    waits = job.begins_at > at
+    return replace(job, eligible_at=max(job.begins_at, at), reason="BeginTime" if waits else None)
+
+
+def _reserved(event: ResourcesReserved, at: datetime, version: Version) -> Allocation:
+    return Allocation(
+        allocation_id=event.allocation_id,
+        attempt=event.attempt,
+        node_name=event.node_name,
+        cpu_ids=event.cpu_ids,
+        cpu_block=event.cpu_block,
+        memory_mb=event.memory_mb,
+        status=AllocationStatus.RESERVED,
+        reserved_at=at,
+        expires_at=event.expires_at,
+        version=version,
+    )
+
+
+def _allocated(job: Job, event: ResourcesAllocated, at: datetime) -> Job:
+    assert job.allocation is not None
+    allocation = replace(
+        job.allocation,
+        status=AllocationStatus.ALLOCATED,
+        process=event.process,
+        allocated_at=at,
+        version=job.version,
+    )
+    return replace(job, allocation=allocation, started_at=at)
+
+
+def _released(job: Job, event: ResourcesReleased, at: datetime) -> Job:
+    assert job.allocation is not None
+    released = replace(
+        job.allocation,
+        status=AllocationStatus.RELEASED,
+        released_at=at,
+        release=event,
+        version=job.version,
+    )
+    if not job.state.final:  # back to the queue: the reservation is history, the attempt goes on
+        return replace(job, allocation=None, past_allocations=(*job.past_allocations, released))
+    return replace(
+        job,
+        allocation=released,
+        ended_at=at,
+        exit_code=event.exit_code,
+        exit_signal=event.exit_signal,
+        reason=_end_reason(event),
+    )
+
+
+def _requeued(job: Job, event: JobRequeued, at: datetime) -> Job:
+    past = (*job.past_allocations, job.allocation) if job.allocation else job.past_allocations
+    fresh = replace(
+        job,
+        attempt=event.attempt,
+        allocation=None,
+        past_allocations=past,
+        started_at=None,
+        ended_at=None,
+        cancel_requested_at=None,
+        requeue_requested=False,
+        exit_code=None,
+        exit_signal=None,
+    )
+    return replace(fresh, reason="JobHeldUser") if fresh.held else _eligible_from(fresh, at)
+
+
+def _end_reason(event: ResourcesReleased) -> str | None:
+    match event.reason:
+        case ReleaseReason.FINISHED if event.exit_code == 0:
+            return None
+        case ReleaseReason.FINISHED if event.exit_code is not None:
+            return "NonZeroExitCode"
+        case ReleaseReason.FINISHED if event.exit_signal is not None:
+            return "RaisedSignal"
+        case ReleaseReason.FINISHED:
+            return _because("ExitUnknown", event.detail)
+        case ReleaseReason.CANCELLED:
+            return _because("Cancelled", event.detail)
+        case ReleaseReason.TIMED_OUT:
+            return "TimeLimit"
+        case ReleaseReason.LAUNCH_FAILED:
+            return _because("JobLaunchFailure", event.detail)
+        case ReleaseReason.NODE_LOST:
+            return _because("NodeFail", event.detail)
+        case ReleaseReason.OUT_OF_MEMORY:
+            return "OutOfMemory"
+        case ReleaseReason.REPAIRED | ReleaseReason.EXPIRED:
+            return _because("Repaired", event.detail)
+        case _:
+            assert_never(event.reason)
+
+
+def _because(word: str, detail: str | None) -> str:
+    """A stable word that programs may rely on, then what a person said, if anything."""
+    return f"{word}: {detail}" if detail else word

@@ -1,0 +1,442 @@
+"""What a command may ask of a job: `decide(command, job, ...)` gives events, or a rejection that says why.
+
+An idempotent repeat (cancel what is cancelled, allocate with the same process) is accepted with no events.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from conductor.core.commands import (
+    Allocate,
+    Cancel,
+    Expire,
+    Hold,
+    JobCommand,
+    Release,
+    Reprioritize,
+    Requeue,
+    Reserve,
+    Submit,
+    Unhold,
+)
+from conductor.core.errors import Rejection, RejectionCode
+from conductor.core.events import (
+    CancelRequested,
+    Event,
+    JobCancelled,
+    JobHeld,
+    JobReprioritized,
+    JobRequeued,
+    JobSubmitted,
+    JobUnheld,
+    LateReport,
+    ReleaseReason,
+    ResourcesAllocated,
+    ResourcesReleased,
+    ResourcesReserved,
+)
+from conductor.core.identifiers import Incarnation
+from conductor.core.job import Allocation, AllocationStatus, Job, JobState
+from conductor.core.leadership import Leadership
+from conductor.core.node import Node, NodeState
+
+RESERVATION_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A rejection, with what is kept of the attempt all the same (late reports)."""
+
+    rejection: Rejection
+    kept: tuple[Event, ...] = ()
+
+
+Decision = tuple[Event, ...] | Refused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a decision on a job may look at besides the job: its node, the leader, the widest node."""
+
+    at: datetime
+    node: Node | None = None
+    leadership: Leadership = Leadership()
+    widest_node_cpus: int | None = None  # None: no node has ever registered, so a job waits
+
+
+def refuse(
+    code: RejectionCode, message: str, job: Job | None = None, *, field: str | None = None
+) -> Refused:
+    state, version = (str(job.state), int(job.version)) if job else (None, None)
+    return Refused(
+        rejection=Rejection(code=code, message=message, state=state, version=version, field=field)
+    )
+
+
+def decide(command: JobCommand, job: Job | None, around: Surroundings) -> Decision:
+    if isinstance(command, Submit):
+        return _submit(command, job, around)
+    if job is None:
+        return refuse(RejectionCode.NOT_FOUND, f"There is no {_subject(command)}. Check the number.")
+    match command:
+        case Cancel():
+            return _cancel(command, job)
+        case Hold():
+            return _hold(command, job)
+        case Unhold():
+            waits = job.held and job.state is JobState.PENDING
+            return (JobUnheld(reason=command.reason),) if waits else ()
+        case Reprioritize():
+            return _reprioritize(command, job)
+        case Requeue():
+            return _requeue(command, job)
+        case Reserve():
+            return _reserve(command, job, around)
+        case Expire():
+            return _expire(command, job, around)
+        case Allocate():
+            return _allocate(command, job, around)
+        case Release():
+            return _release(command, job, around)
+        case _:
+            assert_never(command)
+
+
+def _subject(command: JobCommand) -> str:
+    if isinstance(command, Allocate | Release):
+        return f"allocation {command.allocation_id}"
+    return f"job {command.job_id}"
+
+
+def _submit(command: Submit, job: Job | None, around: Surroundings) -> Decision:
+    assert command.job_id is not None, "the handler draws the id before the first try"
+    if job is not None:  # the first try's answer was lost; its commit was not
+        return ()
+    total_cpus = command.ntasks_per_node * command.cpus_per_task
+    if around.widest_node_cpus is not None and total_cpus > around.widest_node_cpus:
+        return refuse(
+            RejectionCode.INVALID,
+            f"The job asks for {total_cpus} CPUs on one node, but the widest node has "
+            f"{around.widest_node_cpus}. Ask for {around.widest_node_cpus} or fewer.",
+            field="cpus",
+        )
+    body = command.script.encode()
+    return (
+        JobSubmitted(
+            job_id=command.job_id,
+            name=command.name or f"job_{command.job_id}",
+            user_name=command.user_name,
+            account=command.account,
+            submitted_by=command.submitted_by,
+            script_sha256=hashlib.sha256(body).hexdigest(),
+            script_bytes=len(body),
+            environment_id=command.environment_id,
+            work_dir=command.work_dir,
+            ntasks_per_node=command.ntasks_per_node,
+            cpus_per_task=command.cpus_per_task,
+            memory_mb=command.memory_mb,
+            time_limit_seconds=command.time_limit_seconds,
+            priority=command.priority,
+            held=command.held,
+            requeue=command.requeue,
+            begin_time=command.begin_time,
+            dependency=None,
+            array_job_id=None,
+            array_task_id=None,
+            stdout_path=command.stdout_path,
+            stderr_path=command.stderr_path,
+            comment=command.comment,
+        ),
+    )
+
+
+def _cancel(command: Cancel, job: Job) -> Decision:
+    match job.state:
+        case JobState.PENDING:
+            return (JobCancelled(reason=command.reason),)
+        case JobState.RESERVED:
+            return (_returned(job, ReleaseReason.CANCELLED, command.reason),)
+        case JobState.RUNNING if job.cancel_requested_at is None or job.requeue_requested:
+            return (CancelRequested(reason=command.reason, requeue=False),)
+        case _:
+            return ()
+
+
+def _hold(command: Hold, job: Job) -> Decision:
+    if job.held:
+        return ()
+    if job.state is not JobState.PENDING:
+        return refuse(
+            RejectionCode.WRONG_STATE,
+            f"Job {job.job_id} is {job.state}; only a waiting job can be held. Cancel or requeue it instead.",
+            job,
+        )
+    return (JobHeld(reason=command.reason),)
+
+
+def _reprioritize(command: Reprioritize, job: Job) -> Decision:
+    if job.priority == command.priority:
+        return ()
+    if job.state is not JobState.PENDING:
+        return refuse(
+            RejectionCode.WRONG_STATE,
+            f"Job {job.job_id} is {job.state}; priority matters only while it waits.",
+            job,
+        )
+    return (JobReprioritized(priority=command.priority),)
+
+
+def _requeue(command: Requeue, job: Job) -> Decision:
+    again = JobRequeued(attempt=job.attempt + 1, reason=command.reason)
+    match job.state:
+        case JobState.PENDING:
+            return ()
+        case JobState.RESERVED:
+            return (_returned(job, ReleaseReason.CANCELLED, command.reason), again)
+        case JobState.RUNNING if job.requeue_requested:
+            return ()
+        case JobState.RUNNING:  # the next attempt begins when this one's processes are gone
+            return (CancelRequested(reason=command.reason, requeue=True),)
+        case _:
+            return (again,)
+
+
+def _returned(job: Job, reason: ReleaseReason, detail: str | None) -> ResourcesReleased:
+    assert job.allocation is not None
+    return ResourcesReleased(
+        allocation_id=job.allocation.allocation_id, reason=reason, detail=detail
+    )
+
+
+def _reserve(command: Reserve, job: Job, around: Surroundings) -> Decision:
+    assert command.allocation_id is not None and command.cpu_ids is not None
+    if job.allocation is not None and job.allocation.allocation_id == command.allocation_id:
+        return ()  # the first try's answer was lost; its commit was not
+    refused = (
+        _deposed(command, job, around)
+        or _not_waiting(job, around.at)
+        or _unusable(around.node, command, job)
+    )
+    if refused:
+        return refused
+    assert around.node is not None
+    seconds = command.expires_in_seconds or RESERVATION_SECONDS
+    return (
+        ResourcesReserved(
+            allocation_id=command.allocation_id,
+            attempt=job.attempt,
+            node_name=command.node_name,
+            cpu_ids=command.cpu_ids,
+            cpu_block=around.node.cpu_block,
+            memory_mb=job.submitted.memory_mb,
+            expires_at=around.at + timedelta(seconds=seconds),
+            term=command.term,
+        ),
+    )
+
+
+def _deposed(command: Reserve, job: Job, around: Surroundings) -> Refused | None:
+    if command.term is None or command.term == around.leadership.term:
+        return None
+    return refuse(
+        RejectionCode.VERSION_CONFLICT,
+        f"Term {command.term} is over: a scheduler with term {around.leadership.term} leads now.",
+        job,
+    )
+
+
+def _not_waiting(job: Job, at: datetime) -> Refused | None:
+    number = job.job_id
+    if job.state is JobState.CANCELLED:
+        return refuse(RejectionCode.CANCELLED, f"Job {number} was cancelled.", job)
+    if job.state is not JobState.PENDING:
+        return refuse(
+            RejectionCode.WRONG_STATE, f"Job {number} is {job.state}; only PENDING can be reserved.", job
+        )
+    if job.held:
+        return refuse(RejectionCode.WRONG_STATE, f"Job {number} is held. Unhold it first.", job)
+    if job.begins_at > at:
+        return refuse(
+            RejectionCode.WRONG_STATE, f"Job {number} may not begin before {job.begins_at}.", job
+        )
+    return None
+
+
+def _unusable(node: Node | None, command: Reserve, job: Job) -> Refused | None:
+    name, cpu_ids = command.node_name, command.cpu_ids or ()
+    if node is None or node.state is NodeState.REMOVED:
+        return refuse(RejectionCode.NODE_UNKNOWN, f"No node {name} is registered.", job)
+    if node.state is not NodeState.UP:
+        return refuse(
+            RejectionCode.NODE_DRAINED, f"Node {name} is {node.state}: it takes no new jobs.", job
+        )
+    wanted = job.submitted.total_cpus
+    if len(cpu_ids) != wanted or len(set(cpu_ids)) != wanted:
+        return refuse(
+            RejectionCode.INVALID,
+            f"Job {job.job_id} needs {wanted} different CPUs; {len(set(cpu_ids))} were named.",
+            job,
+            field="cpu_ids",
+        )
+    foreign = sorted(set(cpu_ids) - set(node.cpu_ids))
+    if foreign:
+        return refuse(
+            RejectionCode.INVALID, f"Node {name} has no CPU {foreign[0]}.", job, field="cpu_ids"
+        )
+    return None
+
+
+def _expire(command: Expire, job: Job, around: Surroundings) -> Decision:
+    allocation = job.allocation
+    if (
+        allocation is None
+        or allocation.allocation_id != command.allocation_id
+        or allocation.status is not AllocationStatus.RESERVED
+    ):
+        return ()
+    if around.at < allocation.expires_at:
+        return refuse(
+            RejectionCode.WRONG_STATE, f"The reservation holds until {allocation.expires_at}.", job
+        )
+    return (_returned(job, ReleaseReason.EXPIRED, None),)
+
+
+def _allocate(command: Allocate, job: Job, around: Surroundings) -> Decision:
+    allocation = job.allocation_of(command.allocation_id)
+    if allocation is None:
+        return refuse(RejectionCode.NOT_FOUND, f"There is no {_subject(command)}.", job)
+    fenced = _fenced(command.incarnation, around.node, allocation, job)
+    if fenced:
+        return fenced
+    if not allocation.live:
+        return _closed(allocation, job)
+    if allocation.status is AllocationStatus.ALLOCATED:
+        if allocation.process == command.process:
+            return ()
+        return refuse(
+            RejectionCode.WRONG_STATE,
+            f"Allocation {allocation.allocation_id} already belongs to another process.",
+            job,
+        )
+    if around.at >= allocation.expires_at:
+        return refuse(
+            RejectionCode.RESERVATION_EXPIRED,
+            f"The reservation ended at {allocation.expires_at}; the job goes back to the queue.",
+            job,
+        )
+    return (
+        ResourcesAllocated(
+            allocation_id=command.allocation_id,
+            incarnation=command.incarnation,
+            process=command.process,
+        ),
+    )
+
+
+def _fenced(
+    incarnation: Incarnation, node: Node | None, allocation: Allocation, job: Job
+) -> Refused | None:
+    if node is None or node.node_name != allocation.node_name:
+        return refuse(
+            RejectionCode.NODE_UNKNOWN,
+            f"Allocation {allocation.allocation_id} belongs to node {allocation.node_name}.",
+            job,
+        )
+    if incarnation != node.incarnation:
+        return refuse(
+            RejectionCode.STALE_INCARNATION,
+            f"Incarnation {incarnation} of node {node.node_name} is over: {node.incarnation} took its place.",
+            job,
+        )
+    return None
+
+
+def _closed(allocation: Allocation, job: Job) -> Refused:
+    reason = allocation.release.reason if allocation.release else None
+    codes = {
+        ReleaseReason.CANCELLED: RejectionCode.CANCELLED,
+        ReleaseReason.EXPIRED: RejectionCode.RESERVATION_EXPIRED,
+    }
+    code = codes.get(reason, RejectionCode.ATTEMPT_CLOSED) if reason else RejectionCode.ATTEMPT_CLOSED
+    return refuse(
+        code, f"Allocation {allocation.allocation_id} was released ({reason}); nothing may run in it.", job
+    )
+
+
+def _release(command: Release, job: Job, around: Surroundings) -> Decision:
+    allocation = job.allocation_of(command.allocation_id)
+    if allocation is None:
+        return refuse(RejectionCode.NOT_FOUND, f"There is no {_subject(command)}.", job)
+    fenced = _fenced(command.incarnation, around.node, allocation, job)
+    if fenced:
+        return _noted(fenced, command, job)
+    if not allocation.live:
+        if allocation.release is not None and _same_outcome(allocation.release, command):
+            return ()
+        return _noted(_closed_report(allocation, job), command, job)
+    impossible = _impossible(command, allocation, job)
+    if impossible:
+        return impossible
+    released = ResourcesReleased(
+        allocation_id=command.allocation_id,
+        reason=command.reason,
+        exit_code=command.exit_code,
+        exit_signal=command.exit_signal,
+        cpu_seconds=command.cpu_seconds,
+        memory_peak_mb=command.memory_peak_mb,
+        detail=command.detail,
+    )
+    if job.requeue_requested:
+        return released, JobRequeued(attempt=job.attempt + 1, reason=None)
+    return (released,)
+
+
+def _closed_report(allocation: Allocation, job: Job) -> Refused:
+    return refuse(
+        RejectionCode.ATTEMPT_CLOSED,
+        f"Allocation {allocation.allocation_id} was closed before; the report is kept and changes nothing.",
+        job,
+    )
+
+
+def _same_outcome(release: ResourcesReleased, command: Release) -> bool:
+    return (release.reason, release.exit_code, release.exit_signal) == (
+        command.reason,
+        command.exit_code,
+        command.exit_signal,
+    )
+
+
+def _noted(refused: Refused, command: Release, job: Job) -> Refused:
+    """Keep what was said too late, once an allocation."""
+    if command.allocation_id in job.late_reports:
+        return refused
+    report = LateReport(
+        allocation_id=command.allocation_id,
+        incarnation=command.incarnation,
+        reason=command.reason,
+        exit_code=command.exit_code,
+        exit_signal=command.exit_signal,
+    )
+    return Refused(rejection=refused.rejection, kept=(report,))
+
+
+def _impossible(command: Release, allocation: Allocation, job: Job) -> Refused | None:
+    """Reports that contradict what the log knows of the allocation."""
+    if command.reason in (ReleaseReason.EXPIRED, ReleaseReason.REPAIRED, ReleaseReason.NODE_LOST):
+        return refuse(
+            RejectionCode.INVALID, f"An executor cannot release as {command.reason}.", job, field="reason"
+        )
+    if allocation.status is AllocationStatus.RESERVED and command.reason is not ReleaseReason.LAUNCH_FAILED:
+        return refuse(
+            RejectionCode.WRONG_STATE,
+            "No process was ever allocated here; only launch_failed can end a reservation.",
+            job,
+        )
+    if command.reason is ReleaseReason.CANCELLED and job.cancel_requested_at is None:
+        return refuse(
+            RejectionCode.INVALID, f"Nobody cancelled job {job.job_id}.", job, field="reason"
+        )
+    return None

@@ -1,0 +1,182 @@
+"""A node's life: registered, drained, resumed, lost, removed; and what a command may ask of it.
+
+Every registration begins a new incarnation. Its CPU numbers lie in a block of their own
+(`cpu_block .. cpu_block + CPU_BLOCK_SIZE`), so that one constraint over all nodes can tell them apart.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import assert_never
+
+from conductor.core.commands import (
+    DeclareNodeLost,
+    DrainNode,
+    NodeCommand,
+    RegisterNode,
+    RemoveNode,
+    ResumeNode,
+)
+from conductor.core.errors import IllegalTransition, Rejection, RejectionCode
+from conductor.core.events import (
+    NodeDrained,
+    NodeEvent,
+    NodeLost,
+    NodeRegistered,
+    NodeRemoved,
+    NodeResumed,
+)
+from conductor.core.identifiers import Incarnation, NodeName, Version
+
+CPU_BLOCK_SIZE = 1 << 20
+
+
+class NodeState(StrEnum):
+    UP = "UP"
+    DRAINED = "DRAINED"  # running jobs go on, no new ones come
+    LOST = "LOST"
+    REMOVED = "REMOVED"
+
+
+N = NodeState
+
+# state before -> event -> state after; a drained node that registers again stays drained
+TRANSITIONS: Mapping[NodeState | None, Mapping[str, NodeState]] = {
+    None: {"NodeRegistered": N.UP},
+    N.UP: {
+        "NodeRegistered": N.UP,
+        "NodeDrained": N.DRAINED,
+        "NodeLost": N.LOST,
+        "NodeRemoved": N.REMOVED,
+    },
+    N.DRAINED: {
+        "NodeRegistered": N.DRAINED,
+        "NodeResumed": N.UP,
+        "NodeLost": N.LOST,
+        "NodeRemoved": N.REMOVED,
+    },
+    N.LOST: {"NodeRegistered": N.UP, "NodeRemoved": N.REMOVED},
+    N.REMOVED: {"NodeRegistered": N.UP},
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A fold of one node's stream."""
+
+    node_name: NodeName
+    version: Version
+    state: NodeState
+    incarnation: Incarnation
+    spool_id: str
+    boot_id: str
+    total_cpus: int
+    cpu_ids: tuple[int, ...]
+    cpu_block: int
+    memory_mb: int | None
+    registered_at: datetime
+    reason: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+def evolve(node: Node | None, event: NodeEvent, *, at: datetime, version: Version) -> Node:
+    """The node after the event. Raises `IllegalTransition`; nothing has changed then."""
+    before = node.state if node is not None else None
+    name = type(event).__name__
+    after = TRANSITIONS[before].get(name)
+    if after is None:
+        raise IllegalTransition(f"{name} cannot follow {before or 'nothing'} (version {version})")
+    match event:
+        case NodeRegistered():
+            return _registered(event, after, node, at, version)
+        case NodeDrained() | NodeResumed() | NodeLost() | NodeRemoved():
+            assert node is not None
+            return replace(node, version=version, state=after, reason=event.reason)
+        case _:
+            assert_never(event)
+
+
+def _registered(
+    event: NodeRegistered, state: NodeState, before: Node | None, at: datetime, version: Version
+) -> Node:
+    return Node(
+        node_name=event.node_name,
+        version=version,
+        state=state,
+        incarnation=event.incarnation,
+        spool_id=event.spool_id,
+        boot_id=event.boot_id,
+        total_cpus=event.total_cpus,
+        cpu_ids=event.cpu_ids,
+        cpu_block=event.cpu_block,
+        memory_mb=event.memory_mb,
+        registered_at=at,
+        reason=before.reason if before is not None and state is NodeState.DRAINED else None,
+        labels=event.labels,
+    )
+
+
+def decide(command: NodeCommand, node: Node | None) -> tuple[NodeEvent, ...] | Rejection:
+    """Events, or a rejection. What is already so is accepted with no events."""
+    if isinstance(command, RegisterNode):
+        return _register(command, node)
+    if node is None:
+        return _no(RejectionCode.NODE_UNKNOWN, f"No node {command.node_name} ever registered.", None)
+    match command:
+        case DrainNode():
+            return _move(node, NodeState.DRAINED, NodeDrained(reason=command.reason))
+        case ResumeNode():
+            return _move(node, NodeState.UP, NodeResumed(reason=command.reason))
+        case DeclareNodeLost():
+            return _move(node, NodeState.LOST, NodeLost(reason=command.reason))
+        case RemoveNode():
+            return _move(node, NodeState.REMOVED, NodeRemoved(reason=command.reason))
+        case _:
+            assert_never(command)
+
+
+def _register(command: RegisterNode, node: Node | None) -> tuple[NodeEvent, ...] | Rejection:
+    assert command.cpu_block is not None, "the handler draws the block before the first try"
+    cpu_ids = tuple(sorted(command.cpu_ids or range(command.total_cpus)))
+    if len(set(cpu_ids)) != command.total_cpus or not 0 <= cpu_ids[0] <= cpu_ids[-1] < CPU_BLOCK_SIZE:
+        return _no(
+            RejectionCode.INVALID,
+            f"cpu_ids must name {command.total_cpus} different CPUs from 0 to {CPU_BLOCK_SIZE - 1}.",
+            node,
+        )
+    return (
+        NodeRegistered(
+            node_name=command.node_name,
+            incarnation=Incarnation(node.incarnation + 1 if node else 1),
+            spool_id=command.spool_id,
+            boot_id=command.boot_id,
+            total_cpus=command.total_cpus,
+            cpu_ids=cpu_ids,
+            cpu_block=node.cpu_block if node else command.cpu_block,
+            memory_mb=command.memory_mb,
+            labels=dict(command.labels),
+        ),
+    )
+
+
+def _move(node: Node, wanted: NodeState, event: NodeEvent) -> tuple[NodeEvent, ...] | Rejection:
+    if node.state is wanted:
+        return ()
+    if type(event).__name__ not in TRANSITIONS[node.state]:
+        return _no(
+            RejectionCode.WRONG_STATE,
+            f"Node {node.node_name} is {node.state} and cannot become {wanted}. "
+            "A lost or removed node comes back when its executor registers again.",
+            node,
+        )
+    return (event,)
+
+
+def _no(code: RejectionCode, message: str, node: Node | None) -> Rejection:
+    return Rejection(
+        code=code,
+        message=message,
+        state=str(node.state) if node else None,
+        version=int(node.version) if node else None,
+    )

@@ -1,0 +1,242 @@
+"""The one door to writing: load, fold, decide, project, append.
+
+Simply put: for each command, read the streams it rests on, fold them, decide, and append the events together
+with the rows they change. This does the same for everything that waits at once: while one batch commits, the
+next gathers. So an idle system adds no wait, and a busy one commits hundreds of commands at a time.
+
+Promises: a refused command is refused alone; a batch that lost a race is decided again whole; ids are drawn
+before the first try and kept, so a commit whose answer was lost is recognised when it is tried again.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from conductor.codec import encode
+from conductor.core.commands import Command, Submit
+from conductor.core.decider import State
+from conductor.core.errors import Rejection, RejectionCode
+from conductor.core.events import Provenance, RecordedEvent
+from conductor.core.identifiers import Position, StreamName
+from conductor.database import DatabaseUnavailable, Pool, jittered
+from conductor.deciding import Request, complete, load, settle
+from conductor.log import Batch, ConstraintViolated, VersionConflict, append, reachable
+
+Projector = Callable[
+    [Mapping[StreamName, State], Mapping[StreamName, State]],
+    Mapping[str, Sequence[Mapping[str, Any]]],
+]
+
+_BATCH_COMMANDS = 500
+_BATCH_SCRIPT_BYTES = 8 * 1024 * 1024
+_TRIES = 100  # of a batch that keeps losing races; far more than any contention seen
+_UNAVAILABLE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """What a command brought about. No events: it was so already.
+
+    `position` is the last one the answer rests on, for `?at_least=`.
+    """
+
+    events: tuple[RecordedEvent, ...]
+    position: Position
+
+
+Outcome = Accepted | Rejection
+
+
+@dataclass(slots=True, kw_only=True)
+class Entry:
+    """Commands that were handed in together, and the promise of their outcomes, one each."""
+
+    requests: list[Request]
+    atomic: bool
+    answer: asyncio.Future[list[Outcome]] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+    @property
+    def script_bytes(self) -> int:
+        commands = (request.command for request in self.requests)
+        return sum(len(command.script) for command in commands if isinstance(command, Submit))
+
+
+class Handler:
+    """Takes commands from any number of tasks of one event loop and commits them in batches."""
+
+    def __init__(
+        self, pool: Pool, project: Projector, *, unavailable_seconds: float = _UNAVAILABLE_SECONDS
+    ) -> None:
+        self._pool = pool
+        self._project = project
+        self._unavailable_seconds = unavailable_seconds
+        self._waiting: asyncio.Queue[Entry] = asyncio.Queue()
+        self._held_back: Entry | None = None
+
+    async def handle(
+        self, command: Command, provenance: Provenance, *, expected_version: int | None = None
+    ) -> Outcome:
+        """Decide and commit one command.
+
+        Raises `DatabaseUnavailable` when PostgreSQL stays away; whether it happened is unknown then, and handing
+        in the same command with the same `command_id` is safe.
+        """
+        request = Request(command=command, provenance=provenance, expected_version=expected_version)
+        return (await self.handle_requests([request]))[0]
+
+    async def handle_all(
+        self, commands: Sequence[Command], provenance: Provenance, *, atomic: bool
+    ) -> list[Outcome]:
+        """One outcome each, in order; with `atomic`, all or none."""
+        requests = [Request(command=command, provenance=provenance) for command in commands]
+        return await self.handle_requests(requests, atomic=atomic)
+
+    async def handle_requests(self, requests: Sequence[Request], *, atomic: bool = False) -> list[Outcome]:
+        if not requests:
+            return []
+        if atomic:
+            return await self._hand_in(Entry(requests=list(requests), atomic=True))
+        answers = [self._hand_in(Entry(requests=[request], atomic=False)) for request in requests]
+        return [answer for [answer] in await asyncio.gather(*answers)]
+
+    def _hand_in(self, entry: Entry) -> asyncio.Future[list[Outcome]]:
+        for request in entry.requests:
+            request.digest = _digest(request.command) if request.provenance.command_id else None
+        self._waiting.put_nowait(entry)
+        return entry.answer
+
+    async def run(self) -> None:
+        """Commit batches for ever; run it as a task and cancel it."""
+        while True:
+            entries = await self._next_entries()
+            try:
+                await self._commit(entries)
+            except Exception as error:  # noqa: BLE001 - every waiter must get an answer, whatever went wrong
+                _fail(entries, error)
+
+    async def _next_entries(self) -> list[Entry]:
+        """The oldest entry and everything that came since, within the bounds of a batch."""
+        entries = [self._held_back or await self._waiting.get()]
+        self._held_back = None
+        commands, script_bytes = len(entries[0].requests), entries[0].script_bytes
+        while not self._waiting.empty():
+            entry = self._waiting.get_nowait()
+            commands += len(entry.requests)
+            script_bytes += entry.script_bytes
+            if commands > _BATCH_COMMANDS or script_bytes > _BATCH_SCRIPT_BYTES:
+                self._held_back = entry
+                break
+            entries.append(entry)
+        return entries
+
+    async def _commit(self, entries: list[Entry]) -> None:
+        """Until every entry has its answer. A batch that the database refuses is halved down to the culprit."""
+        try:
+            await self._try_until_settled(entries)
+        except ConstraintViolated as violation:
+            if len(entries) == 1:
+                _answer(entries[0], [_taken(violation)] * len(entries[0].requests))
+                return
+            middle = len(entries) // 2
+            await self._commit(entries[:middle])
+            await self._commit(entries[middle:])
+
+    async def _try_until_settled(self, entries: list[Entry]) -> None:
+        give_up_at = time.monotonic() + self._unavailable_seconds
+        for attempt in range(_TRIES):
+            try:
+                await self._try_once(entries)
+                return
+            except VersionConflict:
+                if attempt > 2:  # several losers in step would go on losing in step
+                    await asyncio.sleep(jittered(0.001 * min(attempt, 50)))
+            except ConstraintViolated as violation:
+                if violation.constraint != "events_command":  # recorded meanwhile: the next try finds it
+                    raise
+            except DatabaseUnavailable:
+                if time.monotonic() > give_up_at:
+                    raise
+                await asyncio.sleep(jittered(0.1))
+        raise DatabaseUnavailable(
+            f"{len(entries)} commands kept losing races against other writers. Try again; if it goes on, look for "
+            "another writer in a loop with `conductor events`."
+        )
+
+    async def _try_once(self, entries: list[Entry]) -> None:
+        async with reachable(self._pool) as connection:
+            requests = [request for entry in entries for request in entry.requests]
+            await complete(connection, requests)
+            loaded = await load(connection, requests)
+            plan = settle([(entry.requests, entry.atomic) for entry in entries], loaded)
+            recorded: list[RecordedEvent] = []
+            if plan.events:
+                batch = Batch(
+                    at=loaded.at,
+                    streams_read=plan.streams_read,
+                    events=plan.events,
+                    rows=self._project(loaded.states, plan.changed),
+                    scripts=plan.scripts,
+                    environments=plan.environments,
+                    channels=plan.channels,
+                )
+                recorded = await append(connection, batch)
+        for entry, verdicts in zip(entries, plan.verdicts, strict=True):
+            _answer(entry, [_outcome(verdict, recorded, loaded.position) for verdict in verdicts])
+
+
+def _outcome(
+    verdict: Rejection | slice | tuple[RecordedEvent, ...], recorded: list[RecordedEvent], seen: Position
+) -> Outcome:
+    match verdict:
+        case Rejection():
+            return verdict
+        case slice():
+            events = tuple(recorded[verdict])
+        case _:
+            events = verdict
+    return Accepted(events=events, position=events[-1].position if events else seen)
+
+
+def _answer(entry: Entry, outcomes: list[Outcome]) -> None:
+    if not entry.answer.done():  # the waiter may have gone away
+        entry.answer.set_result(outcomes)
+
+
+def _fail(entries: list[Entry], error: Exception) -> None:
+    for entry in entries:
+        if not entry.answer.done():
+            entry.answer.set_exception(error)
+
+
+def _taken(violation: ConstraintViolated) -> Rejection:
+    return Rejection(
+        code=RejectionCode.CPUS_TAKEN,
+        message="Another live allocation holds one of these CPUs, or the job already has one. "
+        f"Choose others. PostgreSQL says: {violation}",
+    )
+
+
+def _digest(command: Command) -> str:
+    """Of what was asked. Without the environment: a digest of a short secret could be guessed from the log."""
+    asked = replace(command, environment={}) if isinstance(command, Submit) else command
+    return hashlib.sha256(encode(asked)).hexdigest()[:32]
+
+
+@asynccontextmanager
+async def running_handler(pool: Pool, project: Projector) -> AsyncIterator[Handler]:
+    """A handler whose batches run for as long as the block does."""
+    handler = Handler(pool, project)
+    task = asyncio.create_task(handler.run(), name="handler")
+    try:
+        yield handler
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task

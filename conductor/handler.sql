@@ -1,0 +1,19 @@
+-- name: widest_node_cpus
+-- NULL when no node is registered: then a job of any width waits.
+SELECT max(total_cpus) FROM nodes WHERE state <> 'REMOVED';
+
+-- name: find_allocations
+SELECT id, job_id, node_name FROM allocation_history WHERE id = ANY(%(ids)s);
+
+-- name: free_cpus
+-- CPUs of a node that no live allocation holds, lowest first.
+SELECT cpu
+FROM nodes n, unnest(n.cpu_ids) cpu
+WHERE n.name = %(node_name)s
+  AND NOT EXISTS (
+      SELECT FROM resource_allocations a
+      WHERE a.node_name = n.name AND a.status <> 'released' AND cpu = ANY(a.cpu_ids))
+ORDER BY cpu;
+
+-- name: required_cpus
+SELECT total_cpus_required FROM jobs WHERE id = %(job_id)s;

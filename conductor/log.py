@@ -1,0 +1,200 @@
+"""The event log: append at the one door, read a stream, read after a position.
+
+Promises: positions have no gaps and are in commit order; an append names the version of every stream its
+decision read and happens whole or not at all. Refuses to know what events mean.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg import AsyncClientCursor, AsyncConnection
+from psycopg_pool import PoolTimeout
+
+from conductor.codec import decode, decode_provenance, encode, encode_provenance, event_type
+from conductor.codec import SCHEMA_VERSIONS
+from conductor.core.events import Event, Provenance, RecordedEvent
+from conductor.core.identifiers import Position, StreamName, Version
+from conductor.database import DatabaseUnavailable, Pool, load_queries
+
+SQL = load_queries("conductor", "log.sql")
+
+SCHEDULER_CHANNEL = "conductor_scheduler"
+LOG_CHANNEL = "conductor_log"
+
+Row = tuple[Any, ...]
+
+
+class VersionConflict(Exception):
+    """A stream that the batch read has moved on since; decide again."""
+
+
+class ConstraintViolated(Exception):
+    """The database refused a row of the batch: some CPU is taken, or a command is already recorded."""
+
+    def __init__(self, constraint: str | None, detail: str) -> None:
+        super().__init__(detail)
+        self.constraint = constraint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEvent:
+    """An event on its way into the log."""
+
+    stream: StreamName
+    version: Version
+    event: Event
+    provenance: Provenance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The end of the log; `hash` is None when it is empty."""
+
+    position: Position
+    hash: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Everything that one commit writes. `rows` maps a kind to rows, see `projections.rows`."""
+
+    at: datetime
+    streams_read: Mapping[StreamName, int]
+    events: Sequence[NewEvent]
+    rows: Mapping[str, Sequence[Mapping[str, Any]]]
+    scripts: Mapping[str, str]
+    environments: Mapping[str, Mapping[str, str]]
+    channels: Sequence[str]
+
+
+def node_channel(node_name: str) -> str:
+    """The channel that wakes a node's executor. Channel names end at 63 bytes, so long names share one."""
+    return f"conductor_node_{node_name}"[:60]
+
+
+def recorded_event(row: Row) -> RecordedEvent:
+    """A row of `events`, as the named queries select it."""
+    position, stream, version, kind, schema_version, at, recorded_at, data, metadata = row
+    return RecordedEvent(
+        position=position,
+        stream=stream,
+        version=version,
+        event=decode(kind, schema_version, data),
+        at=at,
+        recorded_at=recorded_at,
+        provenance=decode_provenance(metadata),
+    )
+
+
+@asynccontextmanager
+async def reachable(pool: Pool) -> AsyncIterator[AsyncConnection[Any]]:
+    """A connection from the pool. A lost or missing server becomes `DatabaseUnavailable`."""
+    try:
+        async with pool.connection() as connection:
+            yield connection
+    except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
+        if isinstance(error, psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure):
+            raise
+        raise DatabaseUnavailable(f"PostgreSQL did not answer: {str(error).strip()}") from error
+
+
+class Log:
+    """Reads and appends through a pool of service connections."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+
+    async def read_after(
+        self,
+        after: Position,
+        *,
+        limit: int = 1000,
+        stream: str | None = None,
+        types: Sequence[str] | None = None,
+    ) -> list[RecordedEvent]:
+        """Events after a position, oldest first."""
+        wanted = {"after": after, "limit": limit, "stream": stream, "types": types}
+        async with reachable(self.pool) as connection:
+            rows = await (await connection.execute(SQL["read_after"], wanted)).fetchall()
+        return [recorded_event(row) for row in rows]
+
+    async def head(self) -> Head:
+        async with reachable(self.pool) as connection:
+            row = await (await connection.execute(SQL["head"])).fetchone()
+        return Head(position=row[0], hash=row[1]) if row else Head(position=Position(0), hash=None)
+
+
+async def read_streams(
+    connection: AsyncConnection[Any], streams: Iterable[StreamName]
+) -> list[RecordedEvent]:
+    """All events of some streams, each stream in order."""
+    cursor = await connection.execute(SQL["read_streams"], {"streams": list(streams)})
+    return [recorded_event(row) for row in await cursor.fetchall()]
+
+
+async def append(connection: AsyncConnection[Any], batch: Batch) -> list[RecordedEvent]:
+    """Commit a batch and give its events in their places.
+
+    One simple-protocol message, so that the server never waits for this client while it holds the door.
+    Raises `VersionConflict`, `ConstraintViolated`; a lost connection leaves it unknown whether it happened.
+    """
+    cursor = AsyncClientCursor(connection)
+    try:
+        await cursor.execute(SQL["commit_batch"], _arguments(batch))
+    except psycopg.DatabaseError as error:
+        raise _translated(error) from error
+    row = await cursor.fetchone()
+    assert row is not None
+    return list(_placed(batch, row[0], row[1]))
+
+
+def _arguments(batch: Batch) -> dict[str, object]:
+    events = [
+        {
+            "stream": new.stream,
+            "version": new.version,
+            "type": event_type(new.event),
+            "schema_version": SCHEMA_VERSIONS[event_type(new.event)],
+            "data": new.event,
+            "metadata": encode_provenance(new.provenance),
+        }
+        for new in batch.events
+    ]
+    bodies = {"scripts": batch.scripts, "environments": batch.environments}
+    return {
+        "at": batch.at,
+        "streams_read": encode(batch.streams_read).decode(),
+        "events": encode(events).decode(),
+        "rows": encode({kind: rows for kind, rows in batch.rows.items() if rows}).decode(),
+        "bodies": encode(bodies).decode() if batch.scripts or batch.environments else None,
+        "channels": list(batch.channels),
+    }
+
+
+def _placed(batch: Batch, last_position: int, recorded_at: datetime) -> Iterable[RecordedEvent]:
+    first = last_position - len(batch.events) + 1
+    for index, new in enumerate(batch.events):
+        yield RecordedEvent(
+            position=Position(first + index),
+            stream=new.stream,
+            version=new.version,
+            event=new.event,
+            at=batch.at,
+            recorded_at=recorded_at,
+            provenance=new.provenance,
+        )
+
+
+def _translated(error: psycopg.DatabaseError) -> Exception:
+    if error.sqlstate in ("CN409", "40001", "40P01", "55P03"):
+        return VersionConflict(str(error))
+    if error.sqlstate in ("23505", "23P01"):
+        constraint = error.diag.constraint_name
+        if constraint in ("events_stream_version", "events_pkey"):
+            return VersionConflict(str(error))
+        return ConstraintViolated(constraint, error.diag.message_detail or str(error))
+    return error

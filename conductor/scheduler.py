@@ -1,0 +1,281 @@
+"""The scheduler: lead, follow the log into `Cluster`, place, hand the placements to the handler.
+
+One scheduler leads, others stand by. Leading is a lease in the database (for who), and a term in the log (for
+safety): every `Reserve` names its term and the handler names the version of the stream `scheduler` at the
+door, so what an old leader still believes is refused there. Two leaders on purpose are harmless.
+
+A cycle is: read what is new, fold it, take back expired reservations, plan, reserve. It runs at every
+notification and at least once a poll interval, so a lost notification costs latency, never correctness.
+"""
+
+import asyncio
+import contextlib
+import os
+import time
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import structlog
+from psycopg import AsyncConnection, IsolationLevel
+
+from conductor.core.cluster import Cluster
+from conductor.core.commands import Command, ElectLeader, Expire, Reserve
+from conductor.core.decider import State, fold
+from conductor.core.errors import Rejection
+from conductor.core.events import LeaderElected, Provenance, RecordedEvent
+from conductor.core.identifiers import NodeName, Position, StreamName, Term
+from conductor.core.job import Job
+from conductor.core.placement import Placement, plan
+from conductor.database import DatabaseUnavailable, Pool, WakeUp, listen, load_queries, open_pool
+from conductor.handler import Accepted, Handler, running_handler
+from conductor.log import SCHEDULER_CHANNEL
+from conductor.log import SQL as LOG_SQL
+from conductor.log import reachable, recorded_event
+from conductor.running import stop_on_signals
+from conductor.settings import Settings
+from projections.rows import changed_rows
+
+SQL = load_queries("conductor", "scheduler.sql")
+
+LEADER_LEASE_SECONDS = 2.0  # a standby takes over within this, plus one renewal
+RENEWAL_SECONDS = 0.6
+_FOLLOW_LIMIT = 5000
+
+logger = structlog.get_logger("scheduler")
+
+
+class HistoryForked(Exception):
+    """The event that the memory was folded up to is another one now: a database was restored or failed over."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Memory:
+    """The cluster as of a cursor, and what is only true now."""
+
+    cluster: Cluster = field(default_factory=Cluster)
+    hash: bytes | None = None
+    now: datetime | None = None  # the database's clock at the last read
+    heard_from: frozenset[NodeName] = frozenset()
+
+
+async def load(pool: Pool) -> Memory:
+    """The cluster from one snapshot: streams of live jobs and nodes, and the position they stand at."""
+    async with reachable(pool) as connection:
+        await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
+        try:
+            async with connection.transaction():
+                head = await (await connection.execute(LOG_SQL["head"])).fetchone()
+                rows = await (await connection.execute(SQL["cluster_events"])).fetchall()
+                rows += await (await connection.execute(SQL["live_job_events"])).fetchall()
+        finally:
+            await connection.set_isolation_level(None)
+    memory = Memory()
+    for row in rows:  # nodes first: allocations hold CPUs of nodes that must be known
+        memory.cluster.apply(recorded_event(row))
+    if head:
+        memory.cluster.position, memory.hash = head
+    return memory
+
+
+async def follow(pool: Pool, memory: Memory) -> None:
+    """Fold everything new. Raises `HistoryForked` when the cursor no longer lies on this history."""
+    while True:
+        async with reachable(pool) as connection:
+            news = await _read_news(connection, memory)
+            for stream in memory.cluster.unknown_requeues(news):
+                await _adopt(connection, memory.cluster, stream, news)
+        for recorded in news:
+            memory.cluster.apply(recorded)
+        if len(news) < _FOLLOW_LIMIT:
+            return
+
+
+async def _read_news(connection: AsyncConnection[Any], memory: Memory) -> list[RecordedEvent]:
+    position = memory.cluster.position
+    async with connection.pipeline():
+        known = await connection.execute(SQL["hash_at"], {"position": position})
+        events = await connection.execute(SQL["follow"], {"after": position, "limit": _FOLLOW_LIMIT})
+        heard = await connection.execute(SQL["heard_from"])
+        clock = await connection.execute(LOG_SQL["clock"])
+    row = await known.fetchone()
+    if position and (row is None or (memory.hash is not None and row[0] != memory.hash)):
+        raise HistoryForked(f"the event at position {position} is not the one that was read there")
+    memory.hash = row[0] if row else None
+    news = [recorded_event(row) for row in await events.fetchall()]
+    if news:
+        memory.hash = None  # learnt at the next read
+    memory.heard_from = frozenset(name for (name,) in await heard.fetchall())
+    memory.now = (await clock.fetchone() or (None,))[0]
+    return news
+
+
+async def _adopt(
+    connection: AsyncConnection[Any], cluster: Cluster, stream: StreamName, news: list[RecordedEvent]
+) -> None:
+    """A job that had ended is requeued: fold its stream up to what the news will bring."""
+    first = min(recorded.position for recorded in news if recorded.stream == stream)
+    cursor = await connection.execute(LOG_SQL["read_streams"], {"streams": [stream]})
+    states: dict[StreamName, State] = {}
+    for row in await cursor.fetchall():
+        recorded = recorded_event(row)
+        if recorded.position < first:
+            fold(states, recorded)
+    job = states.get(stream)
+    if isinstance(job, Job):
+        cluster.adopt(job)
+
+
+@dataclass(slots=True, kw_only=True)
+class Scheduler:
+    """One candidate for leading. `run` ends when `stopping` is set."""
+
+    pool: Pool
+    handler: Handler
+    settings: Settings
+    wake_up: WakeUp = field(default_factory=WakeUp)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    holder: str = field(default_factory=lambda: str(uuid.uuid4()))
+    term: Term | None = None
+    _leads_until: float = 0.0  # monotonic
+
+    @property
+    def _leads(self) -> bool:
+        return time.monotonic() < self._leads_until
+
+    async def run(self) -> None:
+        """Stand by, lead, stand by again, until told to stop."""
+        renewing = asyncio.create_task(self._renew(), name="leadership")
+        try:
+            while not self.stopping.is_set():
+                if self._leads:
+                    await self._lead_guarded()
+                else:
+                    await self.wake_up.wait(RENEWAL_SECONDS)
+        finally:
+            renewing.cancel()
+            with contextlib.suppress(asyncio.CancelledError, DatabaseUnavailable):
+                await renewing
+            await self._give_up()
+
+    async def _renew(self) -> None:
+        """Keep the lease, or keep asking for it."""
+        while True:
+            sent = time.monotonic()
+            try:
+                if await self._take_leadership():
+                    began = not self._leads
+                    self._leads_until = sent + LEADER_LEASE_SECONDS
+                    if began:
+                        self.wake_up.set()
+                else:
+                    self._leads_until = 0.0
+            except DatabaseUnavailable:
+                pass  # the lease runs out by itself
+            await asyncio.sleep(RENEWAL_SECONDS)
+
+    async def _take_leadership(self) -> bool:
+        async with reachable(self.pool) as connection:
+            cursor = await connection.execute(
+                SQL["take_leadership"], {"holder": self.holder, "lease_seconds": LEADER_LEASE_SECONDS}
+            )
+            row = await cursor.fetchone()
+        return bool(row and row[0])
+
+    async def _give_up(self) -> None:
+        with contextlib.suppress(DatabaseUnavailable):
+            async with reachable(self.pool) as connection:
+                await connection.execute(SQL["give_up_leadership"], {"holder": self.holder})
+
+    async def _lead_guarded(self) -> None:
+        try:
+            await self._lead()
+        except DatabaseUnavailable as error:
+            logger.warning("scheduler.database_away", error=str(error))
+            await asyncio.sleep(RENEWAL_SECONDS)
+        except HistoryForked as error:
+            logger.error("scheduler.history_forked", error=str(error))
+        finally:
+            self.term = None
+
+    async def _lead(self) -> None:
+        """One term."""
+        elected = await self.handler.handle(
+            ElectLeader(holder=f"{self.holder}:{time.monotonic_ns()}", host=self.settings.node_name),
+            self._provenance(),
+        )
+        assert isinstance(elected, Accepted)
+        event = elected.events[0].event
+        assert isinstance(event, LeaderElected)
+        self.term = event.term
+        memory = await load(self.pool)
+        logger.info("scheduler.leads", term=self.term, waiting=memory.cluster.waiting)
+        while self._leads and not self.stopping.is_set():
+            if not await self._cycle(memory):
+                await self.wake_up.wait(self.settings.poll_seconds)
+        logger.info("scheduler.stands_by", term=self.term)
+
+    async def _cycle(self, memory: Memory) -> bool:
+        """Follow, expire, plan, reserve. True when there may be more to do at once."""
+        await follow(self.pool, memory)
+        if memory.cluster.leadership.term != self.term:
+            self._leads_until = 0.0  # somebody was elected since; the door refuses us anyway
+            return False
+        assert memory.now is not None
+        memory.cluster.admit(memory.now)
+        commands: list[Command] = [
+            Expire(job_id=job_id, allocation_id=allocation.allocation_id)
+            for job_id, allocation in memory.cluster.expired(memory.now)
+        ]
+        commands += [self._reserve(placement) for placement in plan(memory.cluster, memory.heard_from)]
+        return await self._hand_over(commands)
+
+    def _reserve(self, placement: Placement) -> Reserve:
+        return Reserve(
+            job_id=placement.job_id,
+            node_name=placement.node_name,
+            cpu_ids=placement.cpu_ids,
+            expires_in_seconds=self.settings.reservation_seconds,
+            term=self.term,
+        )
+
+    async def _hand_over(self, commands: list[Command]) -> bool:
+        if not commands:
+            return False
+        outcomes = await self.handler.handle_all(commands, self._provenance(), atomic=False)
+        for command, outcome in zip(commands, outcomes, strict=True):
+            if isinstance(outcome, Rejection):
+                logger.info(
+                    "job.not_scheduled", command=type(command).__name__, code=outcome.code, why=outcome.message
+                )
+        return any(isinstance(outcome, Accepted) for outcome in outcomes)
+
+    def _provenance(self) -> Provenance:
+        term = f" term {self.term}" if self.term else ""
+        host = self.settings.node_name
+        return Provenance(actor=f"scheduler@{host}", channel=f"scheduler@{host}{term}")
+
+
+async def schedule(settings: Settings, database_url: str) -> None:
+    """Run one scheduler until SIGTERM or SIGINT."""
+    async with (
+        open_pool(database_url, size=4) as pool,
+        running_handler(pool, changed_rows) as handler,
+        contextlib.AsyncExitStack() as stack,
+    ):
+        scheduler = Scheduler(pool=pool, handler=handler, settings=settings)
+        stop_on_signals(scheduler.stopping, scheduler.wake_up.set)
+        if not settings.poll_only:
+            listening = asyncio.create_task(
+                listen(database_url, [SCHEDULER_CHANNEL], lambda _: scheduler.wake_up.set())
+            )
+            stack.callback(listening.cancel)
+        await scheduler.run()
+
+
+def main(settings: Settings, database_url: str) -> int:
+    """`conductor scheduler`."""
+    logger.info("scheduler.started", pid=os.getpid())
+    asyncio.run(schedule(settings, database_url))
+    return 0

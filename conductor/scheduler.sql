@@ -1,0 +1,33 @@
+-- name: live_job_events
+-- Every event of every job that has not ended: what the scheduler's memory is folded from at its start.
+SELECT e.position, e.stream, e.version, e.type, e.schema_version, e.at, e.recorded_at, e.data, e.metadata
+FROM jobs j
+JOIN events e ON e.stream = 'job-' || j.id
+WHERE NOT j.final
+ORDER BY e.position;
+
+-- name: cluster_events
+SELECT position, stream, version, type, schema_version, at, recorded_at, data, metadata
+FROM events
+WHERE stream = 'scheduler' OR stream IN (SELECT 'node-' || name FROM nodes)
+ORDER BY position;
+
+-- name: follow
+SELECT position, stream, version, type, schema_version, at, recorded_at, data, metadata
+FROM events
+WHERE position > %(after)s
+ORDER BY position
+LIMIT %(limit)s;
+
+-- name: hash_at
+SELECT hash FROM events WHERE position = %(position)s;
+
+-- name: heard_from
+-- Nodes whose lease lives.
+SELECT node_name FROM node_leases WHERE expires_at > clock_timestamp();
+
+-- name: take_leadership
+SELECT take_leadership(%(holder)s, %(lease_seconds)s);
+
+-- name: give_up_leadership
+SELECT give_up_leadership(%(holder)s);

@@ -1,0 +1,340 @@
+"""Every setting, its default, and where it may be set. The only module that reads the environment.
+
+Promises: environment over `$CONDUCTOR_HOME/conductor.toml` over `/etc/conductor/conductor.toml`; what is
+wrong is said in one sentence that names the setting and the place it came from; a name nobody knows is an
+error that offers the nearest known one. Settings never change after they are read.
+
+Refuses to know: what the settings are for.
+"""
+
+import difflib
+import os
+import re
+import secrets
+import site
+import socket
+import tomllib
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from conductor.core.errors import ConductorError
+from conductor.home import create_private, find_running, make_home
+
+PREFIX = "CONDUCTOR_"
+SITE_FILE = Path("/etc/conductor/conductor.toml")
+HOME_FILE_NAME = "conductor.toml"
+TOKEN_NAME = "api_token"  # noqa: S105 (the name of a file)
+
+# The original system's names, which carry no prefix.
+UNPREFIXED = {"node_name": "NODE_NAME", "total_cpus": "TOTAL_CPUS"}
+# What a job finds in its own environment; a `conductor` started inside a job must not stumble over it.
+INSIDE_A_JOB = re.compile(r"CONDUCTOR_(JOB_\w+|ATTEMPT|NODE|CPU_IDS)")
+# What Kubernetes sets in every container beside a service whose name begins with `conductor`.
+BY_KUBERNETES = re.compile(
+    r"CONDUCTOR_(\w+_)?(SERVICE_(HOST|PORT)(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
+)
+LINK_BY_KUBERNETES = re.compile(r"(tcp|udp|sctp)://")
+
+Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+Port = Annotated[int, Field(ge=0, le=65_535)]
+
+
+class SettingsError(ConductorError):
+    """A setting is wrong or missing; the text says which, where it was found, and what to do."""
+
+
+def default_home() -> Path:
+    """Root runs Conductor for a machine, in /var/lib; anybody else for himself."""
+    return Path("/var/lib/conductor") if os.geteuid() == 0 else Path.home() / ".conductor"
+
+
+class Settings(BaseModel):
+    """All of them, with their defaults. `load_settings` reads them from where users set them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    home: Path = Field(
+        default_factory=default_home,
+        description="The folder of this system: /var/lib/conductor for root, ~/.conductor for others.",
+    )
+    spool: Path = Field(
+        default_factory=lambda data: data["home"] / "spool",
+        description="Scripts and outputs of jobs; default $CONDUCTOR_HOME/spool.",
+    )
+    output_keep_days: Annotated[int, Field(ge=0)] = Field(
+        30, description="Days an ended job's output is kept; 0 is for ever."
+    )
+    database_url: str | None = Field(
+        None, description="A PostgreSQL from 15 on; left out, `conductor up` runs its own."
+    )
+    database_pool_size: Annotated[int, Field(ge=1, le=1000)] = Field(
+        4, description="Connections of one process."
+    )
+    api_host: str = Field("127.0.0.1", min_length=1, description="The address the API listens on.")
+    api_port: Port = Field(8000, description="The port the API listens on; 0 takes a free one.")
+    api_token: SecretStr | None = Field(
+        None, description="The bearer token; left out, one is made and kept in the home."
+    )
+    api_auth: Literal["on", "off"] = Field(
+        "on", description="`off` serves old clients without a token, on loopback only."
+    )
+    url: str | None = Field(None, description="Where clients find the API.")
+    poll_seconds: Seconds = Field(1.0, description="How often to look when no notification comes.")
+    poll_only: bool = Field(
+        False, description="Never listen for notifications (behind a transaction pooler)."
+    )
+    lease_seconds: Seconds = Field(30.0, description="How long a node is trusted without a word.")
+    reservation_seconds: Seconds = Field(
+        60.0, description="How long CPUs stay promised to a job that does not start."
+    )
+    kill_grace_seconds: Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)] = Field(
+        10.0, description="Time between SIGTERM and SIGKILL."
+    )
+    lang: Literal["en", "zh"] = Field(
+        default_factory=lambda: _lang_of_locale(os.environ), description="Language of texts: en or zh."
+    )
+    job_prologue: Path | None = Field(None, description="A site file that every job's shell sources first.")
+    node_name: Annotated[
+        str, Field(min_length=1, max_length=255, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    ] = Field(
+        default_factory=socket.gethostname,
+        description="This node's name; default the host name.",
+    )
+    total_cpus: Annotated[int, Field(ge=1, le=65_536)] = Field(
+        default_factory=lambda: len(os.sched_getaffinity(0)),
+        description="CPUs this node offers; default those this process may use.",
+    )
+
+    @field_validator("home", "spool", "job_prologue")
+    @classmethod
+    def _absolute(cls, path: Path | None) -> Path | None:
+        return None if path is None else Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 (links stay as named)
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgres_url(cls, url: str | None) -> str | None:
+        if url is not None and urlsplit(url).scheme not in ("postgresql", "postgres"):
+            raise ValueError("must begin with postgresql://")
+        return url
+
+    @field_validator("url")
+    @classmethod
+    def _http_url(cls, url: str | None) -> str | None:
+        if url is not None and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc):
+            raise ValueError("must begin with http:// or https:// and name a host")
+        return None if url is None else url.rstrip("/")
+
+    @field_validator("api_token")
+    @classmethod
+    def _token_fits_a_header(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None and not re.fullmatch(r"[\x21-\x7e]{16,}", token.get_secret_value()):
+            raise ValueError("must be at least 16 visible ASCII characters, without spaces")
+        return token
+
+    @model_validator(mode="after")
+    def _without_a_token_only_on_loopback(self) -> Self:
+        if self.api_auth == "off" and not _is_loopback(self.api_host):
+            raise ValueError(
+                f"CONDUCTOR_API_AUTH=off is for loopback only, and the API listens on {self.api_host}"
+            )
+        return self
+
+
+def load_settings(
+    environ: Mapping[str, str] | None = None, *, site_file: Path = SITE_FILE, **overrides: object
+) -> Settings:
+    """The settings of this process. `overrides` (options of a command line) win over everything."""
+    environ = os.environ if environ is None else environ
+    found = _from_environment(environ)
+    at_site = _from_file(site_file)
+    home = overrides.get("home") or _first(found, at_site, "home") or default_home()
+    in_home = _from_file(Path(str(home)).expanduser() / HOME_FILE_NAME)
+    if "home" in in_home:
+        raise SettingsError(f"{in_home['home'].place}: a home cannot name itself; set CONDUCTOR_HOME instead")
+    given = {
+        name: _Found(value, "the command line") for name, value in overrides.items() if value is not None
+    }
+    lang = {"lang": _Found(_lang_of_locale(environ), "the locale")}
+    return _checked({**lang, **at_site, **in_home, **found, **given})
+
+
+def api_url_of(settings: Settings) -> str:
+    """Where a client finds the API: as set, else the system that runs on this home, else the default."""
+    if settings.url is not None:
+        return settings.url
+    running = find_running(settings.home)
+    if running is not None:
+        return running.api_url
+    host = "127.0.0.1" if settings.api_host in ("0.0.0.0", "::") else settings.api_host  # noqa: S104 (compared, not bound)
+    return f"http://[{host}]:{settings.api_port}" if ":" in host else f"http://{host}:{settings.api_port}"
+
+
+def database_url_of(settings: Settings) -> str:
+    """What was set, else the embedded server that `conductor up` runs on this home."""
+    if settings.database_url is not None:
+        return settings.database_url
+    running = find_running(settings.home)
+    if running is None or running.database_url is None:
+        raise SettingsError(
+            f"no database: no embedded PostgreSQL runs on {settings.home}; "
+            "start `conductor up`, or set CONDUCTOR_DATABASE_URL"
+        )
+    return running.database_url
+
+
+def read_token(settings: Settings) -> str | None:
+    """The API's bearer token, if there is one yet."""
+    if settings.api_token is not None:
+        return settings.api_token.get_secret_value()
+    path = settings.home / TOKEN_NAME
+    try:
+        if path.stat().st_mode & 0o077:
+            raise SettingsError(
+                f"{path} can be read by others; `chmod 600` it, or delete it to have a new one made"
+            )
+        return path.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"cannot read the API token in {path}: {error}") from error
+
+
+def read_or_make_token(settings: Settings) -> str:
+    """The API's bearer token, made now when there is none. Two that make one at once end with the same."""
+    token = read_token(settings)
+    if token is not None:
+        return token
+    make_home(settings.home)
+    made = secrets.token_urlsafe(32)
+    try:
+        create_private(settings.home / TOKEN_NAME, made + "\n")
+    except FileExistsError:
+        return read_token(settings) or made
+    return made
+
+
+def child_environment(settings: Settings) -> dict[str, str]:
+    """The environment in which another process of ours reads these same settings, secrets included."""
+    ours = {name: _as_text(value) for name, value in settings if value is not None}
+    return plain_environment() | {_variable_of(name): value for name, value in ours.items()}
+
+
+def plain_environment() -> dict[str, str]:
+    """The environment without any setting, for a process of ours that must not hold the service's secrets."""
+    theirs = {key: value for key, value in os.environ.items() if key not in UNPREFIXED.values()}
+    project = str(Path(__file__).parent.parent)
+    if project not in site.getsitepackages():
+        # A process of ours runs this same code, also where it is not installed.
+        theirs["PYTHONPATH"] = os.pathsep.join(filter(None, (project, theirs.get("PYTHONPATH"))))
+    return {key: value for key, value in theirs.items() if not key.startswith(PREFIX)}
+
+
+class _Found:
+    """A value and the place it was found in, for the sentence that refuses it."""
+
+    __slots__ = ("place", "value")
+
+    def __init__(self, value: object, place: str) -> None:
+        self.value = value
+        self.place = place
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, _Found]:
+    known = {_variable_of(name): name for name in Settings.model_fields}
+    found: dict[str, _Found] = {}
+    for variable, value in environ.items():
+        if variable not in known:
+            if variable.startswith(PREFIX) and not _is_not_a_setting(variable, value):
+                raise SettingsError(f"{variable} in the environment is no setting{_nearest(variable, known)}")
+        elif value and not _is_link_by_kubernetes(variable, value):
+            found[known[variable]] = _Found(value, f"{variable} in the environment")
+    return found
+
+
+def _from_file(path: Path) -> dict[str, _Found]:
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"cannot read {path}: {error}") from error
+    for name in values:
+        if name not in Settings.model_fields:
+            raise SettingsError(f"{name} in {path} is no setting{_nearest(name, Settings.model_fields)}")
+    return {name: _Found(value, f"{name} in {path}") for name, value in values.items()}
+
+
+def _checked(found: Mapping[str, _Found]) -> Settings:
+    try:
+        return Settings(**{name: one.value for name, one in found.items()})
+    except ValidationError as error:
+        raise SettingsError("; ".join(_sentence(one, found) for one in error.errors())) from None
+
+
+def _sentence(error: Any, found: Mapping[str, _Found]) -> str:
+    """One complaint of pydantic's as a sentence of ours. The value is left out: it may be a secret."""
+    name = str(error["loc"][0]) if error["loc"] else ""
+    said = str(error["msg"]).removeprefix("Value error, ")
+    place = found[name].place if name in found else _variable_of(name) if name else ""
+    return f"{place}: {said[0].lower()}{said[1:]}" if place else said
+
+
+def _is_not_a_setting(variable: str, value: str) -> bool:
+    if INSIDE_A_JOB.fullmatch(variable) or BY_KUBERNETES.fullmatch(variable):
+        return True
+    return _is_link_by_kubernetes(variable, value)
+
+
+def _is_link_by_kubernetes(variable: str, value: str) -> bool:
+    # A Kubernetes service named `conductor-api` sets CONDUCTOR_API_PORT=tcp://10.0.0.7:8000, no port of ours.
+    return variable.endswith("_PORT") and LINK_BY_KUBERNETES.match(value) is not None
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    # The prefix is left out of the comparison: it would make every name look like every other.
+    by_bare_name = {one.removeprefix(PREFIX): one for one in known}
+    near = difflib.get_close_matches(name.removeprefix(PREFIX), by_bare_name, n=1, cutoff=0.4)
+    return (
+        f"; did you mean {by_bare_name[near[0]]}?"
+        if near
+        else "; the settings are listed by `conductor doctor`"
+    )
+
+
+def _first(found: Mapping[str, _Found], site: Mapping[str, _Found], name: str) -> object:
+    return found[name].value if name in found else site[name].value if name in site else None
+
+
+def _variable_of(name: str) -> str:
+    return UNPREFIXED.get(name, PREFIX + name.upper())
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _lang_of_locale(environ: Mapping[str, str]) -> Literal["en", "zh"]:
+    named = next((environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environ.get(name)), "")
+    return "zh" if named.lower().startswith("zh") else "en"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,88 @@
+"""Which process is meant: a PID alone is reused, PID and start time within one boot and PID namespace are not.
+
+Reads /proc and opens pidfds. It never sends a signal.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from conductor.supervisor import protocol
+
+
+class ProcessStat(NamedTuple):
+    """What /proc/PID/stat says that matters here."""
+
+    pid: int
+    state: str
+    parent: int
+    group: int
+    session: int
+    start_ticks: int
+
+    @property
+    def alive(self) -> bool:
+        return self.state not in "ZX"
+
+
+def read_boot_id() -> str:
+    return _read("/proc/sys/kernel/random/boot_id").decode("ascii").strip()
+
+
+def read_pid_namespace() -> int:
+    return os.stat("/proc/self/ns/pid").st_ino
+
+
+def read_stat(pid: int) -> ProcessStat | None:
+    """None when there is no such process."""
+    try:
+        text = _read(f"/proc/{pid}/stat")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    # The command's name stands in brackets and may itself hold brackets and spaces.
+    fields = text[text.rindex(b")") + 2 :].split(None, 20)
+    return ProcessStat(pid, fields[0].decode("ascii"), int(fields[1]), int(fields[2]), int(fields[3]), int(fields[19]))
+
+
+def is_alive(process: protocol.Process, boot_id: str, pid_namespace: int) -> bool:
+    """Whether exactly this process still runs; a zombie does not."""
+    if process["boot_id"] != boot_id or process["pid_namespace"] != pid_namespace:
+        return False
+    stat = read_stat(process["pid"])
+    return stat is not None and stat.start_ticks == process["start_ticks"] and stat.alive
+
+
+def open_verified(pid: int, start_ticks: int) -> int | None:
+    """A pidfd of exactly this process, or None when it is gone.
+
+    The start time is read after the descriptor is open: from then on the descriptor cannot come to mean another one.
+    """
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return None
+    stat = read_stat(pid)
+    if stat is not None and stat.start_ticks == start_ticks:
+        return descriptor
+    os.close(descriptor)
+    return None
+
+
+def pidfds_work() -> bool:
+    """Kernels before 5.3 have none."""
+    if not hasattr(os, "pidfd_open"):
+        return False
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except OSError:
+        return False
+    return True
+
+
+def _read(path: str) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        return os.read(descriptor, 4096)
+    finally:
+        os.close(descriptor)

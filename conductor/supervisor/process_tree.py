@@ -1,0 +1,71 @@
+"""Who descends from whom, and which processes carry a job's mark.
+
+As child subreaper the supervisor is the parent of whatever a dead job leaves behind, so its own list of children is
+enough to see that nothing was left. Only when something was is all of /proc read. This module never signals.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from conductor.supervisor.process_identity import ProcessStat, read_stat
+
+MARK_NAME = "CONDUCTOR_JOB_MARK"
+_CHUNK_BYTES = 65536
+
+
+class OwnChildren:
+    """The PIDs of this process's children, zombies included."""
+
+    __slots__ = ("_descriptor",)
+
+    def __init__(self) -> None:
+        # One descriptor, read again and again: the list is read at every exit. Absent on kernels built without it.
+        path = f"/proc/self/task/{os.getpid()}/children"
+        self._descriptor = os.open(path, os.O_RDONLY) if os.path.exists(path) else None
+
+    def pids(self) -> list[int]:
+        if self._descriptor is None:
+            return [stat.pid for stat in all_processes() if stat.parent == os.getpid()]
+        text = chunk = os.pread(self._descriptor, _CHUNK_BYTES, 0)
+        while len(chunk) > 2048:  # the kernel hands out at most a page at a time
+            chunk = os.pread(self._descriptor, _CHUNK_BYTES, len(text))
+            text += chunk
+        return [int(pid) for pid in text.split()]
+
+
+def all_processes() -> Iterator[ProcessStat]:
+    for name in os.listdir("/proc"):
+        if name.isdigit() and (stat := read_stat(int(name))) is not None:
+            yield stat
+
+
+def descendants(processes: dict[int, ProcessStat], roots: set[int]) -> set[int]:
+    """The roots and everything below them."""
+    below: dict[int, list[int]] = {}
+    for stat in processes.values():
+        below.setdefault(stat.parent, []).append(stat.pid)
+    found: set[int] = set()
+    waiting = list(roots)
+    while waiting:
+        pid = waiting.pop()
+        if pid not in found:
+            found.add(pid)
+            waiting += below.get(pid, ())
+    return found
+
+
+def mark_of(pid: int) -> str | None:
+    """The job's mark in the environment a process was started with; None when it has none or may not be read."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:
+            environment = file.read() or b""
+    except OSError:
+        return None
+    name = MARK_NAME.encode("ascii") + b"="
+    start = 0 if environment.startswith(name) else environment.find(b"\0" + name) + 1
+    if start == 0 and not environment.startswith(name):
+        return None
+    value = environment[start + len(name) :].split(b"\0", 1)[0]
+    return value.decode("ascii", "replace")

@@ -1,0 +1,99 @@
+"""Every attempt this supervisor answers for, and what it has to say about them.
+
+The one place where an attempt gets its outcome: into the journal, into the outbox, kept until forgotten. It starts
+nothing and signals nothing.
+"""
+
+from __future__ import annotations
+
+import heapq
+import sys
+
+from conductor.supervisor import protocol
+from conductor.supervisor.attempt import Attempt
+from conductor.supervisor.journal import Journal
+from conductor.supervisor.spool import Spool
+
+
+def log(line: str) -> None:
+    """Standard error is the supervisor's log file; it says little."""
+    print(line, file=sys.stderr, flush=True)
+
+
+class Roster:
+    __slots__ = ("_timers", "attempts", "boot_id", "journal", "leaders", "live", "marks", "outbox", "pid_namespace", "spool")
+
+    def __init__(self, spool: Spool, journal: Journal, boot_id: str, pid_namespace: int) -> None:
+        self.spool = spool
+        self.journal = journal
+        self.boot_id = boot_id
+        self.pid_namespace = pid_namespace
+        self.attempts: dict[int, Attempt] = {}
+        self.leaders: dict[int, Attempt] = {}  # own children, not yet reaped, by PID
+        self.marks: dict[str, Attempt] = {}  # live ones
+        self.live = 0
+        self.outbox: list[protocol.Event] = []
+        self._timers: list[tuple[float, int]] = []
+
+    def add(self, attempt: Attempt) -> None:
+        self.attempts[attempt.allocation_id] = attempt
+        self.marks[attempt.intent.mark] = attempt
+        self.live += 1
+
+    def exited(self, attempt: Attempt) -> None:
+        attempt.stage = "exited"
+        self._end(attempt, attempt.exited_message())
+
+    def launch_failed(self, attempt: Attempt, reason: str) -> None:
+        attempt.stage = "launch_failed"
+        self._end(attempt, attempt.launch_failed_message(reason))
+
+    def discarded(self, attempt: Attempt) -> None:
+        """Nothing ran and somebody wanted it so: there is nothing to remember."""
+        self._leave(attempt)
+        self._drop(attempt)
+        self.outbox.append({"type": "discarded", "allocation_id": attempt.allocation_id})
+
+    def forget(self, attempt: Attempt) -> None:
+        self._drop(attempt)
+
+    def tell(self, attempt: Attempt) -> None:
+        """Says (again) what has become of an attempt."""
+        if attempt.outcome is not None:
+            self.outbox.append(attempt.outcome)
+        elif attempt.process is not None:
+            self.outbox.append(attempt.gated_message())
+            if attempt.stage != "gated":
+                self.outbox.append({"type": "opened", "allocation_id": attempt.allocation_id})
+
+    def look_at(self, attempt: Attempt, when: float) -> None:
+        heapq.heappush(self._timers, (when, attempt.allocation_id))
+
+    def next_look(self) -> float | None:
+        return self._timers[0][0] if self._timers else None
+
+    def due(self, now: float) -> list[Attempt]:
+        """A timer only says: look at it. One that is out of date finds nothing to do."""
+        found: list[Attempt] = []
+        while self._timers and self._timers[0][0] <= now:
+            attempt = self.attempts.get(heapq.heappop(self._timers)[1])
+            if attempt is not None and attempt.outcome is None:
+                found.append(attempt)
+        return found
+
+    def _end(self, attempt: Attempt, outcome: protocol.Exited | protocol.LaunchFailed) -> None:
+        self._leave(attempt)
+        attempt.outcome = outcome
+        self.journal.ended(outcome)
+        self.outbox.append(outcome)
+
+    def _leave(self, attempt: Attempt) -> None:
+        self.live -= 1
+        del self.marks[attempt.intent.mark]
+        attempt.gate = None
+        if attempt.own_work_folder:
+            self.spool.remove_empty_work_folder(attempt.intent.job_id)
+
+    def _drop(self, attempt: Attempt) -> None:
+        del self.attempts[attempt.allocation_id]
+        self.journal.forgotten(attempt.allocation_id)

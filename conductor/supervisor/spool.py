@@ -1,0 +1,177 @@
+"""The spool folder: who may hold it, and the few files a job has in it.
+
+    supervisor.lock  supervisor.sock  journal
+    scripts/job_{id}.sh  output/job_{id}.out  output/job_{id}.err  work/job_{id}/
+
+Everything inside is opened by directory descriptor without following links. A folder made here is private; one that
+was there before is taken only when nobody else could have put anything into it, and is never changed.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+
+SOCKET_NAME = "supervisor.sock"
+_FOLDERS = ("scripts", "output", "work")
+_DIRECTORY_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_OUTPUT_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
+_SCRIPT_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_DEV_NULL = os.makedev(1, 3)
+
+
+class SpoolRefused(Exception):
+    """This folder cannot be used as a spool; the text says why and what to do."""
+
+
+class SpoolHeld(Exception):
+    """Another supervisor holds the spool."""
+
+
+class OutputRefused(Exception):
+    """A job's output cannot go where it should; the text names the path and what to do."""
+
+
+class Spool:
+    __slots__ = ("_lock", "_output", "_scripts", "_work", "folder", "path")
+
+    def __init__(self, path: str) -> None:
+        self.path = os.path.abspath(path)
+        self.folder = _own_folder(self.path)
+        self._lock = _lock(self.path, self.folder)
+        self._scripts, self._output, self._work = (_own_subfolder(self.path, self.folder, name) for name in _FOLDERS)
+
+    @property
+    def socket_path(self) -> str:
+        """By descriptor: a socket's address holds 107 bytes, a spool's path may be longer."""
+        return f"/proc/self/fd/{self.folder}/{SOCKET_NAME}"
+
+    def sign(self) -> None:
+        """Whoever is refused the spool is told this process's number."""
+        os.ftruncate(self._lock, 0)
+        os.pwrite(self._lock, str(os.getpid()).encode("ascii"), 0)
+
+    def script_path(self, job_id: int) -> str:
+        return f"{self.path}/scripts/job_{job_id}.sh"
+
+    def remove_script(self, job_id: int) -> None:
+        """An earlier attempt's file must not be there while the next one waits at its gate."""
+        try:
+            os.unlink(f"job_{job_id}.sh", dir_fd=self._scripts)
+        except FileNotFoundError:
+            pass
+
+    def write_script(self, job_id: int, script: str) -> None:
+        descriptor = os.open(f"job_{job_id}.sh", _SCRIPT_FLAGS, 0o700, dir_fd=self._scripts)
+        try:
+            data = memoryview(script.encode("utf-8"))
+            while data:
+                data = data[os.write(descriptor, data) :]
+        finally:
+            os.close(descriptor)
+
+    def make_work_folder(self, job_id: int) -> str:
+        try:
+            os.mkdir(f"job_{job_id}", 0o700, dir_fd=self._work)
+        except FileExistsError:
+            pass
+        return f"{self.path}/work/job_{job_id}"
+
+    def remove_empty_work_folder(self, job_id: int) -> None:
+        """Most jobs without a work folder of their own leave nothing in it, and folders cost commits."""
+        try:
+            os.rmdir(f"job_{job_id}", dir_fd=self._work)
+        except OSError:
+            pass
+
+    def open_outputs(
+        self, job_id: int, stdout_path: str | None, stderr_path: str | None, *, join: bool
+    ) -> tuple[int, int]:
+        """Append mode, never a pipe; the same number twice when both go to one file."""
+        stdout = self._open_output(f"job_{job_id}.out", stdout_path)
+        if join or (stdout_path is not None and stdout_path == stderr_path):
+            return stdout, stdout
+        try:
+            return stdout, self._open_output(f"job_{job_id}.err", stderr_path)
+        except BaseException:
+            os.close(stdout)
+            raise
+
+    def _open_output(self, name: str, path: str | None) -> int:
+        if path is None:
+            return _regular(os.open(name, _OUTPUT_FLAGS, 0o600, dir_fd=self._output), f"{self.path}/output/{name}")
+        try:
+            return _regular(os.open(path, _OUTPUT_FLAGS, 0o666), path)
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+                raise
+            raise OutputRefused(_why_no_output(path, error)) from error
+
+
+def open_folder(path: str) -> int:
+    """A descriptor of an existing spool, for a client's way to the socket."""
+    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def _why_no_output(path: str, error: OSError) -> str:
+    if error.errno == errno.ELOOP:
+        return f"The output file {path} is a symbolic link; name the file itself."
+    if error.errno == errno.ENXIO:
+        return f"The output file {path} is a named pipe; output goes to files only."
+    if error.errno == errno.ENOENT:
+        return f"The folder of the output file {path} does not exist on this node; create it or name another file."
+    return f"The output file {path} cannot be opened ({error.strerror}); name a file this user may write."
+
+
+def _regular(descriptor: int, path: str) -> int:
+    """Opened without waiting so that a pipe or a terminal cannot hold the supervisor up; what stays is a plain file."""
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode) and status.st_rdev != _DEV_NULL:
+        os.close(descriptor)
+        raise OutputRefused(f"The output file {path} is not a regular file; output goes to files only.")
+    fcntl.fcntl(descriptor, fcntl.F_SETFL, os.O_APPEND)
+    return descriptor
+
+
+def _own_folder(path: str) -> int:
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        pass
+    except FileNotFoundError as error:
+        raise SpoolRefused(f"The folder that should hold the spool {path} does not exist; create it.") from error
+    return _checked(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), path)
+
+
+def _own_subfolder(path: str, folder: int, name: str) -> int:
+    try:
+        os.mkdir(name, 0o700, dir_fd=folder)
+    except FileExistsError:
+        pass
+    return _checked(os.open(name, _DIRECTORY_FLAGS, dir_fd=folder), f"{path}/{name}")
+
+
+def _checked(descriptor: int, path: str) -> int:
+    status = os.fstat(descriptor)
+    if status.st_uid != os.geteuid():
+        raise SpoolRefused(
+            f"The spool folder {path} belongs to user {status.st_uid}, this process runs as user {os.geteuid()}; "
+            "choose another folder with CONDUCTOR_SPOOL."
+        )
+    if status.st_mode & 0o022:
+        raise SpoolRefused(f"Others may write to the spool folder {path}; take that away with: chmod go-w {path}")
+    return descriptor
+
+
+def _lock(path: str, folder: int) -> int:
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open("supervisor.lock", flags, 0o600, dir_fd=folder)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = os.read(descriptor, 64).decode("ascii", "replace").strip() or "unknown"
+        os.close(descriptor)
+        raise SpoolHeld(f"Another supervisor (process {holder}) holds the spool {path}; this one ends.") from error
+    return descriptor

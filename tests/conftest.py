@@ -1,0 +1,3 @@
+"""The suite's fixtures are plugins, each named for what it gives."""
+
+pytest_plugins = ["tests.fix_postgres"]
