@@ -13,6 +13,7 @@ import fcntl
 import json
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -22,6 +23,8 @@ from conductor.core.errors import ConductorError
 
 LOCK_NAME = "up.lock"
 RUNNING_NAME = "running.json"
+TRIES = 5
+TRY_EVERY_SECONDS = 0.05
 
 
 class HomeError(ConductorError):
@@ -146,9 +149,18 @@ def _create(path: Path, text: str) -> None:
         file.write(text)
 
 
+def _lock(descriptor: int) -> None:
+    """Tried more than once: whoever merely asks whether the home is held takes the lock for a moment."""
+    for _ in range(TRIES - 1):
+        with contextlib.suppress(BlockingIOError):
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        time.sleep(TRY_EVERY_SECONDS)
+    return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 def _take(descriptor: int, home: Path) -> None:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(descriptor)
     except BlockingIOError:
         holder = os.pread(descriptor, 4096, 0).decode(errors="replace").strip() or "another process"
         raise HomeTaken(

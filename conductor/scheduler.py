@@ -205,7 +205,8 @@ class Scheduler:
             ElectLeader(holder=f"{self.holder}:{time.monotonic_ns()}", host=self.settings.node_name),
             self._provenance(),
         )
-        assert isinstance(elected, Accepted)
+        if isinstance(elected, Rejection) or not elected.events:
+            return  # recorded by a first try whose answer was lost: begin a term of our own
         event = elected.events[0].event
         assert isinstance(event, LeaderElected)
         self.term = event.term

@@ -229,11 +229,11 @@ def read_or_make_token(settings: Settings) -> str:
 def child_environment(settings: Settings) -> dict[str, str]:
     """The environment in which another process of ours reads these same settings, secrets included."""
     ours = {name: _as_text(value) for name, value in settings if value is not None}
-    return plain_environment() | {_variable_of(name): value for name, value in ours.items()}
+    return _plain_environment() | {_variable_of(name): value for name, value in ours.items()}
 
 
-def plain_environment() -> dict[str, str]:
-    """The environment without any setting, for a process of ours that must not hold the service's secrets."""
+def _plain_environment() -> dict[str, str]:
+    """What is in the environment besides settings."""
     theirs = {key: value for key, value in os.environ.items() if key not in UNPREFIXED.values()}
     project = str(Path(__file__).parent.parent)
     if project not in site.getsitepackages():

@@ -8,6 +8,7 @@ DECLARE
 BEGIN
     EXECUTE format('GRANT USAGE ON SCHEMA public TO %I, %I', service, report);
     EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA public TO %I', service);
+    EXECUTE format('REVOKE ALL ON log_door FROM %I', service);
     EXECUTE format('GRANT USAGE ON SEQUENCE job_ids, allocation_ids, cpu_blocks TO %I', service);
     EXECUTE format(
         'GRANT EXECUTE ON FUNCTION script(jobs), take_leadership(text, double precision), give_up_leadership(text),

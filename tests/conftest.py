@@ -1,3 +1,13 @@
 """The suite's fixtures are plugins, each named for what it gives."""
 
-pytest_plugins = ["tests.fix_postgres"]
+import os
+
+pytest_plugins = ["tests.fix_postgres", "tests.fix_engine"]
+
+
+def pytest_configure() -> None:
+    """The tests choose their settings; those of whoever runs them must not be among them."""
+    for name in [
+        name for name in os.environ if name.startswith("CONDUCTOR_") or name in ("NODE_NAME", "TOTAL_CPUS")
+    ]:
+        del os.environ[name]

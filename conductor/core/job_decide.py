@@ -257,10 +257,9 @@ def _not_waiting(job: Job, at: datetime) -> Refused | None:
         )
     if job.held:
         return refuse(RejectionCode.WRONG_STATE, f"Job {number} is held. Unhold it first.", job)
-    if job.begins_at > at:
-        return refuse(
-            RejectionCode.WRONG_STATE, f"Job {number} may not begin before {job.begins_at}.", job
-        )
+    begin_time = job.submitted.begin_time
+    if begin_time is not None and begin_time > at:
+        return refuse(RejectionCode.WRONG_STATE, f"Job {number} may not begin before {begin_time}.", job)
     return None
 
 

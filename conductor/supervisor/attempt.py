@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+
 from conductor.supervisor import protocol
 from conductor.supervisor.journal import Intent, Opening
 
@@ -27,6 +29,7 @@ class Attempt:
         "kill_grace_seconds",
         "kill_pause_seconds",
         "leader_ended",
+        "next_look",
         "outcome",
         "own_child",
         "own_work_folder",
@@ -60,6 +63,7 @@ class Attempt:
         # The end. An adopted attempt is nobody's child here: watched by a pidfd, members known by identity.
         self.own_child = True
         self.watch: int | None = None
+        self.next_look = 0.0
         self.seen: dict[int, int] = {}
         self.leader_ended = False
         self.exit_code: int | None = None
@@ -80,6 +84,11 @@ class Attempt:
     @property
     def live(self) -> bool:
         return self.outcome is None
+
+    def account(self, usage: resource.struct_rusage) -> None:
+        """CPU time adds up; of memory only the largest single process's peak is known."""
+        self.cpu_seconds = (self.cpu_seconds or 0.0) + usage.ru_utime + usage.ru_stime
+        self.peak_kib = max(self.peak_kib or 0, usage.ru_maxrss)
 
     def opening(self) -> Opening:
         assert self.process is not None

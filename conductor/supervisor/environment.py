@@ -1,7 +1,7 @@
 """The environment of a job: nothing of the supervisor's own, and what the job asked for only behind the gate.
 
-Before the gate a process has the base, the standard names (CONDUCTOR_*, SLURM_*) and its mark. The job's own values
-arrive as shell code that the gate reads once it is open. This module makes text; it starts nothing.
+Before the gate a process has the base, the standard names (CONDUCTOR_*, SLURM_*) and its mark. The job's own
+values arrive as shell code that the gate reads once it is open. This module makes text; it starts nothing.
 """
 
 from __future__ import annotations
@@ -66,7 +66,9 @@ def quoted(value: str) -> str:
 
 def _export(name: str, value: str) -> str:
     if not _IDENTIFIER.fullmatch(name):
-        raise EnvironmentRefused(f"{name!r} is not a name an environment variable can have; submit without it.")
+        raise EnvironmentRefused(
+            f"{name!r} is not a name an environment variable can have; submit without it."
+        )
     if "\0" in value:
         raise EnvironmentRefused(f"The value of {name} holds a NUL character; submit without it.")
     return f"export {name}={quoted(value)}\n"

@@ -1,13 +1,15 @@
 """How a gated child is made: a process with a PID that has run none of the script and waits to be let go on.
 
-Its standard input is a pipe. The gate's code, which the child reads from descriptor 3, reads one line from that pipe,
-and end of file means: exit. So the supervisor's death closes every gate. The same code brings in the job's own
-environment afterwards, and descriptor 3, the pipe and the gate's variables are gone before the script's first line.
+Its standard input is a pipe. The gate's code, which the child reads from descriptor 3, reads one line from
+that pipe, and end of file means: exit. So the supervisor's death closes every gate. The same code brings in
+the job's own environment afterwards, and descriptor 3, the pipe and the gate's variables are gone before the
+script's first line.
 
-bash runs the gate's code itself, as BASH_ENV names it: one `exec` a job. Whatever bash would read before that file
-(profiles, for an option in the first line) or read differently because of the job's environment goes the longer way:
-a shell runs the gate and replaces itself by the interpreter. In both, the script's file is written only when the gate
-opens (see `starting`), so a shell that could not read the gate's code finds no script either.
+bash runs the gate's code itself, as BASH_ENV names it: one `exec` a job. Whatever bash would read before that
+file (profiles, for an option in the first line) or read differently because of the job's environment goes the
+longer way: a shell runs the gate and replaces itself by the interpreter. In both, the script's file is
+written only when the gate opens (see `starting`), so a shell that could not read the gate's code finds no
+script either.
 """
 
 from __future__ import annotations
@@ -76,7 +78,9 @@ def gate_code(
     environment: Mapping[str, str], standard: Mapping[str, str], prologue: str | None, *, bash_gate: bool
 ) -> str:
     if prologue is not None and not os.access(prologue, os.R_OK):
-        raise LaunchRefused(f"The job prologue {prologue} cannot be read on this node; see CONDUCTOR_JOB_PROLOGUE.")
+        raise LaunchRefused(
+            f"The job prologue {prologue} cannot be read on this node; see CONDUCTOR_JOB_PROLOGUE."
+        )
     parts = [_CODE, behind_the_gate(environment, standard)]
     if prologue is not None:
         parts.append(f". {quoted(prologue)}\n")

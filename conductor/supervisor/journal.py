@@ -1,14 +1,16 @@
 """What a supervisor must still know after it was killed: one JSON record a line, appended.
 
-Records survive processes, not a power cut, so nothing is flushed to disk. Each `write` is one system call for all
-records gathered, made before the facts they announce. A torn line is skipped: what it announced has not happened.
-The journal knows nothing of processes; `Remembered` is what the records of one allocation add up to.
+Records survive processes, not a power cut, so nothing is flushed to disk. Each `write` is one system call for
+all records gathered, made before the facts they announce. A torn line is skipped: what it announced has not
+happened. The journal knows nothing of processes; `Remembered` is what the records of one allocation add up
+to.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+from contextlib import suppress
 from typing import NamedTuple, TypedDict
 
 from conductor.supervisor.protocol import Exited, LaunchFailed, Process, decode_json, encode_json
@@ -112,13 +114,13 @@ class Journal:
         self._descriptor = descriptor
 
     def _write_anew(self, temporary: str) -> int:
-        try:
+        with suppress(FileNotFoundError):
             os.unlink(temporary, dir_fd=self._folder)
-        except FileNotFoundError:
-            pass
         descriptor = self._open(temporary)
         try:
-            _write_all(descriptor, "".join(encode_json(record) + "\n" for record in self._records()).encode("ascii"))
+            _write_all(
+                descriptor, "".join(encode_json(record) + "\n" for record in self._records()).encode("ascii")
+            )
             os.rename(temporary, _NAME, src_dir_fd=self._folder, dst_dir_fd=self._folder)
         except OSError:
             os.close(descriptor)
@@ -167,7 +169,12 @@ class Journal:
 
 
 def _gated_record(intent: Intent) -> _Record:
-    return {"gated": intent.allocation_id, "job": intent.job_id, "attempt": intent.attempt, "mark": intent.mark}
+    return {
+        "gated": intent.allocation_id,
+        "job": intent.job_id,
+        "attempt": intent.attempt,
+        "mark": intent.mark,
+    }
 
 
 def _opened_record(allocation_id: int, opening: Opening) -> _Record:

@@ -1,4 +1,5 @@
-"""Which process is meant: a PID alone is reused, PID and start time within one boot and PID namespace are not.
+"""Which process is meant: a PID alone is reused, PID and start time within one boot and PID namespace are
+not.
 
 Reads /proc and opens pidfds. It never sends a signal.
 """
@@ -42,7 +43,9 @@ def read_stat(pid: int) -> ProcessStat | None:
         return None
     # The command's name stands in brackets and may itself hold brackets and spaces.
     fields = text[text.rindex(b")") + 2 :].split(None, 20)
-    return ProcessStat(pid, fields[0].decode("ascii"), int(fields[1]), int(fields[2]), int(fields[3]), int(fields[19]))
+    return ProcessStat(
+        pid, fields[0].decode("ascii"), int(fields[1]), int(fields[2]), int(fields[3]), int(fields[19])
+    )
 
 
 def is_alive(process: protocol.Process, boot_id: str, pid_namespace: int) -> bool:

@@ -1,7 +1,8 @@
 """Who descends from whom, and which processes carry a job's mark.
 
-As child subreaper the supervisor is the parent of whatever a dead job leaves behind, so its own list of children is
-enough to see that nothing was left. Only when something was is all of /proc read. This module never signals.
+As child subreaper the supervisor is the parent of whatever a dead job leaves behind, so its own list of
+children is enough to see that nothing was left. Only when something was is all of /proc read. This module
+never signals.
 """
 
 from __future__ import annotations

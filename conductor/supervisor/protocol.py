@@ -1,9 +1,9 @@
 """What the executor and the supervisor say to each other, and how it is framed.
 
-A frame is four bytes of length (big endian) and a JSON array of messages; whoever has several things to say says them
-in one frame. The first message on a connection is `hello`. Every message names its `type`; the shapes below are all
-there are. This module knows no socket and no process. Growing: a new message type or an optional key keeps
-PROTOCOL_VERSION; anything an older peer would misunderstand raises it.
+A frame is four bytes of length (big endian) and a JSON array of messages; whoever has several things to say
+says them in one frame. The first message on a connection is `hello`. Every message names its `type`; the
+shapes below are all there are. This module knows no socket and no process. Growing: a new message type or an
+optional key keeps PROTOCOL_VERSION; anything an older peer would misunderstand raises it.
 """
 
 from __future__ import annotations

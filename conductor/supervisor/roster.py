@@ -1,7 +1,7 @@
 """Every attempt this supervisor answers for, and what it has to say about them.
 
-The one place where an attempt gets its outcome: into the journal, into the outbox, kept until forgotten. It starts
-nothing and signals nothing.
+The one place where an attempt gets its outcome: into the journal, into the outbox, kept until forgotten. It
+starts nothing and signals nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,18 @@ def log(line: str) -> None:
 
 
 class Roster:
-    __slots__ = ("_timers", "attempts", "boot_id", "journal", "leaders", "live", "marks", "outbox", "pid_namespace", "spool")
+    __slots__ = (
+        "_timers",
+        "attempts",
+        "boot_id",
+        "journal",
+        "leaders",
+        "live",
+        "marks",
+        "outbox",
+        "pid_namespace",
+        "spool",
+    )
 
     def __init__(self, spool: Spool, journal: Journal, boot_id: str, pid_namespace: int) -> None:
         self.spool = spool
@@ -92,7 +103,7 @@ class Roster:
         del self.marks[attempt.intent.mark]
         attempt.gate = None
         if attempt.own_work_folder:
-            self.spool.remove_empty_work_folder(attempt.intent.job_id)
+            self.spool.leave_work_folder(attempt.intent.job_id)
 
     def _drop(self, attempt: Attempt) -> None:
         del self.attempts[attempt.allocation_id]

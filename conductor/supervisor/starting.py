@@ -1,8 +1,8 @@
 """Gate, open, discard: the way of an attempt from a request to the first line of its script.
 
-Intents are in the journal before anything is forked, openings before a gate is opened. Children are spawned one at a
-time between two looks at the socket, so that a long list of starts does not hold up what has ended or may go on. The
-script's file appears only when its gate opens.
+Intents are in the journal before anything is forked, openings before a gate is opened. Children are spawned
+one at a time between two looks at the socket, so that a long list of starts does not hold up what has ended
+or may go on. The script's file appears only when its gate opens.
 """
 
 from __future__ import annotations
@@ -85,10 +85,10 @@ class Starting:
             self._roster.journal.opened(attempt.allocation_id, attempt.opening())
         self._write_journal_or_fail(opening)
         for attempt in attempts:
-            if _may_open(attempt):
-                self._open(attempt)
-            else:
+            if attempt not in opening:
                 self._roster.tell(attempt)
+            elif attempt.failure is None:
+                self._open(attempt)
 
     def discard(self, attempt: Attempt) -> None:
         """Only what has not been opened; anything else is told as it is."""
@@ -134,19 +134,23 @@ class Starting:
     def _spawned(self, attempt: Attempt, pid: int, cpu_ids: list[int]) -> None:
         roster = self._roster
         roster.leaders[pid] = attempt
-        stat = read_stat(pid)
-        assert stat is not None  # not reaped: at the least its zombie is there
+        namespace = roster.pid_namespace
         attempt.process = {
             "pid": pid,
             "boot_id": roster.boot_id,
-            "start_ticks": stat.start_ticks,
-            "pid_namespace": roster.pid_namespace,
+            "start_ticks": 0,
+            "pid_namespace": namespace,
         }
+        stat = read_stat(pid)
+        assert stat is not None  # not reaped: at the least its zombie is there
+        attempt.process["start_ticks"] = stat.start_ticks
         if cpu_ids:
             try:
                 os.sched_setaffinity(pid, cpu_ids)
             except OSError as error:
-                reason = f"The process cannot be bound to the CPUs {cpu_ids} ({error.strerror}); see TOTAL_CPUS."
+                reason = (
+                    f"The process cannot be bound to the CPUs {cpu_ids} ({error.strerror}); see TOTAL_CPUS."
+                )
                 self._fail(attempt, reason)
                 return
         roster.outbox.append(attempt.gated_message())

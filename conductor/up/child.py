@@ -1,6 +1,6 @@
 """One of our own processes, kept running.
 
-Promises: its command line names its role; it is in a process group of its own, so that a Ctrl-C reaches only
+Promises: it is in a process group of its own, so that a Ctrl-C reaches only
 the parent, who decides the order; it ends when the parent does; when it dies it is started again, later each
 time it dies soon.
 
@@ -9,9 +9,8 @@ Refuses to know: what the roles do.
 
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from conductor.leash import leashed
@@ -25,11 +24,12 @@ STOP_PATIENCE_SECONDS = 20.0
 
 
 class Child:
-    """A role that runs as `python -m conductor ROLE`."""
+    """A role, and the process that plays it now."""
 
-    def __init__(self, role: str, environment: Mapping[str, str], log: Path) -> None:
+    def __init__(self, role: str, argv: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
         self.role = role
         self.log = log
+        self._argv = list(argv)
         self._environment = dict(environment)
         self._process: subprocess.Popen[bytes] | None = None
         self._pause_seconds = FIRST_PAUSE_SECONDS
@@ -65,10 +65,9 @@ class Child:
         self._process = None
 
     def _start(self, now: float) -> None:
-        argv = [sys.executable, "-P", "-m", "conductor", self.role]
         with open_log(self.log) as log:
             self._process = subprocess.Popen(
-                leashed(argv, ends_by=signal.SIGTERM), env=self._environment, cwd="/", process_group=0,
+                leashed(self._argv, ends_by=signal.SIGTERM), env=self._environment, cwd="/", process_group=0,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
         self._started_at = now

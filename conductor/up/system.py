@@ -8,6 +8,7 @@ Refuses to know: terminals and signals.
 
 import http.client
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
@@ -20,7 +21,7 @@ from conductor.embedded import EmbeddedPostgres
 from conductor.home import Running, locked_home, publish, unpublish
 from conductor.logfile import tail
 from conductor.migrate import migrate
-from conductor.settings import Settings, api_url_of, child_environment, plain_environment, read_or_make_token
+from conductor.settings import Settings, api_url_of, child_environment, read_or_make_token
 from conductor.up.child import Child
 from conductor.up.node import Supervisor
 
@@ -48,8 +49,10 @@ class System:
         logs = settings.home / "logs"
         logs.mkdir(mode=0o700, exist_ok=True)
         ours = child_environment(settings)
-        self._children = {role: Child(role, ours, logs / f"{role}.log") for role in SERVICES}
-        self._supervisor = Supervisor(settings.spool, plain_environment(), logs / "supervisor.log")
+        self._children = {
+            role: Child(role, _command_of(role), ours, logs / f"{role}.log") for role in SERVICES
+        }
+        self._supervisor = Supervisor(settings.spool)
 
     @property
     def api_url(self) -> str:
@@ -111,7 +114,9 @@ class System:
         """End the services in order, and the supervisor when it has nothing to do. Jobs go on."""
         for role in STOP_ORDER:
             self.stop(role)
-        self._supervisor.end_if_idle()
+        # One that holds a job does not end, and need not be waited for.
+        if not self.running_job_ids():
+            self._supervisor.end_if_idle()
 
     def _keep_the_server(self) -> None:
         server = self._server
@@ -146,6 +151,12 @@ def running_system(settings: Settings, *, say: Say = lambda _: None) -> Iterator
         publish(settings.home, Running(database_url=server.url() if server else None, api_url=system.api_url))
         held.callback(unpublish, settings.home)
         yield system
+
+
+def _command_of(role: str) -> list[str]:
+    """A command line that names the role."""
+    # -P: nothing in the current folder is taken for a module of ours.
+    return [sys.executable, "-P", "-m", "conductor", role]
 
 
 def _checked_port(host: str, port: int) -> int:

@@ -1,0 +1,123 @@
+"""Request bodies: read within a limit, parsed as JSON or lines of JSON.
+
+Promises: no more than the limit is ever held, whatever a client announces; what cannot be parsed is refused
+with the place, and text that is not UTF-8 with the field it stands in.
+"""
+
+import json
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+
+from api.problems import FieldError, Problem, invalid
+from api.security import JSON_TYPES, NDJSON_TYPES, media_type
+
+_MIB = 1024 * 1024
+SMALL = 1 * _MIB  # a reason, a lease
+ONE_JOB = 8 * _MIB  # a script of 1 MiB whose every character is escaped, and an environment
+MANY_COMMANDS = 16 * _MIB
+MANY_JOBS = 64 * _MIB
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The whole body. Stops reading at the limit."""
+    announced = request.headers.get("content-length", "0")
+    if announced.isdecimal() and int(announced[:20]) > limit:
+        raise _too_large(limit)
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise _too_large(limit)
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _too_large(limit: int) -> Problem:
+    # The rest of the body is never read, so the connection cannot be used again.
+    closing = {"Connection": "close"}
+    return Problem(413, "too_large", detail="body_too_large", headers=closing, limit_mib=limit // _MIB)
+
+
+async def json_body(request: Request, limit: int) -> Any:
+    """The body's one JSON value."""
+    if media_type(request.headers.get("content-type", "")) in NDJSON_TYPES:
+        raise Problem(415, "unsupported_media_type", wanted="application/json")
+    return parse(await read_body(request, limit))
+
+
+async def optional_json_body(request: Request, limit: int) -> Any:
+    """The body's one JSON value, or an empty object when there is no body."""
+    body = await read_body(request, limit)
+    return parse(body) if body else {}
+
+
+async def lines_or_jobs(request: Request, limit: int) -> Any:
+    """What a batch names under `jobs`: the member of a JSON object, or one job a line."""
+    kind = media_type(request.headers.get("content-type", ""))
+    body = await read_body(request, limit)
+    if kind in JSON_TYPES or not body:
+        return parse(body)
+    lines = [line for line in body.splitlines() if line.strip()]
+    return {"jobs": [_line(number, line) for number, line in enumerate(lines)]}
+
+
+def _line(index: int, line: bytes) -> Any:
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        field = f"jobs[{index}]"
+        bad = _not_utf8(line)
+        if bad is not None:
+            raise invalid(FieldError(field=f"{field}.{bad}" if bad else field, code="invalid_utf8")) from None
+        raise Problem(
+            400,
+            "broken_json",
+            errors=[FieldError(field=field, code="broken_line", values={"why": error.msg})],
+            why=f"line {index + 1}: {error.msg}",
+        ) from None
+
+
+def parse(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        bad = _not_utf8(body)
+        if bad is not None:
+            raise invalid(FieldError(field=bad or "body", code="invalid_utf8")) from None
+        why = f"{error.msg} (line {error.lineno}, column {error.colno})"
+        raise Problem(400, "broken_json", why=why if body else "it is empty") from None
+
+
+def _not_utf8(body: bytes) -> str | None:
+    """The field whose text is not UTF-8 ("" when it cannot be told), or None when all of it is.
+
+    Strays are let through as lone surrogates, which no UTF-8 gives, and then looked for. An escaped lone
+    surrogate is no text in any encoding either and is found the same way.
+    """
+    try:
+        value = json.loads(body.decode("utf-8", "surrogateescape"))
+    except (ValueError, RecursionError):
+        return None if _is_utf8(body) else ""
+    return _path_of_stray(value, "")
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _path_of_stray(value: Any, path: str) -> str | None:
+    if isinstance(value, str):
+        return path if any("\ud800" <= character <= "\udfff" for character in value) else None
+    parts: list[tuple[str, Any]] = []
+    if isinstance(value, dict):
+        parts = [(f"{path}.{key}" if path else key, part) for key, part in value.items()]
+    elif isinstance(value, list):
+        parts = [(f"{path}[{index}]", part) for index, part in enumerate(value)]
+    found = (_path_of_stray(part, place) for place, part in parts)
+    return next((place for place in found if place is not None), None)

@@ -1,0 +1,82 @@
+"""What every request may use: settings, the pool, the handler, the bell. Made when the app starts, ended with it."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from api.problems import Problem
+from api.reading import fetch_one
+from api.watch import Bell, JobWatch
+from conductor.database import Pool, jittered, listen, open_pool
+from conductor.handler import Handler, running_handler
+from conductor.log import LOG_CHANNEL
+from conductor.settings import Settings
+from projections.rows import changed_rows
+
+_CATCH_UP_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    settings: Settings
+    database_url: str
+    pool: Pool
+    handler: Handler
+    bell: Bell
+    watch: JobWatch
+
+    async def caught_up(self, position: int | None) -> None:
+        """Return once the tables show that position. Rows are written with their events, so the head is enough."""
+        if position is None:
+            return
+        deadline = asyncio.get_running_loop().time() + _CATCH_UP_SECONDS
+        while True:
+            rung = self.bell.rung
+            row = await fetch_one(self.pool, "head")
+            head = row["position"] if row else 0
+            left = deadline - asyncio.get_running_loop().time()
+            if head >= position:
+                return
+            if left <= 0:
+                retry = {"Retry-After": "2"}
+                raise Problem(503, "position_not_reached", headers=retry, head=head, wanted=position)
+            await self.bell.wait_past(rung, min(left, jittered(self.settings.poll_seconds)))
+
+
+def engine_of(request: Request) -> Engine:
+    engine: Engine = request.app.state.engine
+    return engine
+
+
+@asynccontextmanager
+async def running_engine(settings: Settings, database_url: str) -> AsyncIterator[Engine]:
+    """The engine, with the tasks that commit, listen and watch for as long as the block runs."""
+    bell = Bell()
+    async with (
+        open_pool(database_url, size=settings.database_pool_size) as pool,
+        running_handler(pool, changed_rows) as handler,
+    ):
+        watch = JobWatch(pool, bell, poll_seconds=settings.poll_seconds)
+        tasks = [asyncio.create_task(watch.run(), name="watch")]
+        if not settings.poll_only:
+            listening = listen(database_url, [LOG_CHANNEL], bell.ring)
+            tasks.append(asyncio.create_task(listening, name="listen"))
+        try:
+            yield Engine(
+                settings=settings,
+                database_url=database_url,
+                pool=pool,
+                handler=handler,
+                bell=bell,
+                watch=watch,
+            )
+        finally:
+            for task in tasks:
+                task.cancel()
+            for task in tasks:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task

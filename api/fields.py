@@ -1,0 +1,169 @@
+"""The kinds of values that requests are made of, each with the check that guards it.
+
+Promises: whole numbers are neither texts, floats nor booleans; no text has a NUL; what a check refuses says
+what to do instead. Refuses to know which request has which field.
+"""
+
+import re
+import uuid
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from api.validation import complaint
+
+SCRIPT_BYTES = 1024 * 1024
+ENVIRONMENT_BYTES = 128 * 1024
+CPUS = 65_536
+ID_LIMIT = 2**53 - 1  # every JSON reader can hold it
+_SMALL = 2**31 - 1
+_TIME_LIMIT_MINUTES = 100 * 366 * 24 * 60
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_USER = re.compile(r"\w[\w.@+-]{0,63}\$?")
+_NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_PATTERN = re.compile(r"%(.?)", re.DOTALL)
+_TIME = re.compile(
+    r"(?:(?P<days>\d{1,6})-(?P<d_hours>\d{1,6})(?::(?P<d_minutes>\d{1,6})(?::(?P<d_seconds>\d{1,6}))?)?"
+    r"|(?P<minutes>\d{1,9})"
+    r"|(?P<ms_minutes>\d{1,9}):(?P<ms_seconds>\d{1,6})"
+    r"|(?P<hours>\d{1,6}):(?P<h_minutes>\d{1,6}):(?P<h_seconds>\d{1,6}))",
+    re.ASCII,
+)
+_SECONDS_OF = {"days": 86_400, "hours": 3600, "minutes": 60, "seconds": 1}
+
+
+def _script(text: str) -> str:
+    if text.startswith("\ufeff"):
+        raise complaint("byte_order_mark")
+    if "\0" in text:
+        raise complaint("nul")
+    if "\r" in text:
+        raise complaint("crlf")
+    if len(text) * 4 > SCRIPT_BYTES and len(text.encode()) > SCRIPT_BYTES:  # a character has at most 4 bytes
+        raise complaint("too_large", most="1 MiB")
+    if not text.strip():
+        raise complaint("blank")
+    return text
+
+
+def _line(text: str) -> str:
+    """One line that a person reads."""
+    if _CONTROL.search(text):
+        raise complaint("control_character")
+    if not text.strip():
+        raise complaint("blank")
+    return text
+
+
+def _without_nul(text: str) -> str:
+    if "\0" in text:
+        raise complaint("nul")
+    return text
+
+
+def _absolute(path: str) -> str:
+    if not path.startswith("/"):
+        raise complaint("not_absolute")
+    return path
+
+
+def _patterns(path: str) -> str:
+    for found in _PATTERN.finditer(path):
+        if found[1] not in "jAaxNu%" or not found[1]:
+            raise complaint("unknown_pattern", pattern=found[0])
+    return path
+
+
+def _user(name: str) -> str:
+    if not _USER.fullmatch(name):
+        raise complaint("bad_name")
+    return name
+
+
+def _node(name: str) -> str:
+    if not _NODE.fullmatch(name):
+        raise complaint("bad_name")
+    return name
+
+
+def is_node_name(name: str) -> bool:
+    return _NODE.fullmatch(name) is not None
+
+
+def _environment(values: dict[str, str]) -> dict[str, str]:
+    size = 0
+    for name, value in values.items():
+        if not _VARIABLE.fullmatch(name):
+            raise complaint("bad_variable", name=repr(name[:40]))
+        if "\0" in value:
+            raise complaint("nul", field=name)
+        size += len(name) + len(value.encode()) + 2
+    if size > ENVIRONMENT_BYTES:
+        raise complaint("too_large", most="128 KiB")
+    return values
+
+
+def _time_limit_seconds(given: Any) -> int:
+    """Whole minutes, or one of Slurm's forms."""
+    if isinstance(given, int) and not isinstance(given, bool):
+        seconds = given * 60
+    elif isinstance(given, str) and (found := _TIME.fullmatch(given)):
+        parts = {name.rpartition("_")[2]: int(text) for name, text in found.groupdict().items() if text}
+        seconds = sum(_SECONDS_OF[name] * number for name, number in parts.items())
+    else:
+        raise complaint("bad_time_limit")
+    if seconds == 0:
+        raise complaint("zero_time_limit")
+    if seconds < 0:
+        raise complaint("too_small", least=1)
+    if seconds > _TIME_LIMIT_MINUTES * 60:
+        raise complaint("too_big", most=_TIME_LIMIT_MINUTES)
+    return seconds
+
+
+def _instant(given: Any) -> datetime:
+    """A time in ISO 8601 that says its offset."""
+    if not isinstance(given, str):
+        raise complaint("not_a_string")
+    try:
+        instant = datetime.fromisoformat(given)
+    except ValueError:
+        raise complaint("bad_time") from None
+    if instant.tzinfo is None:
+        raise complaint("naive_time")
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        raise complaint("bad_time") from None
+
+
+def _uuid(text: str) -> str:
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        raise complaint("bad_uuid") from None
+
+
+Script = Annotated[str, AfterValidator(_script)]
+Line = Annotated[str, Field(max_length=255), AfterValidator(_line)]
+LongLine = Annotated[str, Field(max_length=4096), AfterValidator(_line)]
+Comment = Annotated[str, Field(max_length=4096), AfterValidator(_without_nul)]
+AbsolutePath = Annotated[LongLine, AfterValidator(_absolute)]
+OutputPath = Annotated[LongLine, AfterValidator(_patterns)]
+UserName = Annotated[str, AfterValidator(_user)]
+NodeNameText = Annotated[str, AfterValidator(_node)]
+Environment = Annotated[dict[str, str], AfterValidator(_environment)]
+TimeLimit = Annotated[int, BeforeValidator(_time_limit_seconds)]
+Instant = Annotated[datetime, BeforeValidator(_instant)]
+Uuid = Annotated[str, AfterValidator(_uuid)]
+
+CpuCount = Annotated[int, Field(ge=1, le=CPUS)]
+Id = Annotated[int, Field(ge=1, le=ID_LIMIT)]
+Count = Annotated[int, Field(ge=0, le=ID_LIMIT)]
+SmallCount = Annotated[int, Field(ge=0, le=_SMALL)]
+Megabytes = Annotated[int, Field(ge=1, le=2**40)]
+Priority = Annotated[int, Field(ge=-_SMALL, le=_SMALL)]
+Labels = Annotated[dict[Line, Line], Field(max_length=100)]

@@ -1,0 +1,34 @@
+"""Rows from the database as plain dictionaries, and answers as JSON."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from psycopg.rows import dict_row
+from starlette.responses import Response
+
+from conductor.database import Pool, load_queries
+from conductor.log import reachable
+
+SQL = load_queries("api", "queries.sql")
+
+Row = dict[str, Any]
+
+
+async def fetch(pool: Pool, query: str, values: Mapping[str, Any] | None = None) -> list[Row]:
+    """All rows of a named query."""
+    async with reachable(pool) as connection, connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(SQL[query], values)
+        return await cursor.fetchall()
+
+
+async def fetch_one(pool: Pool, query: str, values: Mapping[str, Any] | None = None) -> Row | None:
+    """The only row of a named query, or None."""
+    rows = await fetch(pool, query, values)
+    return rows[0] if rows else None
+
+
+def answer(content: Any, status: int = 200) -> Response:
+    return Response(
+        orjson.dumps(content, option=orjson.OPT_UTC_Z), status_code=status, media_type="application/json"
+    )

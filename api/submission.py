@@ -1,0 +1,147 @@
+"""A submission as it comes over HTTP, and the command it becomes.
+
+Promises: every field is honoured or refused by name, never ignored; two spellings of one thing that contradict
+each other are refused.
+"""
+
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from api.fields import (
+    CPUS,
+    AbsolutePath,
+    Comment,
+    CpuCount,
+    Environment,
+    Instant,
+    Line,
+    Megabytes,
+    OutputPath,
+    Priority,
+    Script,
+    TimeLimit,
+    UserName,
+)
+from api.problems import FieldError
+from api.security import Identity
+from api.validation import ERRORS_LISTED, complaint, field_errors, known_names, problem_of
+from conductor.core import commands
+
+STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+# Known to the contract, not honoured by this release.
+UNSUPPORTED = frozenset({"dependency", "array", "nodelist", "labels", "exclusive", "gres", "signal"})
+
+
+class Submission(BaseModel):
+    model_config = STRICT
+
+    script: Script
+    name: Line | None = None
+    cpus: CpuCount | None = None
+    cpus_per_task: CpuCount | None = None
+    ntasks_per_node: CpuCount | None = None
+    memory_mb: Megabytes | None = None
+    time_limit: TimeLimit | None = None
+    work_dir: AbsolutePath | None = None
+    environment: Environment | None = None
+    priority: Priority | None = None
+    nice: Priority | None = None
+    user_name: UserName | None = None
+    user: UserName | None = None
+    account: Line | None = None
+    requeue: bool | None = None
+    hold: bool | None = None
+    begin_time: Instant | None = None
+    begin: Instant | None = None
+    stdout_path: OutputPath | None = None
+    stderr_path: OutputPath | None = None
+    comment: Comment | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_what_is_left_out(cls, given: Any) -> Any:
+        """A field of the contract that says `null` asks for nothing, also one not supported yet."""
+        if not isinstance(given, dict) or UNSUPPORTED.isdisjoint(given):
+            return given
+        return {name: value for name, value in given.items() if value is not None or name not in UNSUPPORTED}
+
+    @model_validator(mode="after")
+    def _without_contradictions(self) -> Self:
+        if None not in (self.user, self.user_name) and self.user != self.user_name:
+            raise complaint("contradiction", field="user", other="user_name")
+        if None not in (self.begin, self.begin_time) and self.begin != self.begin_time:
+            raise complaint("contradiction", field="begin", other="begin_time")
+        tasks, cpus_per_task = self.shape
+        if self.cpus is not None and self.cpus != tasks * cpus_per_task:
+            other = "cpus_per_task" if self.cpus_per_task is not None else "ntasks_per_node"
+            raise complaint("contradiction", field="cpus", other=other)
+        if tasks * cpus_per_task > CPUS:
+            raise complaint("too_many_cpus", field="cpus_per_task", most=CPUS)
+        return self
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(ntasks_per_node, cpus_per_task); plain `cpus` is one task of that many."""
+        if self.cpus_per_task is None and self.ntasks_per_node is None:
+            return 1, self.cpus or 1
+        return self.ntasks_per_node or 1, self.cpus_per_task or 1
+
+    def command(self, identity: Identity) -> commands.Submit:
+        tasks, cpus_per_task = self.shape
+        return commands.Submit(
+            script=self.script,
+            user_name=self.user_name or self.user or identity.user_name,
+            submitted_by=identity.name,
+            name=self.name,
+            account=self.account,
+            environment=self.environment or {},
+            work_dir=self.work_dir,
+            ntasks_per_node=tasks,
+            cpus_per_task=cpus_per_task,
+            memory_mb=self.memory_mb,
+            time_limit_seconds=self.time_limit,
+            priority=(self.priority or 0) - (self.nice or 0),
+            held=self.hold or False,
+            requeue=self.requeue or False,
+            begin_time=self.begin_time or self.begin,
+            stdout_path=self.stdout_path,
+            stderr_path=self.stderr_path,
+            comment=self.comment,
+        )
+
+
+def submission_of(value: Any) -> Submission:
+    """One submission. Raises a problem that names every wrong field."""
+    try:
+        return Submission.model_validate(value)
+    except ValidationError as error:
+        raise problem_of(submission_errors(error, "")) from None
+
+
+def submissions_of(values: list[Any]) -> list[Submission]:
+    """All of them, or a problem that names the wrong fields of each, as `jobs[3].script`."""
+    found: list[Submission] = []
+    errors: list[FieldError] = []
+    for index, value in enumerate(values):
+        try:
+            found.append(Submission.model_validate(value))
+        except ValidationError as error:
+            errors += submission_errors(error, f"jobs[{index}]")
+            if len(errors) > ERRORS_LISTED:
+                break
+    if errors:
+        raise problem_of(errors)
+    return found
+
+
+def submission_errors(
+    error: ValidationError, field: str, model: type[BaseModel] = Submission, *, tagged: bool = False
+) -> list[FieldError]:
+    return [
+        FieldError(field=one.field, code="unsupported")
+        if one.code == "unknown_field" and one.field.rpartition(".")[2] in UNSUPPORTED
+        else one
+        for one in field_errors(error, known_names(model), field, tagged=tagged)
+    ]

@@ -1,0 +1,235 @@
+"""Every sentence that the API says to a person, in English and Chinese.
+
+Promises: codes never change; texts may. A sentence says what is wrong and what to do. Refuses to know when it
+is said.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+Language = Literal["en", "zh"]
+
+# Problems as wholes: code -> title
+TITLES: Mapping[str, tuple[str, str]] = {
+    "broken_json": ("The body is not JSON", "请求体不是 JSON"),
+    "unauthorized": ("No valid token", "缺少有效令牌"),
+    "forbidden": ("Not allowed", "不允许"),
+    "foreign_host": ("Unknown host name", "未知的主机名"),
+    "cross_site": ("Cross-site request", "跨站请求"),
+    "not_found": ("Not found", "未找到"),
+    "no_such_path": ("No such path", "没有这个路径"),
+    "method_not_allowed": ("Method not allowed", "不支持的方法"),
+    "too_large": ("Too large", "内容过大"),
+    "unsupported_media_type": ("Not JSON", "内容类型不是 JSON"),
+    "invalid": ("Some fields are wrong", "某些字段有误"),
+    "database_unavailable": ("The database does not answer", "数据库没有响应"),
+    "position_not_reached": ("Not that far yet", "尚未到达该位置"),
+    "internal": ("A mistake of ours", "服务内部错误"),
+    "wrong_state": ("Not possible in this state", "当前状态下不可行"),
+    "version_conflict": ("It has changed meanwhile", "期间已被更改"),
+    "cpus_taken": ("CPUs are taken", "CPU 已被占用"),
+    "node_unknown": ("No such node", "没有这个节点"),
+    "node_drained": ("The node takes no jobs", "节点不接受作业"),
+    "stale_incarnation": ("The node was registered anew", "节点已重新注册"),
+    "reservation_expired": ("The reservation has expired", "预留已过期"),
+    "cancelled": ("The job was cancelled", "作业已取消"),
+    "attempt_closed": ("The attempt is over", "该次运行已结束"),
+    "output_elsewhere": ("The output is not on this machine", "输出不在本机"),
+}
+
+# Problems as wholes: code -> detail
+DETAILS: Mapping[str, tuple[str, str]] = {
+    "broken_json": (
+        "The body cannot be read as JSON: {why}. Send one JSON value in UTF-8.",
+        "无法将请求体解析为 JSON：{why}。请发送 UTF-8 编码的单个 JSON 值。",
+    ),
+    "unauthorized": (
+        "Send `Authorization: Bearer TOKEN`. `conductor token show` prints the token.",
+        "请发送 `Authorization: Bearer TOKEN`。`conductor token show` 可显示令牌。",
+    ),
+    "foreign_host": (
+        "This server does not answer to that host name. Use localhost, 127.0.0.1 or [::1], or set CONDUCTOR_URL "
+        "to the address clients use.",
+        "本服务不响应该主机名。请使用 localhost、127.0.0.1 或 [::1]，或将 CONDUCTOR_URL 设为客户端使用的地址。",
+    ),
+    "cross_site": (
+        "A page of another site sent this request. Call the API from a program, or from its own pages.",
+        "该请求来自其他网站的页面。请从程序或本服务自己的页面调用 API。",
+    ),
+    "no_such_path": (
+        "There is nothing at this path. The paths are listed in docs/http.md.",
+        "该路径下没有内容。路径列表见 docs/http.md。",
+    ),
+    "method_not_allowed": (
+        "This path does not take {method}. It takes {allowed}.",
+        "该路径不支持 {method}，支持 {allowed}。",
+    ),
+    "body_too_large": (
+        "The body is larger than {limit_mib} MiB. A script may have at most 1 MiB; keep data in files and send "
+        "many jobs in several batches.",
+        "请求体超过 {limit_mib} MiB。脚本最多 1 MiB；请将数据放在文件中，大量作业请分批提交。",
+    ),
+    "unsupported_media_type": (
+        "Send the body with `Content-Type: {wanted}`.",
+        "请使用 `Content-Type: {wanted}` 发送请求体。",
+    ),
+    "encoded_body": (
+        "The body has a Content-Encoding. Send it as it is, uncompressed.",
+        "请求体带有 Content-Encoding。请直接发送未压缩的内容。",
+    ),
+    "invalid": (
+        "Mend what `errors` lists and send the request again. Nothing was done.",
+        "请按 `errors` 所列修改后重新发送。尚未执行任何操作。",
+    ),
+    "database_unavailable": (
+        "PostgreSQL cannot be reached or did not answer, so it is not known whether a write happened. Try again; "
+        "with an Idempotency-Key or a command_id a repeat is safe.",
+        "无法连接 PostgreSQL 或其没有响应，无法确定写入是否完成。请重试；带有 Idempotency-Key 或 command_id 的重复请求是安全的。",
+    ),
+    "position_not_reached": (
+        "The log ends at position {head}; position {wanted} was asked for. Try again, or check that the position "
+        "comes from this system.",
+        "日志目前到位置 {head}，而请求的是位置 {wanted}。请稍后重试，或确认该位置来自本系统。",
+    ),
+    "internal": (
+        "The server failed to answer. Its log has the cause under the request id {request_id}.",
+        "服务器未能响应。原因见服务器日志，请求编号为 {request_id}。",
+    ),
+    "no_such_job": (
+        "There is no job {job_id}. Check the number; `conductor jobs` lists them.",
+        "没有作业 {job_id}。请检查编号；`conductor jobs` 可列出作业。",
+    ),
+    "no_such_node": (
+        "No node {node_name} is registered. `conductor nodes` lists them.",
+        "没有注册名为 {node_name} 的节点。`conductor nodes` 可列出节点。",
+    ),
+    "lease_refused": (
+        "Incarnation {incarnation} of node {node_name} may not renew its lease: it has passed, or a newer "
+        "incarnation took over. Register the node again.",
+        "节点 {node_name} 的第 {incarnation} 代不能续租：租约已过期，或已被新一代接管。请重新注册节点。",
+    ),
+    "output_elsewhere": (
+        "The output of job {job_id} is not on the API's machine: {why}. Read it on the node that ran the job.",
+        "作业 {job_id} 的输出不在 API 所在机器上：{why}。请在运行该作业的节点上查看。",
+    ),
+}
+
+# One field: code -> message
+FIELDS: Mapping[str, tuple[str, str]] = {
+    "missing": ("is required", "为必填项"),
+    "unknown_field": ("is no field of this request{nearest}", "不是该请求的字段{nearest}"),
+    "unknown_parameter": ("is no parameter of this path{nearest}", "不是该路径的参数{nearest}"),
+    "unsupported": (
+        "is not supported by this release; leave it out",
+        "本版本尚不支持该字段；请去掉",
+    ),
+    "not_an_integer": ("must be a whole number, without quotes", "必须是整数，且不带引号"),
+    "not_a_number": ("must be a number", "必须是数字"),
+    "not_a_boolean": ("must be true or false, without quotes", "必须是 true 或 false，且不带引号"),
+    "not_a_string": ("must be a text in quotes", "必须是带引号的文本"),
+    "not_an_object": ("must be a JSON object", "必须是 JSON 对象"),
+    "not_a_list": ("must be a JSON list", "必须是 JSON 数组"),
+    "too_small": ("must be at least {least}", "不得小于 {least}"),
+    "must_exceed": ("must be more than {least}", "必须大于 {least}"),
+    "too_big": ("must be at most {most}", "不得大于 {most}"),
+    "too_long": ("may have at most {most} characters", "最多 {most} 个字符"),
+    "too_many": ("may have at most {most} entries", "最多 {most} 项"),
+    "too_few": ("needs at least {least} entry", "至少需要 {least} 项"),
+    "not_one_of": ("must be one of {expected}", "必须是以下之一：{expected}"),
+    "blank": ("must not be blank", "不能为空白"),
+    "too_large": ("is larger than {most}, the limit", "超过上限 {most}"),
+    "crlf": (
+        "has carriage returns (CR, line ends of Windows); convert it with `dos2unix`",
+        "含有回车符（CR，Windows 换行）；请用 `dos2unix` 转换",
+    ),
+    "byte_order_mark": (
+        "begins with a byte order mark (BOM); remove it with `dos2unix`",
+        "以字节顺序标记（BOM）开头；请用 `dos2unix` 去除",
+    ),
+    "nul": ("has a NUL byte; is it a binary file? Send a text", "含有 NUL 字节；是否为二进制文件？请发送文本"),
+    "invalid_utf8": (
+        "is not valid UTF-8; convert it with `iconv -f OLD -t UTF-8`",
+        "不是有效的 UTF-8；请用 `iconv -f 原编码 -t UTF-8` 转换",
+    ),
+    "control_character": ("must not have control characters or line ends", "不能含有控制字符或换行"),
+    "not_absolute": ("must be an absolute path, beginning with /", "必须是以 / 开头的绝对路径"),
+    "unknown_pattern": (
+        "has the unknown pattern {pattern}; known are %j %A %a %x %N %u, and %% for a percent sign",
+        "含有未知的模式 {pattern}；可用的有 %j %A %a %x %N %u，百分号写作 %%",
+    ),
+    "bad_name": (
+        "must begin with a letter, a digit or _, and have only letters, digits and . _ @ + -",
+        "必须以字母、数字或 _ 开头，且只含字母、数字和 . _ @ + -",
+    ),
+    "bad_variable": (
+        "has the name {name}, which is no name of an environment variable: letters, digits and _, no digit first",
+        "含有名称 {name}，不是合法的环境变量名：只能用字母、数字和 _，且不以数字开头",
+    ),
+    "bad_time_limit": (
+        "must be whole minutes, or MM, MM:SS, HH:MM:SS, D-HH, D-HH:MM or D-HH:MM:SS as a text",
+        "必须是整数分钟，或 MM、MM:SS、HH:MM:SS、D-HH、D-HH:MM、D-HH:MM:SS 形式的文本",
+    ),
+    "zero_time_limit": (
+        "must not be zero; leave it out for a job without a limit",
+        "不能为零；不限时的作业请不填此项",
+    ),
+    "bad_time": (
+        "must be a time as in ISO 8601, for example 2030-01-31T08:00:00+08:00",
+        "必须是 ISO 8601 格式的时间，例如 2030-01-31T08:00:00+08:00",
+    ),
+    "naive_time": ("needs an offset: end it with Z or, say, +08:00", "缺少时区偏移：请以 Z 或 +08:00 等结尾"),
+    "bad_uuid": (
+        "must be a UUID, for example from `uuidgen`",
+        "必须是 UUID，例如由 `uuidgen` 生成",
+    ),
+    "bad_key": ("must be 1 to 255 visible ASCII characters", "必须是 1 到 255 个可见 ASCII 字符"),
+    "key_reused": (
+        "was used before for another request; use a new key for a new wish",
+        "此前已用于其他请求；新的请求请使用新的键",
+    ),
+    "contradiction": ("contradicts {other}; give one of them", "与 {other} 矛盾；请只提供其一"),
+    "too_many_cpus": (
+        "ntasks_per_node times cpus_per_task must be at most {most}",
+        "ntasks_per_node 与 cpus_per_task 之积不得超过 {most}",
+    ),
+    "broken_line": ("is not JSON: {why}", "不是 JSON：{why}"),
+    "other": ("is wrong: {why}", "有误：{why}"),
+    "more_errors": ("{count} more errors are not listed", "另有 {count} 个错误未列出"),
+}
+
+PHRASES: Mapping[str, tuple[str, str]] = {
+    "nearest": ("; did you mean `{name}`?", "；是否想写 `{name}`？"),
+    "refused": ("{message}", "{title}。（{message}）"),
+    "no_nodes": ("No node is registered.", "没有注册的节点。"),
+    "output_missing": ("{path} is not on this machine", "本机没有 {path}"),
+    "output_not_a_file": ("{path} is no ordinary file", "{path} 不是普通文件"),
+    "output_forbidden": ("{path} may not be read by the API", "API 无权读取 {path}"),
+    "output_joined": ("joined with stdout in {path}", "与 stdout 合并在 {path} 中"),
+    "ready": ("Ready.", "就绪。"),
+}
+
+
+def say(texts: Mapping[str, tuple[str, str]], code: str, language: Language, **values: object) -> str:
+    english, chinese = texts[code]
+    return (chinese if language == "zh" else english).format(**values)
+
+
+def language_of(accept_language: str | None, otherwise: Language) -> Language:
+    """The best of ours in an Accept-Language header."""
+    best: tuple[float, Language] = (0.0, otherwise)
+    for part in (accept_language or "").lower().split(","):
+        tag, _, parameter = part.strip().partition(";")
+        language: Language | None = "zh" if tag.startswith("zh") else "en" if tag.startswith("en") else None
+        if language is not None and _quality(parameter) > best[0]:
+            best = (_quality(parameter), language)
+    return best[1]
+
+
+def _quality(parameter: str) -> float:
+    name, _, value = parameter.strip().partition("=")
+    if name != "q":
+        return 1.0
+    try:
+        return float(value)
+    except ValueError:
+        return 0.0

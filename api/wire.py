@@ -1,0 +1,284 @@
+"""Commands as they come over HTTP, one model each under the core's own names, and the core's command of each.
+
+Promises: every command of the contract and no other; `command_id` and `expected_version` on all of them.
+"""
+
+from typing import Annotated, Any, Literal, assert_never
+
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
+
+from api.fields import (
+    CpuCount,
+    Count,
+    Id,
+    Labels,
+    Line,
+    LongLine,
+    Megabytes,
+    NodeNameText,
+    Priority,
+    SmallCount,
+    Uuid,
+)
+from api.problems import FieldError, invalid
+from api.security import Identity
+from api.submission import STRICT, Submission, submission_errors
+from api.validation import ERRORS_LISTED, complaint, field_errors, known_names, problem_of
+from conductor.core import commands as core
+from conductor.core.events import ProcessIdentity, ReleaseReason
+from conductor.core.identifiers import AllocationId, Incarnation, JobId, NodeName
+from conductor.core.node import CPU_BLOCK_SIZE
+
+COMMANDS_AT_ONCE = 1000
+
+Reason = LongLine | None
+CpuIds = Annotated[
+    list[Annotated[int, Field(ge=0, lt=CPU_BLOCK_SIZE)]], Field(min_length=1, max_length=65_536)
+]
+ReasonOfRelease = Literal[
+    "finished",
+    "cancelled",
+    "timed_out",
+    "expired",
+    "launch_failed",
+    "node_lost",
+    "out_of_memory",
+    "repaired",
+]
+
+
+class Submit(Submission):
+    type: Literal["Submit"]
+    command_id: Uuid | None = None
+    expected_version: SmallCount | None = None
+
+
+class OnJob(BaseModel):
+    """What one person asks of one job."""
+
+    model_config = STRICT
+
+    type: Literal["Cancel", "Hold", "Unhold", "Requeue"]
+    command_id: Uuid | None = None
+    expected_version: SmallCount | None = None
+    job_id: Id
+    reason: Reason = None
+
+
+class Reprioritize(BaseModel):
+    model_config = STRICT
+
+    type: Literal["Reprioritize"]
+    command_id: Uuid | None = None
+    expected_version: SmallCount | None = None
+    job_id: Id
+    priority: Priority
+
+
+class RegisterNode(BaseModel):
+    model_config = STRICT
+
+    type: Literal["RegisterNode"]
+    command_id: Uuid | None = None
+    expected_version: SmallCount | None = None
+    node_name: NodeNameText
+    spool_id: Line
+    boot_id: Line
+    total_cpus: CpuCount
+    memory_mb: Megabytes | None = None
+    cpu_ids: CpuIds | None = None
+    labels: Labels | None = None
+
+    @model_validator(mode="after")
+    def _cpus_are_as_many_as_said(self) -> "RegisterNode":
+        if self.cpu_ids is not None and len(set(self.cpu_ids)) != self.total_cpus:
+            raise complaint("contradiction", field="cpu_ids", other="total_cpus")
+        return self
+
+
+class OnNode(BaseModel):
+    """What one person asks of one node."""
+
+    model_config = STRICT
+
+    type: Literal["DrainNode", "ResumeNode", "DeclareNodeLost", "RemoveNode"]
+    command_id: Uuid | None = None
+    expected_version: SmallCount | None = None
+    node_name: NodeNameText
+    reason: Reason = None
+
+
+class Reserve(BaseModel):
+    model_config = STRICT
+
+    type: Literal["Reserve"]
+    command_id: Uuid | None = None
+    expected_version: SmallCount | None = None
+    job_id: Id
+    node_name: NodeNameText
+    cpu_ids: CpuIds | None = None
+    expires_in_seconds: Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)] | None = None
+
+
+class Process(BaseModel):
+    model_config = STRICT
+
+    pid: Annotated[int, Field(ge=1, le=2**31 - 1)]
+    boot_id: Line
+    start_ticks: Count
+    pid_namespace: Line | None = None
+
+
+class Allocate(BaseModel):
+    model_config = STRICT
+
+    type: Literal["Allocate"]
+    command_id: Uuid | None = None
+    expected_version: SmallCount | None = None
+    allocation_id: Id
+    incarnation: Id
+    process: Process
+
+
+class Release(BaseModel):
+    model_config = STRICT
+
+    type: Literal["Release"]
+    command_id: Uuid | None = None
+    expected_version: SmallCount | None = None
+    allocation_id: Id
+    incarnation: Id
+    reason: ReasonOfRelease
+    exit_code: SmallCount | None
+    exit_signal: Annotated[int, Field(ge=1, le=255)] | None
+    cpu_seconds: Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)] | None = None
+    memory_peak_mb: Count | None = None
+    detail: Reason = None
+
+    @model_validator(mode="after")
+    def _ended_one_way(self) -> "Release":
+        if self.exit_code is not None and self.exit_signal is not None:
+            raise complaint("contradiction", field="exit_code", other="exit_signal")
+        return self
+
+
+Command = Annotated[
+    Submit | OnJob | Reprioritize | RegisterNode | OnNode | Reserve | Allocate | Release,
+    Field(discriminator="type"),
+]
+_COMMAND: TypeAdapter[Command] = TypeAdapter(Command)
+
+_MODELS = (Submit, OnJob, Reprioritize, RegisterNode, OnNode, Reserve, Allocate, Release)
+_MODEL_OF_TYPE: dict[str, type[BaseModel]] = {
+    name: model for model in _MODELS for name in model.model_fields["type"].annotation.__args__
+}
+_ON_JOB = {"Cancel": core.Cancel, "Hold": core.Hold, "Unhold": core.Unhold, "Requeue": core.Requeue}
+_ON_NODE = {
+    "DrainNode": core.DrainNode,
+    "ResumeNode": core.ResumeNode,
+    "DeclareNodeLost": core.DeclareNodeLost,
+    "RemoveNode": core.RemoveNode,
+}
+
+
+def command_of(value: Any) -> Command:
+    """One command. Raises a problem that names every wrong field."""
+    try:
+        return _COMMAND.validate_python(value)
+    except ValidationError as error:
+        raise problem_of(_errors(error, value, "")) from None
+
+
+def commands_of(values: Any) -> list[Command]:
+    """A list of commands, all sound, or a problem that names `commands[3].job_id` and the like."""
+    if not isinstance(values, list):
+        raise invalid(FieldError(field="commands", code="not_a_list"))
+    if len(values) > COMMANDS_AT_ONCE:
+        raise invalid(FieldError(field="commands", code="too_many", values={"most": COMMANDS_AT_ONCE}))
+    found: list[Command] = []
+    errors: list[FieldError] = []
+    for index, value in enumerate(values):
+        try:
+            found.append(_COMMAND.validate_python(value))
+        except ValidationError as error:
+            errors += _errors(error, value, f"commands[{index}]")
+            if len(errors) > ERRORS_LISTED:
+                break
+    if errors:
+        raise problem_of(errors)
+    return found
+
+
+def _errors(error: ValidationError, value: Any, field: str) -> list[FieldError]:
+    kind = value.get("type") if isinstance(value, dict) else None
+    model = _MODEL_OF_TYPE.get(kind) if isinstance(kind, str) else None
+    if model is Submit:
+        return submission_errors(error, field, model, tagged=True)
+    return field_errors(error, known_names(model) if model else [], field, tagged=True)
+
+
+def core_command(command: Command, identity: Identity, *, reservation_seconds: float) -> core.Command:
+    """The wish in the core's words."""
+    match command:
+        case Submit():
+            return command.command(identity)
+        case OnJob():
+            return _ON_JOB[command.type](job_id=JobId(command.job_id), reason=command.reason)
+        case Reprioritize():
+            return core.Reprioritize(job_id=JobId(command.job_id), priority=command.priority)
+        case OnNode():
+            return _ON_NODE[command.type](node_name=NodeName(command.node_name), reason=command.reason)
+        case RegisterNode():
+            return _register(command)
+        case Reserve():
+            return core.Reserve(
+                job_id=JobId(command.job_id),
+                node_name=NodeName(command.node_name),
+                cpu_ids=None if command.cpu_ids is None else tuple(sorted(command.cpu_ids)),
+                expires_in_seconds=command.expires_in_seconds or reservation_seconds,
+            )
+        case Allocate():
+            return _allocate(command)
+        case Release():
+            return _release(command)
+        case _:
+            assert_never(command)
+
+
+def _register(command: RegisterNode) -> core.RegisterNode:
+    return core.RegisterNode(
+        node_name=NodeName(command.node_name),
+        spool_id=command.spool_id,
+        boot_id=command.boot_id,
+        total_cpus=command.total_cpus,
+        memory_mb=command.memory_mb,
+        cpu_ids=None if command.cpu_ids is None else tuple(sorted(command.cpu_ids)),
+        labels=command.labels or {},
+    )
+
+
+def _allocate(command: Allocate) -> core.Allocate:
+    process = command.process
+    return core.Allocate(
+        allocation_id=AllocationId(command.allocation_id),
+        incarnation=Incarnation(command.incarnation),
+        process=ProcessIdentity(
+            pid=process.pid,
+            boot_id=process.boot_id,
+            start_ticks=process.start_ticks,
+            pid_namespace=process.pid_namespace,
+        ),
+    )
+
+
+def _release(command: Release) -> core.Release:
+    return core.Release(
+        allocation_id=AllocationId(command.allocation_id),
+        incarnation=Incarnation(command.incarnation),
+        reason=ReleaseReason(command.reason),
+        exit_code=command.exit_code,
+        exit_signal=command.exit_signal,
+        cpu_seconds=command.cpu_seconds,
+        memory_peak_mb=command.memory_peak_mb,
+        detail=command.detail,
+    )

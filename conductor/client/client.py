@@ -1,0 +1,252 @@
+"""A synchronous client of the HTTP API.
+
+    with connect() as client:
+        job = client.submit(Submission(script="#!/bin/sh\\necho hello\\n", cpus=1))
+        print(client.wait(job.job_id).exit_code)
+
+Promises: a method for each thing the API does, with its names; writes may be repeated safely.
+Refuses to know: the database. Everything goes over HTTP.
+"""
+
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import httpx
+
+from conductor.client.connection import Connection
+from conductor.client.errors import Problem, Refused, UnexpectedAnswer
+from conductor.client.models import (
+    Changed,
+    EventPage,
+    Job,
+    JobPage,
+    Node,
+    Nodes,
+    Raw,
+    Stats,
+    Submission,
+    Submitted,
+    SubmittedBatch,
+    read,
+)
+from conductor.settings import Settings, api_url_of, load_settings, read_token
+
+API = "/api/v1"
+# One long poll; shorter than what proxies in between usually allow.
+LONG_POLL_SECONDS = 20.0
+
+Stream = Literal["stdout", "stderr"]
+
+
+def connect(settings: Settings | None = None) -> "Client":
+    """A client of the server that the settings name, with the token kept beside them."""
+    settings = settings or load_settings()
+    return Client(api_url_of(settings), read_token(settings), lang=settings.lang)
+
+
+class Client:
+    """One server. Use it in a `with` block, or close it."""
+
+    def __init__(
+        self,
+        url: str,
+        token: str | None = None,
+        *,
+        lang: str = "en",
+        timeout_seconds: float = 30.0,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self._connection = Connection(
+            url, token, lang=lang, timeout_seconds=timeout_seconds, transport=transport
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    @property
+    def url(self) -> str:
+        return self._connection.url
+
+    def submit(self, submission: Submission, *, idempotency_key: str | None = None) -> Submitted:
+        """Submit one job. The same key within 24 hours answers with the same job."""
+        key = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
+        raw = self._connection.json("POST", f"{API}/jobs/submit", body=submission.to_json(), headers=key)
+        return read(Submitted, raw)
+
+    def submit_batch(
+        self, submissions: Iterable[Submission], *, idempotency_key: str | None = None
+    ) -> SubmittedBatch:
+        """Submit many in one transaction: all of them, or none."""
+        key = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
+        body = {"jobs": [submission.to_json() for submission in submissions]}
+        raw = self._connection.json("POST", f"{API}/jobs/submit/batch", body=body, headers=key)
+        return read(SubmittedBatch, raw)
+
+    def jobs(
+        self,
+        *,
+        states: Sequence[str] = (),
+        user_name: str | None = None,
+        name: str | None = None,
+        node_name: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int | None = None,
+        cursor: str | int | None = None,
+    ) -> JobPage:
+        """One page of jobs."""
+        params = {
+            "state": ",".join(states) or None,
+            "user_name": user_name,
+            "name": name,
+            "node_name": node_name,
+            "since": since.isoformat() if since else None,
+            "until": until.isoformat() if until else None,
+            "limit": limit,
+            "cursor": cursor,
+        }
+        return read(JobPage, self._connection.json("GET", f"{API}/jobs", params=params))
+
+    def job(self, job_id: int) -> Job:
+        return read(Job, self._connection.json("GET", f"{API}/jobs/{job_id}"))
+
+    def wait(self, job_id: int, *, timeout_seconds: float | None = None) -> Job:
+        """The job once it has ended, or as it is when the time is up."""
+        deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+        while True:
+            left = LONG_POLL_SECONDS if deadline is None else max(0.0, deadline - time.monotonic())
+            job = self.wait_once(job_id, min(left, LONG_POLL_SECONDS))
+            if job.final or (deadline is not None and time.monotonic() >= deadline):
+                return job
+
+    def wait_once(self, job_id: int, timeout_seconds: float) -> Job:
+        """One long poll: the job when it ends, or as it is after this time."""
+        params = {"wait": "final", "timeout": timeout_seconds}
+        raw = self._connection.json(
+            "GET", f"{API}/jobs/{job_id}", params=params, patience_seconds=timeout_seconds
+        )
+        return read(Job, raw)
+
+    def script(self, job_id: int) -> str:
+        return self._connection.content(f"{API}/jobs/{job_id}/script").decode("utf-8", "replace")
+
+    def job_events(self, job_id: int) -> EventPage:
+        return read(EventPage, self._connection.json("GET", f"{API}/jobs/{job_id}/events"))
+
+    def output(self, job_id: int, *, stream: Stream = "stdout", offset: int = 0) -> bytes:
+        """What the job has written so far, from a byte on."""
+        params = {"stream": stream, "offset": offset}
+        return self._connection.content(f"{API}/jobs/{job_id}/output", params=params)
+
+    def follow_output(
+        self, job_id: int, *, stream: Stream = "stdout", offset: int = 0, follow: bool = True
+    ) -> AbstractContextManager[Iterator[bytes]]:
+        """What the job writes, as it comes, until it has ended (or, not following, until here)."""
+        params = {"stream": stream, "offset": offset, "follow": 1 if follow else None}
+        return self._connection.stream(f"{API}/jobs/{job_id}/output", params=params)
+
+    def cancel(self, job_id: int, *, reason: str | None = None, wait_seconds: float | None = None) -> Changed:
+        """Cancel: at once what waits; what runs is asked to end (and waited for, when told to)."""
+        raw = self._connection.json(
+            "POST",
+            f"{API}/jobs/{job_id}/cancel",
+            params={"wait": wait_seconds},
+            body=_reason(reason),
+            patience_seconds=wait_seconds or 0.0,
+        )
+        return _changed(job_id, raw)
+
+    def hold(self, job_id: int, *, reason: str | None = None) -> Changed:
+        return self._change(job_id, "hold", reason)
+
+    def unhold(self, job_id: int, *, reason: str | None = None) -> Changed:
+        return self._change(job_id, "unhold", reason)
+
+    def requeue(self, job_id: int, *, reason: str | None = None) -> Changed:
+        return self._change(job_id, "requeue", reason)
+
+    def reprioritize(self, job_id: int, priority: int) -> Raw:
+        return self.command({"type": "Reprioritize", "job_id": job_id, "priority": priority})
+
+    def command(self, command: Raw) -> Raw:
+        """Send one command as the contract words it; a rejection is raised as `Refused`."""
+        body = {"command_id": str(uuid.uuid4()), **command}
+        answer = self._connection.json("POST", f"{API}/commands", body=body)
+        if not isinstance(answer, dict):
+            raise UnexpectedAnswer("the answer to a command is no JSON object")
+        if answer.get("ok") is False:
+            rejection = answer.get("rejection") or {}
+            raise Refused(
+                Problem(
+                    status=409,
+                    type=str(rejection.get("code") or "about:blank"),
+                    detail=str(rejection.get("message") or "the command was rejected"),
+                )
+            )
+        return answer
+
+    def stats(self) -> Stats:
+        return read(Stats, self._connection.json("GET", f"{API}/jobs/stats"))
+
+    def nodes(self) -> Nodes:
+        return read(Nodes, self._connection.json("GET", f"{API}/nodes"))
+
+    def node(self, name: str) -> Node:
+        """One node by its name."""
+        answer = self.nodes()
+        for node, raw in zip(answer.nodes, answer.raw["nodes"], strict=True):
+            if node.name == name:
+                return read(Node, raw)
+        known = ", ".join(node.name for node in answer.nodes) or "none"
+        raise Refused(
+            Problem(status=404, title="not found", detail=f"no node is named {name}; registered: {known}")
+        )
+
+    def drain(self, name: str, *, reason: str | None = None) -> Raw:
+        """Place nothing more on this node; what runs there runs on."""
+        return self._node_change(name, "drain", reason)
+
+    def resume(self, name: str, *, reason: str | None = None) -> Raw:
+        return self._node_change(name, "resume", reason)
+
+    def events(
+        self, *, after: int = 0, stream: str | None = None, type: str | None = None, limit: int | None = None
+    ) -> EventPage:
+        """Events after a position, in the order of the log."""
+        params = {"after": after, "stream": stream, "type": type, "limit": limit}
+        return read(EventPage, self._connection.json("GET", f"{API}/events", params=params))
+
+    def health(self) -> Raw:
+        """The server's own account of itself; `Unreachable` when there is none."""
+        answer = self._connection.json("GET", "/health")
+        return answer if isinstance(answer, dict) else {}
+
+    def _change(self, job_id: int, verb: str, reason: str | None) -> Changed:
+        raw = self._connection.json("POST", f"{API}/jobs/{job_id}/{verb}", body=_reason(reason))
+        return _changed(job_id, raw)
+
+    def _node_change(self, name: str, verb: str, reason: str | None) -> Raw:
+        raw: Any = self._connection.json("POST", f"{API}/nodes/{name}/{verb}", body=_reason(reason))
+        return raw if isinstance(raw, dict) else {}
+
+
+def _reason(reason: str | None) -> Raw | None:
+    return None if reason is None else {"reason": reason}
+
+
+def _changed(job_id: int, raw: object) -> Changed:
+    # The answer to a write may be the job itself, which calls its number `id`.
+    return read(Changed, {"job_id": job_id, **raw} if isinstance(raw, dict) else raw)

@@ -1,0 +1,69 @@
+"""What can go wrong between a client and the server.
+
+ClientError
+  Unreachable        nobody answers there, or the connection was lost more often than we retry
+  Refused            the server answered with a problem document: its sentences are kept as they came
+  UnexpectedAnswer   something answered that does not speak this API
+"""
+
+from dataclasses import dataclass
+
+from conductor.core.errors import ConductorError
+
+
+class ClientError(ConductorError):
+    """A request that came to nothing."""
+
+
+class Unreachable(ClientError):
+    """No answer came from the server."""
+
+    def __init__(self, url: str, cause: str) -> None:
+        super().__init__(f"no answer from {url}: {cause}")
+        self.url = url
+        self.cause = cause
+
+
+class UnexpectedAnswer(ClientError):
+    """The answer is not one that this API gives."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldError:
+    """What is wrong with one field of a request."""
+
+    field: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """A problem document (RFC 9457). `type` is stable; `title` and `detail` are for people."""
+
+    status: int
+    type: str = "about:blank"
+    title: str = ""
+    detail: str = ""
+    errors: tuple[FieldError, ...] = ()
+    retry_after_seconds: float | None = None
+
+    def sentences(self) -> list[str]:
+        """What happened and what to do, one a line: the detail, then whatever the fields add to it."""
+        said = [self.detail or self.title or f"HTTP status {self.status}"]
+        for error in self.errors:
+            if error.message not in said[0]:
+                said.append(f"{error.field}: {error.message}" if error.field else error.message)
+        return said
+
+
+class Refused(ClientError):
+    """The server understood and said no."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__("; ".join(problem.sentences()))
+        self.problem = problem
+
+    @property
+    def status(self) -> int:
+        return self.problem.status

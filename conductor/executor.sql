@@ -1,0 +1,37 @@
+-- name: reservations
+-- What this node has been promised and does not hold yet, with everything needed to start it.
+SELECT a.id, a.job_id, a.attempt, a.cpu_ids,
+       j.name, j.account, j.user_name, j.ntasks_per_node, j.cpus_per_task, j.memory_mb, j.work_dir,
+       j.time_limit_seconds, j.stdout_path, j.stderr_path, j.array_job_id, j.array_task_id,
+       s.body, e."values"
+FROM resource_allocations a
+JOIN jobs j ON j.id = a.job_id
+JOIN scripts s ON s.sha256 = j.script_sha256
+LEFT JOIN environments e ON e.id = j.environment_id
+WHERE a.node_name = %(node_name)s
+  AND a.status = 'reserved'
+  AND NOT a.id = ANY(%(held)s)
+ORDER BY a.id;
+
+-- name: cancels
+-- Running here, and asked to end.
+SELECT a.id
+FROM resource_allocations a
+JOIN jobs j ON j.id = a.job_id
+WHERE a.node_name = %(node_name)s AND a.status = 'allocated' AND j.cancel_requested_at IS NOT NULL;
+
+-- name: allocated_here
+SELECT id FROM resource_allocations WHERE node_name = %(node_name)s AND status = 'allocated';
+
+-- name: jobs_of
+-- The jobs of allocations, so that reports need not look them up one by one.
+SELECT id, job_id FROM allocation_history WHERE id = ANY(%(ids)s);
+
+-- name: renew_lease
+SELECT renew_lease(%(node_name)s, %(incarnation)s, %(lease_seconds)s, %(held)s);
+
+-- name: newest_incarnation
+SELECT incarnation FROM nodes WHERE name = %(node_name)s;
+
+-- name: wake_scheduler
+SELECT pg_notify(%(channel)s, '');

@@ -1,0 +1,57 @@
+"""What a job finds in its environment besides its own variables: Conductor's names and Slurm's."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from projections.allocations import runs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFacts:
+    """What the environment and the output paths of one attempt are made of."""
+
+    job_id: int
+    name: str
+    account: str | None
+    user_name: str
+    attempt: int
+    node_name: str
+    cpu_ids: tuple[int, ...]
+    ntasks_per_node: int
+    cpus_per_task: int
+    memory_mb: int | None
+    work_dir: str
+    array_job_id: int | None = None
+    array_task_id: int | None = None
+
+
+def standard_environment(facts: JobFacts) -> dict[str, str]:
+    """`CONDUCTOR_*` and the `SLURM_*` family (contract, section 6)."""
+    known = {
+        "CONDUCTOR_JOB_ID": facts.job_id,
+        "CONDUCTOR_ATTEMPT": facts.attempt,
+        "CONDUCTOR_NODE": facts.node_name,
+        "CONDUCTOR_CPU_IDS": cpu_list(facts.cpu_ids),
+        "SLURM_JOB_ID": facts.job_id,
+        "SLURM_JOBID": facts.job_id,
+        "SLURM_JOB_NAME": facts.name,
+        "SLURM_JOB_ACCOUNT": facts.account,
+        "SLURM_JOB_NODELIST": facts.node_name,
+        "SLURM_NNODES": 1,
+        "SLURM_NTASKS": facts.ntasks_per_node,
+        "SLURM_NTASKS_PER_NODE": facts.ntasks_per_node,
+        "SLURM_CPUS_PER_TASK": facts.cpus_per_task,
+        "SLURM_CPUS_ON_NODE": len(facts.cpu_ids),
+        "SLURM_MEM_PER_NODE": facts.memory_mb,
+        "SLURM_SUBMIT_DIR": facts.work_dir,
+        "SLURM_ARRAY_JOB_ID": facts.array_job_id,
+        "SLURM_ARRAY_TASK_ID": facts.array_task_id,
+        "SLURM_RESTART_COUNT": facts.attempt - 1,
+        "SLURMD_NODENAME": facts.node_name,
+    }
+    return {name: str(value) for name, value in known.items() if value is not None}
+
+
+def cpu_list(cpu_ids: Iterable[int]) -> str:
+    """CPU numbers in the kernel's list form: `0-3,8`."""
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in runs(cpu_ids))

@@ -1,0 +1,64 @@
+"""A reservation, as the supervisor is asked to start it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from conductor.core.output_path import output_path, pattern_values
+from conductor.job_environment import JobFacts, standard_environment
+from conductor.machine import Machine
+from conductor.settings import Settings
+from conductor.supervisor_client import GateRequest
+
+
+def gate_request(row: Sequence[Any], settings: Settings, machine: Machine) -> GateRequest:
+    """From a row of the executor's query `reservations`."""
+    (allocation_id, job_id, attempt, cpu_ids, name, account, user_name, ntasks, cpus_per_task) = row[:9]
+    (memory_mb, work_dir, time_limit_seconds, stdout, stderr, array_job_id, array_task_id) = row[9:16]
+    script, environment = row[16:]
+    own_folder = str(settings.spool / "work" / f"job_{job_id}")
+    facts = JobFacts(
+        job_id=job_id,
+        name=name,
+        account=account,
+        user_name=user_name,
+        attempt=attempt,
+        node_name=settings.node_name,
+        cpu_ids=tuple(cpu_ids),
+        ntasks_per_node=ntasks,
+        cpus_per_task=cpus_per_task,
+        memory_mb=memory_mb,
+        work_dir=work_dir or own_folder,
+        array_job_id=array_job_id,
+        array_task_id=array_task_id,
+    )
+    return GateRequest(
+        allocation_id=allocation_id,
+        job_id=job_id,
+        attempt=attempt,
+        script=script,
+        work_dir=work_dir,
+        cpu_ids=facts.cpu_ids,
+        set_affinity=machine.set_affinity,
+        environment=environment or {},
+        standard_environment=standard_environment(facts),
+        stdout_path=_path(stdout, facts),
+        stderr_path=_path(stderr, facts),
+        join_output=stdout is not None and stderr is None,
+        time_limit_seconds=time_limit_seconds,
+        kill_grace_seconds=settings.kill_grace_seconds,
+        prologue=str(settings.job_prologue) if settings.job_prologue else None,
+    )
+
+
+def _path(pattern: str | None, facts: JobFacts) -> str | None:
+    if pattern is None:
+        return None
+    values = pattern_values(
+        job_id=facts.job_id,
+        name=facts.name,
+        node_name=facts.node_name,
+        user_name=facts.user_name,
+        array_job_id=facts.array_job_id,
+        array_task_id=facts.array_task_id,
+    )
+    return output_path(pattern, facts.work_dir, values)

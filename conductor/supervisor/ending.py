@@ -1,0 +1,199 @@
+"""Signals, exits, and what a job leaves behind.
+
+An attempt is over when its own process has ended *and* nothing of it is left: no process in its group or
+session, none that descends from it, none that carries its mark. Until then its leader stays a zombie, which
+pins the group's number. Most jobs leave nothing, and seeing that costs one look at the list of our own
+children.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import time
+
+from conductor.supervisor import protocol
+from conductor.supervisor.attempt import Attempt
+from conductor.supervisor.leftovers import Leftovers
+from conductor.supervisor.process_identity import is_alive, open_verified
+from conductor.supervisor.roster import Roster
+from conductor.supervisor.signals import signal_own_group, signal_process
+
+_KILL_PAUSE_LIMIT_SECONDS = 2.0
+# How often an adopted attempt is looked at: its end sends us no signal, and without pidfds not even an event.
+_ADOPTED_LOOK_SECONDS = 0.1
+_ENDED = os.WEXITED | os.WNOHANG | os.WNOWAIT
+
+
+class Ending:
+    __slots__ = ("_closing", "_leftovers", "_pidfds", "_roster", "_selector")
+
+    def __init__(self, roster: Roster, selector: selectors.BaseSelector, *, pidfds: bool) -> None:
+        self._roster = roster
+        self._selector = selector
+        self._pidfds = pidfds
+        self._leftovers = Leftovers(roster)
+        self._closing: dict[int, Attempt] = {}  # own children whose leader has ended and that left something
+
+    # Stopping
+
+    def stop(self, attempt: Attempt, cause: protocol.Cause, grace_seconds: float | None = None) -> None:
+        """SIGTERM and SIGCONT to all of it now, SIGKILL after the grace; the cause counts only while the script ran."""
+        if attempt.stage not in ("running", "stopping"):
+            self._roster.tell(attempt)
+            return
+        self._notice_end(attempt)
+        if attempt.outcome is not None:
+            return
+        grace = attempt.kill_grace_seconds if grace_seconds is None else grace_seconds
+        if attempt.stage == "stopping":
+            self._kill_at(attempt, min(attempt.kill_at or 0.0, time.monotonic() + grace))
+            return
+        attempt.cause = cause
+        self._begin_stopping(attempt, grace)
+
+    def look_at(self, attempt: Attempt, now: float) -> None:
+        """A timer of this attempt rang."""
+        if attempt.kill_at is not None and now >= attempt.kill_at:
+            self._signal(attempt, signal.SIGKILL)
+            self._kill_at(attempt, now + attempt.kill_pause_seconds)
+            attempt.kill_pause_seconds = min(2 * attempt.kill_pause_seconds, _KILL_PAUSE_LIMIT_SECONDS)
+        elif attempt.stage == "running" and attempt.deadline is not None and now >= attempt.deadline:
+            self.stop(attempt, "timed_out")
+        if not attempt.own_child and attempt.outcome is None:
+            self._look_at_adopted(attempt, now)
+
+    def _begin_stopping(self, attempt: Attempt, grace: float) -> None:
+        attempt.stage = "stopping"
+        self._signal(attempt, signal.SIGTERM, signal.SIGCONT)
+        self._kill_at(attempt, time.monotonic() + grace)
+
+    def _kill_at(self, attempt: Attempt, when: float) -> None:
+        attempt.kill_at = when
+        self._roster.look_at(attempt, when)
+
+    def _signal(self, attempt: Attempt, *numbers: int) -> None:
+        if attempt.own_child:
+            for number in numbers:
+                signal_own_group(attempt.leader, number)
+        for pid, start_ticks in self._leftovers.members(attempt, beyond_group=attempt.own_child).items():
+            for number in numbers:
+                signal_process(pid, start_ticks, number, pidfds=self._pidfds)
+
+    # Own children
+
+    def reap(self) -> None:
+        """Takes note of every child that has ended."""
+        while not self._closing:
+            try:
+                ended = os.waitid(os.P_ALL, 0, _ENDED)
+            except ChildProcessError:
+                return
+            if ended is None:
+                return
+            attempt = self._roster.leaders.get(ended.si_pid)
+            if attempt is None:
+                self._leftovers.reap(ended.si_pid)
+            else:
+                self._leader_ended(attempt, ended)
+        self._reap_around_pinned()
+
+    def _reap_around_pinned(self) -> None:
+        """A pinned zombie is always the first that waitid finds, so each child is asked for by number."""
+        for attempt in list(self._roster.leaders.values()):
+            self._notice_end(attempt)
+        self._leftovers.reap_all()
+        for attempt in list(self._closing.values()):
+            self._close_if_empty(attempt)
+
+    def _notice_end(self, attempt: Attempt) -> None:
+        """So that a script that has ended by itself is not said to have been stopped."""
+        if not attempt.own_child:
+            if not attempt.leader_ended and not self._alive(attempt):
+                self._adopted_leader_ended(attempt)
+        elif not attempt.leader_ended and (ended := os.waitid(os.P_PID, attempt.leader, _ENDED)) is not None:
+            self._leader_ended(attempt, ended)
+
+    def _leader_ended(self, attempt: Attempt, ended: os.waitid_result) -> None:
+        attempt.leader_ended = True
+        if ended.si_code == os.CLD_EXITED:
+            attempt.exit_code = ended.si_status
+        else:
+            attempt.exit_signal = ended.si_status
+        if attempt.stage == "gated":
+            self._gated_ended(attempt)
+        elif self._leftovers.any_of(attempt):
+            self._closing[attempt.allocation_id] = attempt
+            if attempt.stage == "running":
+                self._begin_stopping(attempt, attempt.kill_grace_seconds)
+        else:
+            self._finish(attempt)
+
+    def _gated_ended(self, attempt: Attempt) -> None:
+        self._reap_leader(attempt)
+        if attempt.gate_pipe is not None:
+            os.close(attempt.gate_pipe)
+            attempt.gate_pipe = None
+        if attempt.discarded:
+            self._roster.discarded(attempt)
+            return
+        how = (
+            f"exit code {attempt.exit_code}"
+            if attempt.exit_signal is None
+            else f"signal {attempt.exit_signal}"
+        )
+        reason = f"The process ended ({how}) before its gate was opened; nothing of the script ran. Requeue the job."
+        self._roster.launch_failed(attempt, attempt.failure or reason)
+
+    def _close_if_empty(self, attempt: Attempt) -> None:
+        if not self._leftovers.any_of(attempt) and not self._leftovers.members(attempt):
+            del self._closing[attempt.allocation_id]
+            self._finish(attempt)
+
+    def _finish(self, attempt: Attempt) -> None:
+        self._reap_leader(attempt)
+        self._roster.exited(attempt)
+
+    def _reap_leader(self, attempt: Attempt) -> None:
+        del self._roster.leaders[attempt.leader]
+        attempt.account(os.wait4(attempt.leader, 0)[2])
+
+    # Adopted: an older supervisor's children, now somebody else's
+
+    def watch_adopted(self, attempt: Attempt) -> None:
+        """Alive or not: the next look finds out."""
+        if self._pidfds and attempt.process is not None:
+            attempt.watch = open_verified(attempt.leader, attempt.process["start_ticks"])
+            if attempt.watch is not None:
+                self._selector.register(attempt.watch, selectors.EVENT_READ, attempt)
+        self._leftovers.members(attempt)
+        if attempt.deadline is not None:
+            self._roster.look_at(attempt, attempt.deadline)
+        self._roster.look_at(attempt, time.monotonic())
+
+    def adopted_ended(self, attempt: Attempt) -> None:
+        """Its pidfd says so."""
+        self._look_at_adopted(attempt, time.monotonic())
+
+    def _look_at_adopted(self, attempt: Attempt, now: float) -> None:
+        self._notice_end(attempt)
+        if attempt.leader_ended and not self._leftovers.members(attempt):
+            self._roster.exited(attempt)
+        elif (attempt.leader_ended or attempt.watch is None) and attempt.next_look <= now:
+            attempt.next_look = now + _ADOPTED_LOOK_SECONDS
+            self._roster.look_at(attempt, attempt.next_look)
+
+    def _adopted_leader_ended(self, attempt: Attempt) -> None:
+        attempt.leader_ended = True
+        if attempt.watch is not None:
+            self._selector.unregister(attempt.watch)
+            os.close(attempt.watch)
+            attempt.watch = None
+        if attempt.stage == "running":
+            self._begin_stopping(attempt, attempt.kill_grace_seconds)
+        self._roster.look_at(attempt, time.monotonic())
+
+    def _alive(self, attempt: Attempt) -> bool:
+        process = attempt.process
+        return process is not None and is_alive(process, self._roster.boot_id, self._roster.pid_namespace)

@@ -1,0 +1,262 @@
+"""The supervisor's loop: one selector, one socket, no threads.
+
+A turn reads what has arrived, does it, reaps what has ended, spawns at most one child, writes the journal
+once and then says everything that turn brought in one frame. Executors come and go; only the highest
+incarnation that ever said hello is obeyed, and its going changes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import socket
+import time
+import traceback
+from itertools import groupby
+from typing import Any, cast
+
+from conductor.supervisor import protocol
+from conductor.supervisor.adoption import adopt
+from conductor.supervisor.attempt import Attempt
+from conductor.supervisor.connection import Connection
+from conductor.supervisor.ending import Ending
+from conductor.supervisor.gate import Gate
+from conductor.supervisor.journal import Journal
+from conductor.supervisor.process_identity import read_boot_id, read_pid_namespace
+from conductor.supervisor.requests import RequestRefused, checked
+from conductor.supervisor.roster import Roster, log
+from conductor.supervisor.spool import Spool
+from conductor.supervisor.starting import Starting
+
+
+class Server:
+    def __init__(self, spool: Spool, listener: socket.socket, *, pidfds: bool) -> None:
+        """The caller is this process's final form: signals, subreaper and children belong to it."""
+        self._selector = selectors.DefaultSelector()
+        self._listener = listener
+        self._wakeup = _signals()
+        self._asked_to_end = False
+        self._connection: Connection | None = None
+        journal = Journal(spool.folder)
+        self._roster = Roster(spool, journal, read_boot_id(), read_pid_namespace())
+        self._starting = Starting(self._roster, Gate())
+        self._ending = Ending(self._roster, self._selector, pidfds=pidfds)
+        self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+        self._selector.register(self._wakeup, selectors.EVENT_READ, self._signalled)
+        adopt(self._roster, self._ending)
+        self._write_journal()
+
+    def run(self) -> None:
+        """Returns when SIGTERM finds it without a live attempt."""
+        while not self._asked_to_end:
+            try:
+                self._turn()
+            except Exception:  # whatever happens to one request, the jobs' parent stays
+                log(traceback.format_exc())
+
+    def _turn(self) -> None:
+        for key, mask in self._selector.select(self._seconds_to_wait()):
+            if isinstance(key.data, Attempt):
+                self._ending.adopted_ended(key.data)
+            elif isinstance(key.data, Connection):
+                self._attend(key.data, mask)
+            else:
+                key.data()
+        now = time.monotonic()
+        for attempt in self._roster.due(now):
+            self._ending.look_at(attempt, now)
+        if self._starting.waiting:
+            self._starting.spawn_next()
+        self._write_journal()
+        self._tell()
+
+    def _seconds_to_wait(self) -> float | None:
+        if self._starting.waiting:
+            return 0
+        when = self._roster.next_look()
+        return None if when is None else max(0.0, when - time.monotonic())
+
+    # Executors
+
+    def _accept(self) -> None:
+        try:
+            accepted, _ = self._listener.accept()
+        except OSError as error:  # out of descriptors, most likely; the caller waits in the backlog
+            log(f"a connection could not be accepted: {error.strerror}")
+            time.sleep(0.01)
+            return
+        connection = Connection(accepted)
+        if connection.allowed():
+            self._selector.register(accepted, selectors.EVENT_READ, connection)
+        else:
+            accepted.close()
+
+    def _attend(self, connection: Connection, mask: int) -> None:
+        if mask & selectors.EVENT_WRITE:
+            connection.flush()
+        if mask & selectors.EVENT_READ:
+            try:
+                self._obey(connection, connection.receive())
+            except protocol.BrokenFrame as error:
+                self._refuse(connection, str(error))
+                connection.closed = True
+        self._settle(connection)
+
+    def _settle(self, connection: Connection) -> None:
+        """Brings the selector up to date with what the connection wants now."""
+        if connection.closed:
+            self._selector.unregister(connection.socket)
+            connection.socket.close()
+            if self._connection is connection:
+                self._connection = None
+            return
+        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if connection.unsent else 0)
+        if self._selector.get_key(connection.socket).events != wanted:
+            self._selector.modify(connection.socket, wanted, connection)
+
+    def _obey(self, connection: Connection, messages: list[dict[str, Any]]) -> None:
+        requests: list[protocol.Request] = []
+        for message in messages:
+            try:
+                requests.append(checked(message))
+            except RequestRefused as refusal:
+                self._refuse(connection, str(refusal))
+        for kind, group in groupby(requests, key=lambda request: request["type"]):
+            if connection.closed:
+                return
+            if kind == "hello":
+                self._hello(connection, cast(list[protocol.Hello], list(group))[-1])
+            elif connection is not self._connection:
+                self._refuse(connection, "the first request on a connection is hello")
+            else:
+                self._do(kind, list(group))
+
+    def _do(self, kind: str, requests: list[protocol.Request]) -> None:
+        if kind == "gate":
+            self._starting.gate(cast(list[protocol.Gate], requests))
+            return
+        held: list[Attempt] = []
+        for request in requests:
+            attempt = self._held(cast(protocol.Open, request))
+            if attempt is None:
+                continue
+            if kind == "open":
+                held.append(attempt)
+            elif kind == "stop":
+                self._stop(attempt, cast(protocol.Stop, request))
+            elif kind == "discard":
+                self._starting.discard(attempt)
+            elif attempt.outcome is not None:
+                self._roster.forget(attempt)
+            else:
+                self._roster.tell(attempt)  # what has not ended cannot be forgotten
+        if held:
+            self._starting.open(held)
+
+    def _stop(self, attempt: Attempt, request: protocol.Stop) -> None:
+        if attempt.stage == "gated":
+            self._starting.discard(attempt)
+        else:
+            self._ending.stop(attempt, request["cause"], request.get("grace_seconds"))
+
+    def _held(self, request: protocol.Open) -> Attempt | None:
+        allocation_id = request["allocation_id"]
+        attempt = self._roster.attempts.get(allocation_id)
+        if attempt is None:
+            answer: protocol.NotHeld = {
+                "type": "not_held",
+                "allocation_id": allocation_id,
+                "request": request["type"],
+            }
+            self._roster.outbox.append(answer)
+        return attempt
+
+    def _hello(self, connection: Connection, hello: protocol.Hello) -> None:
+        journal = self._roster.journal
+        if hello["protocol"] != protocol.PROTOCOL_VERSION:
+            self._refuse(connection, f"this supervisor speaks protocol {protocol.PROTOCOL_VERSION}")
+            connection.closed = True
+            return
+        if hello["incarnation"] < journal.incarnation:
+            _supersede(connection, journal.incarnation)
+            return
+        journal.obeys(hello["incarnation"])
+        older, self._connection = self._connection, connection
+        if older is not None and older is not connection:
+            _supersede(older, journal.incarnation)
+            self._settle(older)
+            self._connection = connection
+        outcomes = [
+            attempt.outcome for attempt in self._roster.attempts.values() if attempt.outcome is not None
+        ]
+        connection.send([self._welcome(), *outcomes])
+
+    def _welcome(self) -> protocol.Welcome:
+        return {
+            "type": "welcome",
+            "protocol": protocol.PROTOCOL_VERSION,
+            "pid": os.getpid(),
+            "boot_id": self._roster.boot_id,
+            "pid_namespace": self._roster.pid_namespace,
+            "cpu_ids_of_machine": sorted(os.sched_getaffinity(0)),
+            "attempts": [attempt.held() for attempt in self._roster.attempts.values()],
+        }
+
+    def _refuse(self, connection: Connection, reason: str) -> None:
+        log(f"refused: {reason}")
+        connection.send([{"type": "refused", "reason": reason}])
+
+    # The end of a turn
+
+    def _write_journal(self) -> None:
+        try:
+            self._roster.journal.write()
+        except OSError as error:  # kept, and tried again; until then a kill of this process would lose exits
+            log(f"the journal cannot be written ({error.strerror}); exits are kept in memory")
+
+    def _tell(self) -> None:
+        messages, self._roster.outbox = self._roster.outbox, []
+        if messages and self._connection is not None:
+            self._connection.send(messages)
+            self._settle(self._connection)
+
+    # Signals
+
+    def _signalled(self) -> None:
+        numbers = self._wakeup.recv(4096)
+        if signal.SIGCHLD in numbers:
+            self._ending.reap()
+        if signal.SIGTERM in numbers or signal.SIGINT in numbers:
+            self._asked_to_end = True
+            if self._roster.live:
+                log(
+                    f"asked to end, but it is the parent of {self._roster.live} jobs and stays until they have ended"
+                )
+                self._asked_to_end = False
+
+
+def _supersede(connection: Connection, incarnation: int) -> None:
+    connection.send([{"type": "superseded", "incarnation": incarnation}])
+    connection.closed = True
+
+
+def _signals() -> socket.socket:
+    """Signals become bytes on a socket. Nothing inherited as ignored or blocked is passed on to jobs."""
+    reading, writing = socket.socketpair()
+    reading.setblocking(False)
+    writing.setblocking(False)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    kept = (
+        signal.SIGPIPE,
+        signal.SIGXFSZ,
+        signal.SIGKILL,
+        signal.SIGSTOP,
+    )  # the first two Python restores itself
+    for number in signal.valid_signals() - set(kept):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: None)
+    signal.set_wakeup_fd(writing.detach(), warn_on_full_buffer=False)
+    return reading
