@@ -35,9 +35,10 @@ async def read_body(request: Request, limit: int) -> bytes:
 
 
 def _too_large(limit: int) -> Problem:
-    # The rest of the body is never read, so the connection cannot be used again.
-    closing = {"Connection": "close"}
-    return Problem(413, "too_large", detail="body_too_large", headers=closing, limit_mib=limit // _MIB)
+    # In one job nothing but its script can be that large. The server reads the rest and throws it away.
+    script = FieldError(field="script", code="too_large", values={"most": "1 MiB"})
+    errors = [script] if limit == ONE_JOB else []
+    return Problem(413, "too_large", detail="body_too_large", errors=errors, limit_mib=limit // _MIB)
 
 
 async def json_body(request: Request, limit: int) -> Any:

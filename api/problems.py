@@ -4,8 +4,9 @@ Promises: `type` and every code are stable; `detail` says what to do; `errors` n
 client sent is never echoed but for the names of its fields, so no secret comes back.
 """
 
+import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -32,7 +33,7 @@ class FieldError:
 
     field: str
     code: str
-    values: Mapping[str, object] = field(default_factory=dict)
+    values: Mapping[str, object] = dataclasses.field(default_factory=dict)
     message: str | None = None
 
 

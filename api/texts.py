@@ -48,8 +48,10 @@ DETAILS: Mapping[str, tuple[str, str]] = {
         "请发送 `Authorization: Bearer TOKEN`。`conductor token show` 可显示令牌。",
     ),
     "foreign_host": (
-        "This server does not answer to that host name. Use localhost, 127.0.0.1 or [::1], or set CONDUCTOR_URL "
-        "to the address clients use.",
+        (
+            "This server does not answer to that host name. Use localhost, 127.0.0.1 or [::1], or set CONDUCTOR_URL "
+            "to the address clients use."
+        ),
         "本服务不响应该主机名。请使用 localhost、127.0.0.1 或 [::1]，或将 CONDUCTOR_URL 设为客户端使用的地址。",
     ),
     "cross_site": (
@@ -65,8 +67,10 @@ DETAILS: Mapping[str, tuple[str, str]] = {
         "该路径不支持 {method}，支持 {allowed}。",
     ),
     "body_too_large": (
-        "The body is larger than {limit_mib} MiB. A script may have at most 1 MiB; keep data in files and send "
-        "many jobs in several batches.",
+        (
+            "The body is larger than {limit_mib} MiB. A script may have at most 1 MiB; keep data in files and send "
+            "many jobs in several batches."
+        ),
         "请求体超过 {limit_mib} MiB。脚本最多 1 MiB；请将数据放在文件中，大量作业请分批提交。",
     ),
     "unsupported_media_type": (
@@ -82,13 +86,28 @@ DETAILS: Mapping[str, tuple[str, str]] = {
         "请按 `errors` 所列修改后重新发送。尚未执行任何操作。",
     ),
     "database_unavailable": (
-        "PostgreSQL cannot be reached or did not answer, so it is not known whether a write happened. Try again; "
-        "with an Idempotency-Key or a command_id a repeat is safe.",
-        "无法连接 PostgreSQL 或其没有响应，无法确定写入是否完成。请重试；带有 Idempotency-Key 或 command_id 的重复请求是安全的。",
+        (
+            "PostgreSQL cannot be reached or did not answer, so it is not known whether a write happened. Try again; "
+            "with an Idempotency-Key or a command_id a repeat is safe."
+        ),
+        (
+            "无法连接 PostgreSQL 或其没有响应，无法确定写入是否完成。请重试；"
+            "带有 Idempotency-Key 或 command_id 的重复请求是安全的。"
+        ),
+    ),
+    "database_away": (
+        "PostgreSQL cannot be reached. Check that it runs; `conductor doctor` looks for the cause.",
+        "无法连接 PostgreSQL。请检查其是否在运行；`conductor doctor` 可查找原因。",
+    ),
+    "no_schema": (
+        "The database has no schema of Conductor's yet. Run `conductor migrate`.",
+        "数据库中尚无 Conductor 的表结构。请运行 `conductor migrate`。",
     ),
     "position_not_reached": (
-        "The log ends at position {head}; position {wanted} was asked for. Try again, or check that the position "
-        "comes from this system.",
+        (
+            "The log ends at position {head}; position {wanted} was asked for. Try again, or check that the position "
+            "comes from this system."
+        ),
         "日志目前到位置 {head}，而请求的是位置 {wanted}。请稍后重试，或确认该位置来自本系统。",
     ),
     "internal": (
@@ -104,8 +123,10 @@ DETAILS: Mapping[str, tuple[str, str]] = {
         "没有注册名为 {node_name} 的节点。`conductor nodes` 可列出节点。",
     ),
     "lease_refused": (
-        "Incarnation {incarnation} of node {node_name} may not renew its lease: it has passed, or a newer "
-        "incarnation took over. Register the node again.",
+        (
+            "Incarnation {incarnation} of node {node_name} may not renew its lease: it has passed, or a newer "
+            "incarnation took over. Register the node again."
+        ),
         "节点 {node_name} 的第 {incarnation} 代不能续租：租约已过期，或已被新一代接管。请重新注册节点。",
     ),
     "output_elsewhere": (

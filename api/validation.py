@@ -125,13 +125,8 @@ def _field_error(
 
 
 def _path(field: str, place: tuple[int | str, ...]) -> str:
-    path = field
-    for part in place:
-        if isinstance(part, int):
-            path = f"{path}[{part}]"
-        else:
-            path = f"{path}.{_shown(part)}" if path else _shown(part)
-    return path or "body"
+    parts = (f"[{part}]" if isinstance(part, int) else f".{_shown(part)}" for part in place)
+    return (field + "".join(parts)).removeprefix(".") or "body"
 
 
 def _shown(name: str) -> str:

@@ -3,13 +3,14 @@
 Promises: every command of the contract and no other; `command_id` and `expected_version` on all of them.
 """
 
-from typing import Annotated, Any, Literal, assert_never
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal, assert_never, get_args
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
 
 from api.fields import (
-    CpuCount,
     Count,
+    CpuCount,
     Id,
     Labels,
     Line,
@@ -170,10 +171,15 @@ _COMMAND: TypeAdapter[Command] = TypeAdapter(Command)
 
 _MODELS = (Submit, OnJob, Reprioritize, RegisterNode, OnNode, Reserve, Allocate, Release)
 _MODEL_OF_TYPE: dict[str, type[BaseModel]] = {
-    name: model for model in _MODELS for name in model.model_fields["type"].annotation.__args__
+    name: model for model in _MODELS for name in get_args(model.model_fields["type"].annotation)
 }
-_ON_JOB = {"Cancel": core.Cancel, "Hold": core.Hold, "Unhold": core.Unhold, "Requeue": core.Requeue}
-_ON_NODE = {
+_ON_JOB: Mapping[str, Callable[..., core.Command]] = {
+    "Cancel": core.Cancel,
+    "Hold": core.Hold,
+    "Unhold": core.Unhold,
+    "Requeue": core.Requeue,
+}
+_ON_NODE: Mapping[str, Callable[..., core.Command]] = {
     "DrainNode": core.DrainNode,
     "ResumeNode": core.ResumeNode,
     "DeclareNodeLost": core.DeclareNodeLost,

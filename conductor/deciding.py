@@ -27,9 +27,10 @@ from conductor.core.identifiers import AllocationId, JobId, NodeName, Position, 
 from conductor.core.job import Job
 from conductor.database import load_queries
 from conductor.log import LOG_CHANNEL, SCHEDULER_CHANNEL, SQL as LOG_SQL
-from conductor.log import NewEvent, node_channel, recorded_event
+from conductor.log import NewEvent, cancel_channel, node_channel, recorded_event
 
 SQL = load_queries("conductor", "handler.sql")
+_DRAWN_AHEAD = 64
 
 # What moves nothing in the queue or on the nodes need not wake the scheduler.
 _QUIET_FOR_SCHEDULER = frozenset({"ResourcesReserved", "ResourcesAllocated", "LateReport", "JobHeld"})
@@ -71,42 +72,51 @@ class Plan:
     channels: list[str] = field(default_factory=list)
 
 
-async def complete(connection: AsyncConnection[Any], requests: Sequence[Request]) -> None:
+class IdStock:
+    """Numbers from the sequences. Allocation ids are drawn ahead, so that most batches need no round trip."""
+
+    def __init__(self) -> None:
+        self._allocation_ids: list[int] = []
+
+    async def draw(self, connection: AsyncConnection[Any], query: str, count: int) -> list[int]:
+        cursor = await connection.execute(LOG_SQL[query], {"count": count})
+        return [number for (number,) in await cursor.fetchall()]
+
+    async def allocation_ids(self, connection: AsyncConnection[Any], count: int) -> list[int]:
+        if len(self._allocation_ids) < count:
+            ahead = max(count, _DRAWN_AHEAD)
+            self._allocation_ids += await self.draw(connection, "draw_allocation_ids", ahead)
+        drawn, self._allocation_ids = self._allocation_ids[:count], self._allocation_ids[count:]
+        return drawn
+
+
+async def complete(connection: AsyncConnection[Any], requests: Sequence[Request], stock: IdStock) -> None:
     """Draw the ids that commands still lack, and find the job and node of bare allocation ids."""
-    await _draw(connection, requests)
+    await _draw(connection, requests, stock)
     await _find_allocations(connection, requests)
     for request in requests:
         if isinstance(request.command, Reserve) and request.command.cpu_ids is None:
             await _choose_cpus(connection, request, request.command)
 
 
-async def _draw(connection: AsyncConnection[Any], requests: Sequence[Request]) -> None:
-    submits = [r for r in requests if isinstance(r.command, Submit) and r.command.job_id is None]
-    reserves = [r for r in requests if isinstance(r.command, Reserve) and r.command.allocation_id is None]
-    registers = [r for r in requests if isinstance(r.command, RegisterNode) and r.command.cpu_block is None]
-    for request, number in zip(submits, await _numbers(connection, "draw_job_ids", submits), strict=True):
-        assert isinstance(request.command, Submit)
-        environment_id = str(uuid.uuid4()) if request.command.environment else None
-        request.command = replace(
-            request.command, job_id=JobId(number), environment_id=environment_id
-        )
-    for request, number in zip(
-        reserves, await _numbers(connection, "draw_allocation_ids", reserves), strict=True
-    ):
-        assert isinstance(request.command, Reserve)
-        request.command = replace(request.command, allocation_id=AllocationId(number))
-    for request, number in zip(
-        registers, await _numbers(connection, "draw_cpu_blocks", registers), strict=True
-    ):
-        assert isinstance(request.command, RegisterNode)
-        request.command = replace(request.command, cpu_block=number)
-
-
-async def _numbers(connection: AsyncConnection[Any], query: str, wanting: Sequence[Request]) -> list[int]:
-    if not wanting:
-        return []
-    cursor = await connection.execute(LOG_SQL[query], {"count": len(wanting)})
-    return [number for (number,) in await cursor.fetchall()]
+async def _draw(connection: AsyncConnection[Any], requests: Sequence[Request], stock: IdStock) -> None:
+    submits = [(r, c) for r in requests if isinstance(c := r.command, Submit) and c.job_id is None]
+    if submits:
+        for (request, submit), number in zip(
+            submits, await stock.draw(connection, "draw_job_ids", len(submits)), strict=True
+        ):
+            environment_id = str(uuid.uuid4()) if submit.environment else None
+            request.command = replace(submit, job_id=JobId(number), environment_id=environment_id)
+    reserves = [(r, c) for r in requests if isinstance(c := r.command, Reserve) and c.allocation_id is None]
+    if reserves:
+        for (request, reserve), number in zip(
+            reserves, await stock.allocation_ids(connection, len(reserves)), strict=True
+        ):
+            request.command = replace(reserve, allocation_id=AllocationId(number))
+    for request in requests:
+        if isinstance(request.command, RegisterNode) and request.command.cpu_block is None:
+            [number] = await stock.draw(connection, "draw_cpu_blocks", 1)
+            request.command = replace(request.command, cpu_block=number)
 
 
 async def _find_allocations(connection: AsyncConnection[Any], requests: Sequence[Request]) -> None:
@@ -148,34 +158,44 @@ async def _choose_cpus(connection: AsyncConnection[Any], request: Request, comma
 
 
 async def load(connection: AsyncConnection[Any], requests: Sequence[Request]) -> Loaded:
-    """Everything the decisions rest on, in one round trip; the clock last, so that no event is newer."""
+    """Everything the decisions rest on; the time is later than every event in sight."""
     streams = {s for r in requests if r.unfit is None for s in streams_read(r.command) if _may_exist(r, s)}
     command_ids = [r.provenance.command_id for r in requests if r.provenance.command_id]
-    async with connection.pipeline():
-        events = await connection.execute(LOG_SQL["read_streams"], {"streams": list(streams)})
-        repeats = (
-            await connection.execute(LOG_SQL["read_command"], {"command_ids": command_ids})
-            if command_ids
-            else None
-        )
-        submits = any(isinstance(r.command, Submit) for r in requests)
-        widest = await connection.execute(SQL["widest_node_cpus"]) if submits else None
-        clock = await connection.execute(LOG_SQL["clock"])
+    repeats = await _read_repeats(connection, command_ids) if command_ids else {}
+    widest = None
+    if any(isinstance(request.command, Submit) for request in requests):
+        widest = await _one(await connection.execute(SQL["widest_node_cpus"]))
+    cursor = await connection.execute(LOG_SQL["read_streams_and_clock"], {"streams": list(streams)})
+    rows = await cursor.fetchall()
     for request in requests:
         request.tried = True
     states: dict[StreamName, State] = {}
     position = Position(0)
-    for row in await events.fetchall():
-        recorded = recorded_event(row)
-        fold(states, recorded)
-        position = max(position, recorded.position)
+    for row in rows:
+        if row[0] is not None:
+            recorded = recorded_event(row[:-1])
+            fold(states, recorded)
+            position = max(position, recorded.position)
     return Loaded(
-        at=(await _one(clock)),
+        at=max(row[-1] for row in rows),
         states=states,
         position=position,
-        repeats=_by_command([recorded_event(row) for row in await repeats.fetchall()] if repeats else []),
-        widest_node_cpus=await _one(widest) if widest else None,
+        repeats=repeats,
+        widest_node_cpus=widest,
     )
+
+
+async def _read_repeats(
+    connection: AsyncConnection[Any], command_ids: Sequence[str]
+) -> dict[str, tuple[RecordedEvent, ...]]:
+    """What commands with these ids came to before, by id."""
+    cursor = await connection.execute(LOG_SQL["read_command"], {"command_ids": list(command_ids)})
+    found: dict[str, tuple[RecordedEvent, ...]] = {}
+    for row in await cursor.fetchall():
+        event = recorded_event(row)
+        assert event.provenance.command_id is not None
+        found[event.provenance.command_id] = (*found.get(event.provenance.command_id, ()), event)
+    return found
 
 
 def _may_exist(request: Request, stream: StreamName) -> bool:
@@ -187,14 +207,6 @@ async def _one(cursor: Any) -> Any:
     row = await cursor.fetchone()
     assert row is not None
     return row[0]
-
-
-def _by_command(recorded: Sequence[RecordedEvent]) -> dict[str, tuple[RecordedEvent, ...]]:
-    found: dict[str, tuple[RecordedEvent, ...]] = {}
-    for event in recorded:
-        assert event.provenance.command_id is not None
-        found[event.provenance.command_id] = (*found.get(event.provenance.command_id, ()), event)
-    return found
 
 
 def settle(entries: Sequence[tuple[Sequence[Request], bool]], loaded: Loaded) -> Plan:
@@ -317,5 +329,5 @@ def _channels(event: Event, state: State) -> list[str]:
     if isinstance(event, ResourcesReserved):
         channels.append(node_channel(event.node_name))
     elif isinstance(event, CancelRequested) and isinstance(state, Job) and state.allocation:
-        channels.append(node_channel(state.allocation.node_name))
+        channels.append(cancel_channel(state.allocation.node_name))
     return channels

@@ -38,7 +38,7 @@ from conductor.database import (
     open_pool,
 )
 from conductor.handler import Accepted, Handler, Outcome, running_handler
-from conductor.log import SCHEDULER_CHANNEL, node_channel, reachable
+from conductor.log import SCHEDULER_CHANNEL, cancel_channel, node_channel, reachable
 from conductor.machine import Machine, read_machine
 from conductor.running import stop_on_signals
 from conductor.settings import Settings
@@ -76,6 +76,14 @@ class LeaseLost(Exception):
     """The lease ran out; register anew."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WakeUps:
+    """What the node's two channels set."""
+
+    reserved: WakeUp = field(default_factory=WakeUp)
+    cancelled: WakeUp = field(default_factory=WakeUp)
+
+
 @dataclass(slots=True, kw_only=True)
 class Session:
     """One incarnation's work with one supervisor."""
@@ -86,7 +94,7 @@ class Session:
     supervisor: SupervisorClient
     machine: Machine
     incarnation: Incarnation
-    wake_up: WakeUp
+    wake_ups: WakeUps
     _held: dict[AllocationId, JobId] = field(default_factory=dict)  # given to the supervisor, not yet forgotten
     _stopped: set[AllocationId] = field(default_factory=set)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -101,7 +109,8 @@ class Session:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._renew_lease())
-                group.create_task(self._take_reservations())
+                group.create_task(self._keep_looking(self.wake_ups.reserved, self._take_reservations))
+                group.create_task(self._keep_looking(self.wake_ups.cancelled, self._carry_out_cancels))
                 group.create_task(self._follow_supervisor())
                 group.create_task(self._reconcile())
         except ExceptionGroup as lost:
@@ -153,28 +162,32 @@ class Session:
         with contextlib.suppress(DatabaseUnavailable):
             await self._renew_once(lease_seconds=0)
 
-    async def _take_reservations(self) -> None:
+    async def _keep_looking(self, wake_up: WakeUp, look: Callable[[], Awaitable[None]]) -> None:
+        """At every wake-up, and at least once a poll interval."""
         while True:
             try:
-                await self._take_once()
+                await look()
             except DatabaseUnavailable as error:
                 logger.warning("executor.database_away", error=str(error))
-            await self.wake_up.wait(self.settings.poll_seconds)
+            await wake_up.wait(self.settings.poll_seconds)
 
-    async def _take_once(self) -> None:
+    async def _take_reservations(self) -> None:
         wanted = {"node_name": self.node_name, "held": list(self._held)}
-        async with reachable(self.pool) as connection, connection.pipeline():
-            reserved = await connection.execute(SQL["reservations"], wanted)
-            cancelled = await connection.execute(SQL["cancels"], wanted)
-        for row in await reserved.fetchall():
+        async with reachable(self.pool) as connection:
+            reserved = await (await connection.execute(SQL["reservations"], wanted)).fetchall()
+        for row in reserved:
             request = gate_request(row, self.settings, self.machine)
             self._held[AllocationId(request.allocation_id)] = JobId(request.job_id)
             self.supervisor.gate(request)
-        for (allocation_id,) in await cancelled.fetchall():
-            if allocation_id not in self._stopped:
-                self._stopped.add(allocation_id)
-                self.supervisor.stop(allocation_id)
-                logger.info("job.signalled", allocation=allocation_id, signal="SIGTERM", why="cancelled")
+
+    async def _carry_out_cancels(self) -> None:
+        async with reachable(self.pool) as connection:
+            cursor = await connection.execute(SQL["cancels"], {"node_name": self.node_name})
+            asked = {AllocationId(allocation_id) for (allocation_id,) in await cursor.fetchall()}
+        for allocation_id in sorted(asked - self._stopped):
+            self._stopped.add(allocation_id)
+            self.supervisor.stop(allocation_id)
+            logger.info("job.signalled", allocation=allocation_id, signal="SIGTERM", why="cancelled")
 
     async def _follow_supervisor(self) -> None:
         while True:
@@ -340,13 +353,13 @@ async def register(handler: Handler, settings: Settings, machine: Machine) -> In
 
 async def execute(settings: Settings, database_url: str) -> int:
     """Run this node's executor until SIGTERM, SIGINT, or until another takes its place."""
-    stopping, wake_up = asyncio.Event(), WakeUp()
+    stopping, wake_ups = asyncio.Event(), WakeUps()
     stop_on_signals(stopping)
     machine = read_machine(settings)
     async with (
         open_pool(database_url, size=settings.database_pool_size) as pool,
         running_handler(pool, changed_rows) as handler,
-        _listening(settings, database_url, wake_up),
+        _listening(settings, database_url, wake_ups),
     ):
         while not stopping.is_set():
             incarnation = await register(handler, settings, machine)
@@ -361,7 +374,7 @@ async def execute(settings: Settings, database_url: str) -> int:
                 supervisor=supervisor,
                 machine=machine,
                 incarnation=incarnation,
-                wake_up=wake_up,
+                wake_ups=wake_ups,
             )
             try:
                 await _run_until(session, stopping)
@@ -392,12 +405,17 @@ async def _run_until(session: Session, stopping: asyncio.Event) -> None:
 
 
 @asynccontextmanager
-async def _listening(settings: Settings, database_url: str, wake_up: WakeUp) -> AsyncIterator[None]:
+async def _listening(settings: Settings, database_url: str, wake_ups: WakeUps) -> AsyncIterator[None]:
     if settings.poll_only:
         yield
         return
-    channels = [node_channel(settings.node_name)]
-    task = asyncio.create_task(listen(database_url, channels, lambda _: wake_up.set()))
+    channels = {
+        node_channel(settings.node_name): wake_ups.reserved,
+        cancel_channel(settings.node_name): wake_ups.cancelled,
+    }
+    task = asyncio.create_task(
+        listen(database_url, list(channels), lambda channel: channels[channel].set())
+    )
     try:
         yield
     finally:

@@ -24,7 +24,7 @@ from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.events import Provenance, RecordedEvent
 from conductor.core.identifiers import Position, StreamName
 from conductor.database import DatabaseUnavailable, Pool, jittered
-from conductor.deciding import Request, complete, load, settle
+from conductor.deciding import IdStock, Request, complete, load, settle
 from conductor.log import Batch, ConstraintViolated, VersionConflict, append, reachable
 
 Projector = Callable[
@@ -79,6 +79,7 @@ class Handler:
         self._unavailable_seconds = unavailable_seconds
         self._waiting: asyncio.Queue[Entry] = asyncio.Queue()
         self._held_back: Entry | None = None
+        self._ids = IdStock()
 
     async def handle(
         self, command: Command, provenance: Provenance, *, expected_version: int | None = None
@@ -172,7 +173,7 @@ class Handler:
     async def _try_once(self, entries: list[Entry]) -> None:
         async with reachable(self._pool) as connection:
             requests = [request for entry in entries for request in entry.requests]
-            await complete(connection, requests)
+            await complete(connection, requests, self._ids)
             loaded = await load(connection, requests)
             plan = settle([(entry.requests, entry.atomic) for entry in entries], loaded)
             recorded: list[RecordedEvent] = []

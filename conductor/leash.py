@@ -11,6 +11,7 @@ milliseconds and nothing a user installed is executed as root); imports the stan
 
 import ctypes
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -28,10 +29,11 @@ def leashed(
         raise RuntimeError("a leashed process must be started from the main thread")
     uid, gid = user or (-1, -1)
     mine = [str(number) for number in (os.getpid(), int(ends_by), uid, gid)]
-    return [sys.executable, "-I", "-S", __file__, *mine, *argv]
+    program = shutil.which(argv[0]) or argv[0]
+    return [sys.executable, "-I", "-S", __file__, *mine, program, *argv]
 
 
-def _become(numbers: Sequence[str], argv: list[str]) -> None:
+def _become(numbers: Sequence[str], program: str, argv: list[str]) -> None:
     parent, ends_by, uid, gid = (int(number) for number in numbers)
     if uid >= 0:
         os.setgroups([])
@@ -42,8 +44,9 @@ def _become(numbers: Sequence[str], argv: list[str]) -> None:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
     if os.getppid() != parent:
         raise SystemExit("the parent is gone already; nothing was started")
-    os.execvp(argv[0], argv)
+    # By its full path: as another user this Python may be unable to read its own library, to search for one.
+    os.execv(program, argv)
 
 
 if __name__ == "__main__":
-    _become(sys.argv[1:5], sys.argv[5:])
+    _become(sys.argv[1:5], sys.argv[5], sys.argv[6:])

@@ -72,8 +72,13 @@ class Batch:
 
 
 def node_channel(node_name: str) -> str:
-    """The channel that wakes a node's executor. Channel names end at 63 bytes, so long names share one."""
+    """The channel that tells a node's executor of reservations. Names end at 63 bytes, so long ones share one."""
     return f"conductor_node_{node_name}"[:60]
+
+
+def cancel_channel(node_name: str) -> str:
+    """The channel that tells a node's executor of cancels."""
+    return f"conductor_cancel_{node_name}"[:60]
 
 
 def recorded_event(row: Row) -> RecordedEvent:

@@ -42,6 +42,7 @@ SQL = load_queries("conductor", "scheduler.sql")
 LEADER_LEASE_SECONDS = 2.0  # a standby takes over within this, plus one renewal
 RENEWAL_SECONDS = 0.6
 _FOLLOW_LIMIT = 5000
+_HEARD_SECONDS = 0.5  # leases are looked at when the log brought nothing, and at least this often
 
 logger = structlog.get_logger("scheduler")
 
@@ -57,7 +58,8 @@ class Memory:
     cluster: Cluster = field(default_factory=Cluster)
     hash: bytes | None = None
     now: datetime | None = None  # the database's clock at the last read
-    heard_from: frozenset[NodeName] = frozenset()
+    heard_from: frozenset[NodeName] = frozenset()  # nodes whose lease lives
+    heard_at: float = 0.0  # monotonic
 
 
 async def load(pool: Pool) -> Memory:
@@ -88,27 +90,31 @@ async def follow(pool: Pool, memory: Memory) -> None:
                 await _adopt(connection, memory.cluster, stream, news)
         for recorded in news:
             memory.cluster.apply(recorded)
-        if len(news) < _FOLLOW_LIMIT:
+        if len(news) < _FOLLOW_LIMIT - 1:
             return
 
 
 async def _read_news(connection: AsyncConnection[Any], memory: Memory) -> list[RecordedEvent]:
+    """Events after the cursor. The first row read is the event at the cursor itself, by which it is checked."""
     position = memory.cluster.position
-    async with connection.pipeline():
-        known = await connection.execute(SQL["hash_at"], {"position": position})
-        events = await connection.execute(SQL["follow"], {"after": position, "limit": _FOLLOW_LIMIT})
-        heard = await connection.execute(SQL["heard_from"])
-        clock = await connection.execute(LOG_SQL["clock"])
-    row = await known.fetchone()
-    if position and (row is None or (memory.hash is not None and row[0] != memory.hash)):
-        raise HistoryForked(f"the event at position {position} is not the one that was read there")
-    memory.hash = row[0] if row else None
-    news = [recorded_event(row) for row in await events.fetchall()]
-    if news:
-        memory.hash = None  # learnt at the next read
-    memory.heard_from = frozenset(name for (name,) in await heard.fetchall())
-    memory.now = (await clock.fetchone() or (None,))[0]
-    return news
+    cursor = await connection.execute(SQL["follow"], {"cursor": position, "limit": _FOLLOW_LIMIT})
+    rows = await cursor.fetchall()
+    if position:
+        if not rows or (rows[0][0], rows[0][9]) != (position, memory.hash):
+            raise HistoryForked(f"the event at position {position} is not the one that was read there")
+        memory.now = rows[0][10]
+        rows = rows[1:]
+    if rows:
+        memory.hash, memory.now = rows[-1][9], rows[-1][10]
+    if not rows or time.monotonic() - memory.heard_at > _HEARD_SECONDS:
+        memory.heard_from = await _heard_from(connection)
+        memory.heard_at = time.monotonic()
+    return [recorded_event(row[:9]) for row in rows]
+
+
+async def _heard_from(connection: AsyncConnection[Any]) -> frozenset[NodeName]:
+    cursor = await connection.execute(SQL["heard_from"])
+    return frozenset(name for (name,) in await cursor.fetchall())
 
 
 async def _adopt(

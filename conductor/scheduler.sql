@@ -13,14 +13,13 @@ WHERE stream = 'scheduler' OR stream IN (SELECT 'node-' || name FROM nodes)
 ORDER BY position;
 
 -- name: follow
-SELECT position, stream, version, type, schema_version, at, recorded_at, data, metadata
+-- Everything from the cursor on, the event at the cursor included: its hash shows whether this is still the history
+-- that was read before.
+SELECT position, stream, version, type, schema_version, at, recorded_at, data, metadata, hash, clock_timestamp()
 FROM events
-WHERE position > %(after)s
+WHERE position >= %(cursor)s
 ORDER BY position
 LIMIT %(limit)s;
-
--- name: hash_at
-SELECT hash FROM events WHERE position = %(position)s;
 
 -- name: heard_from
 -- Nodes whose lease lives.

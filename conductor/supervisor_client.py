@@ -44,7 +44,8 @@ class SupervisorRefused(Exception):
 class GateRequest:
     """One attempt to put behind a gate. Paths are absolute; None leaves the choice to the spool.
 
-    `standard_environment` (CONDUCTOR_*, SLURM_*) is there before the gate and wins over `environment`, the job's own.
+    `standard_environment` (CONDUCTOR_*, SLURM_*) is there before the gate and wins over `environment`, the
+    job's own.
     """
 
     allocation_id: int
@@ -113,7 +114,7 @@ class Discarded:
 
 @dataclass(frozen=True, slots=True)
 class Exited:
-    """Nothing is left of the attempt. Without code and signal nobody could learn how it ended (`detail` "unknown").
+    """Nothing is left of the attempt. Without code and signal nobody could learn how it ended.
 
     `cause` says that our own signal was sent before the script's own process ended.
     """
@@ -139,7 +140,7 @@ Event = Gated | LaunchFailed | Opened | Discarded | Exited | NotHeld
 
 
 class SupervisorClient:
-    """One connection. Not reconnecting: after SupervisorGone make another, and compare what it holds with the log."""
+    """One connection. After SupervisorGone make another, and compare what it holds with the log."""
 
     def __init__(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, welcome: protocol.Welcome
@@ -164,13 +165,11 @@ class SupervisorClient:
             messages: list[dict[str, Any]] = []
             while not messages:
                 messages = frames.feed(await _receive(reader))
-            first = cast(protocol.Answer, messages[0])
-            if first["type"] != "welcome":
-                raise _refusal(first)
+            welcome = _welcome(cast(protocol.Answer, messages[0]))
         except BaseException:
             writer.close()
             raise
-        client = cls(reader, writer, first)
+        client = cls(reader, writer, welcome)
         client._frames = frames
         client._take(messages[1:])
         return client
@@ -238,7 +237,7 @@ async def ensure_supervisor(spool: Path, incarnation: int) -> SupervisorClient:
         return await SupervisorClient.connect(spool, incarnation)
     except SupervisorGone:
         await asyncio.to_thread(start_detached, spool)
-    # It listens when start_detached returns. Had another one just taken the spool, it will listen in a moment.
+    # It listens when start_detached returns. Had another just taken the spool, it will in a moment.
     for pause_seconds in (0.0, 0.05, 0.1, 0.2, 0.4, 0.8):
         await asyncio.sleep(pause_seconds)
         try:
@@ -271,6 +270,12 @@ async def _receive(reader: asyncio.StreamReader) -> bytes:
     if not data:
         raise SupervisorGone("The supervisor closed the connection; its jobs may well be running.")
     return data
+
+
+def _welcome(answer: protocol.Answer) -> protocol.Welcome:
+    if answer["type"] != "welcome":
+        raise _refusal(answer)
+    return answer
 
 
 def _refusal(answer: protocol.Answer) -> Exception:

@@ -2,8 +2,10 @@
 
 -- `jsonb_populate_recordset` gives the columns in the table's own order. ON CONFLICT locks row by row in the order
 -- of the key, where UPDATE ... FROM was seen to deadlock; and only columns that an event can change are updated.
+-- PL/pgSQL, because it keeps the plans for the session.
 CREATE FUNCTION write_jobs(new_rows jsonb) RETURNS void
-LANGUAGE sql AS $$
+LANGUAGE plpgsql AS $$
+BEGIN
     INSERT INTO jobs
     SELECT * FROM jsonb_populate_recordset(NULL::jobs, new_rows) ORDER BY id
     ON CONFLICT (id) DO UPDATE SET
@@ -11,11 +13,13 @@ LANGUAGE sql AS $$
         allocated_cpus = EXCLUDED.allocated_cpus, priority = EXCLUDED.priority, held = EXCLUDED.held,
         eligible_time = EXCLUDED.eligible_time, start_time = EXCLUDED.start_time, end_time = EXCLUDED.end_time,
         cancel_requested_at = EXCLUDED.cancel_requested_at, exit_code = EXCLUDED.exit_code,
-        exit_signal = EXCLUDED.exit_signal, attempt = EXCLUDED.attempt, version = EXCLUDED.version
+        exit_signal = EXCLUDED.exit_signal, attempt = EXCLUDED.attempt, version = EXCLUDED.version;
+END
 $$;
 
 CREATE FUNCTION write_allocations(new_rows jsonb) RETURNS void
-LANGUAGE sql AS $$
+LANGUAGE plpgsql AS $$
+BEGIN
     INSERT INTO resource_allocations
     SELECT * FROM jsonb_populate_recordset(NULL::resource_allocations, new_rows) ORDER BY id
     ON CONFLICT (id) DO UPDATE SET
@@ -24,26 +28,31 @@ LANGUAGE sql AS $$
         allocation_time = EXCLUDED.allocation_time, release_time = EXCLUDED.release_time,
         release_reason = EXCLUDED.release_reason, exit_code = EXCLUDED.exit_code,
         exit_signal = EXCLUDED.exit_signal, cpu_seconds = EXCLUDED.cpu_seconds,
-        memory_peak_mb = EXCLUDED.memory_peak_mb, version = EXCLUDED.version
+        memory_peak_mb = EXCLUDED.memory_peak_mb, version = EXCLUDED.version;
+END
 $$;
 
 CREATE FUNCTION supersede_allocations(past_rows jsonb) RETURNS void
-LANGUAGE sql AS $$
+LANGUAGE plpgsql AS $$
+BEGIN
     DELETE FROM resource_allocations
     WHERE id IN (SELECT id FROM jsonb_populate_recordset(NULL::past_allocations, past_rows) ORDER BY id);
     INSERT INTO past_allocations
-    SELECT * FROM jsonb_populate_recordset(NULL::past_allocations, past_rows) ORDER BY id
+    SELECT * FROM jsonb_populate_recordset(NULL::past_allocations, past_rows) ORDER BY id;
+END
 $$;
 
 CREATE FUNCTION write_nodes(new_rows jsonb) RETURNS void
-LANGUAGE sql AS $$
+LANGUAGE plpgsql AS $$
+BEGIN
     INSERT INTO nodes
     SELECT * FROM jsonb_populate_recordset(NULL::nodes, new_rows) ORDER BY name
     ON CONFLICT (name) DO UPDATE SET
         state = EXCLUDED.state, reason = EXCLUDED.reason, total_cpus = EXCLUDED.total_cpus,
         cpu_ids = EXCLUDED.cpu_ids, memory_mb = EXCLUDED.memory_mb, labels = EXCLUDED.labels,
         incarnation = EXCLUDED.incarnation, boot_id = EXCLUDED.boot_id, spool_id = EXCLUDED.spool_id,
-        cpu_block = EXCLUDED.cpu_block, registered_at = EXCLUDED.registered_at, version = EXCLUDED.version
+        cpu_block = EXCLUDED.cpu_block, registered_at = EXCLUDED.registered_at, version = EXCLUDED.version;
+END
 $$;
 
 -- Releases come before live allocations: their CPUs may be promised again in the same batch, and the constraint

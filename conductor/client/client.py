@@ -18,7 +18,7 @@ from typing import Any, Literal, Self
 
 import httpx
 
-from conductor.client.connection import Connection
+from conductor.client.connection import Connection, Params
 from conductor.client.errors import Problem, Refused, UnexpectedAnswer
 from conductor.client.models import (
     Changed,
@@ -43,10 +43,10 @@ LONG_POLL_SECONDS = 20.0
 Stream = Literal["stdout", "stderr"]
 
 
-def connect(settings: Settings | None = None) -> "Client":
+def connect(settings: Settings | None = None, *, channel: str = "api") -> "Client":
     """A client of the server that the settings name, with the token kept beside them."""
     settings = settings or load_settings()
-    return Client(api_url_of(settings), read_token(settings), lang=settings.lang)
+    return Client(api_url_of(settings), read_token(settings), lang=settings.lang, channel=channel)
 
 
 class Client:
@@ -58,11 +58,12 @@ class Client:
         token: str | None = None,
         *,
         lang: str = "en",
+        channel: str = "api",
         timeout_seconds: float = 30.0,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._connection = Connection(
-            url, token, lang=lang, timeout_seconds=timeout_seconds, transport=transport
+            url, token, lang=lang, channel=channel, timeout_seconds=timeout_seconds, transport=transport
         )
 
     def __enter__(self) -> Self:
@@ -108,7 +109,7 @@ class Client:
         cursor: str | int | None = None,
     ) -> JobPage:
         """One page of jobs."""
-        params = {
+        params: Params = {
             "state": ",".join(states) or None,
             "user_name": user_name,
             "name": name,
@@ -134,7 +135,7 @@ class Client:
 
     def wait_once(self, job_id: int, timeout_seconds: float) -> Job:
         """One long poll: the job when it ends, or as it is after this time."""
-        params = {"wait": "final", "timeout": timeout_seconds}
+        params: Params = {"wait": "final", "timeout": timeout_seconds}
         raw = self._connection.json(
             "GET", f"{API}/jobs/{job_id}", params=params, patience_seconds=timeout_seconds
         )
@@ -148,14 +149,14 @@ class Client:
 
     def output(self, job_id: int, *, stream: Stream = "stdout", offset: int = 0) -> bytes:
         """What the job has written so far, from a byte on."""
-        params = {"stream": stream, "offset": offset}
+        params: Params = {"stream": stream, "offset": offset}
         return self._connection.content(f"{API}/jobs/{job_id}/output", params=params)
 
     def follow_output(
         self, job_id: int, *, stream: Stream = "stdout", offset: int = 0, follow: bool = True
     ) -> AbstractContextManager[Iterator[bytes]]:
         """What the job writes, as it comes, until it has ended (or, not following, until here)."""
-        params = {"stream": stream, "offset": offset, "follow": 1 if follow else None}
+        params: Params = {"stream": stream, "offset": offset, "follow": 1 if follow else None}
         return self._connection.stream(f"{API}/jobs/{job_id}/output", params=params)
 
     def cancel(self, job_id: int, *, reason: str | None = None, wait_seconds: float | None = None) -> Changed:
@@ -223,10 +224,15 @@ class Client:
         return self._node_change(name, "resume", reason)
 
     def events(
-        self, *, after: int = 0, stream: str | None = None, type: str | None = None, limit: int | None = None
+        self,
+        *,
+        after: int = 0,
+        stream: str | None = None,
+        event_type: str | None = None,
+        limit: int | None = None,
     ) -> EventPage:
         """Events after a position, in the order of the log."""
-        params = {"after": after, "stream": stream, "type": type, "limit": limit}
+        params: Params = {"after": after, "stream": stream, "type": event_type, "limit": limit}
         return read(EventPage, self._connection.json("GET", f"{API}/events", params=params))
 
     def health(self) -> Raw:

@@ -1,7 +1,8 @@
 """One server and one token: sends requests, tells a refusal from an accident.
 
-Promises: whatever is sent may safely be sent twice (every write carries a key that the server recognises), so a
-lost connection or a busy server is tried again, a few times, before it becomes an error.
+Promises: whatever is sent may safely be sent twice (every write carries a key that the server recognises, or
+asks for something that is then already so), so a lost connection or a busy server is tried again, a few
+times, before it becomes an error.
 Refuses to know: what the requests mean.
 """
 
@@ -32,6 +33,7 @@ class Connection:
         token: str | None,
         *,
         lang: str = "en",
+        channel: str = "api",
         timeout_seconds: float = 30.0,
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
@@ -39,7 +41,7 @@ class Connection:
         self.url = url.rstrip("/")
         self._sleep = sleep
         self._timeout_seconds = timeout_seconds
-        headers = {"Accept-Language": lang, "User-Agent": "conductor-client"}
+        headers = {"Accept-Language": lang, "Conductor-Channel": channel}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
         # A proxy named in the environment cannot reach this machine's own loopback address.

@@ -4,11 +4,11 @@ Promises: a key that a newer server adds is ignored here and kept in `raw`, the 
 Refuses to know: how anything travels.
 """
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -19,11 +19,6 @@ ACTIVE_STATES = ("PENDING", "RESERVED", "RUNNING")
 
 Shape = TypeVar("Shape")
 Raw = dict[str, Any]
-
-
-def raw_field() -> Any:
-    """The whole answer, for whoever wants the machine's form of it."""
-    return field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +61,7 @@ class Submitted:
     job_id: int
     state: str
     position: int | None = None
-    raw: Raw = raw_field()
+    raw: Raw = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +70,7 @@ class SubmittedBatch:
 
     jobs: tuple[Submitted, ...]
     position: int | None = None
-    raw: Raw = raw_field()
+    raw: Raw = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +81,7 @@ class Changed:
     state: str
     cancel_requested_at: datetime | None = None
     position: int | None = None
-    raw: Raw = raw_field()
+    raw: Raw = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +152,7 @@ class Job:
     stderr_truncated: bool = False
     wait_seconds: float | None = None
     run_seconds: float | None = None
-    raw: Raw = raw_field()
+    raw: Raw = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def final(self) -> bool:
@@ -175,7 +170,7 @@ class JobPage:
 
     jobs: tuple[Job, ...]
     next: str | int | None = None
-    raw: Raw = raw_field()
+    raw: Raw = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +191,7 @@ class Node:
     boot_id: str | None = None
     registered_at: datetime | None = None
     lease_expires_at: datetime | None = None
-    raw: Raw = raw_field()
+    raw: Raw = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,7 +199,7 @@ class Nodes:
     """Every node that is registered."""
 
     nodes: tuple[Node, ...]
-    raw: Raw = raw_field()
+    raw: Raw = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,7 +230,7 @@ class EventPage:
     events: tuple[Event, ...]
     next: int | None = None
     head: Head | None = None
-    raw: Raw = raw_field()
+    raw: Raw = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,7 +251,7 @@ class Stats:
     oldest_pending_seconds: float | None = None
     nodes: Any = None
     position: int | None = None
-    raw: Raw = raw_field()
+    raw: Raw = field(default_factory=dict, repr=False, compare=False)
 
 
 def read(shape: type[Shape], raw: object) -> Shape:
@@ -264,15 +259,17 @@ def read(shape: type[Shape], raw: object) -> Shape:
     if not isinstance(raw, dict):
         raise UnexpectedAnswer("the server answered with something that is no JSON object; is the URL right?")
     try:
-        return _reader(shape).validate_python({**raw, "raw": raw})  # type: ignore[no-any-return]
+        value: Shape = _reader(cast(Hashable, shape)).validate_python({**raw, "raw": raw})
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise UnexpectedAnswer(
-            f"the server's answer does not fit this client ({where}: {first['msg']}); are both of one version?"
+            f"the server's answer does not fit this client ({where}: {first['msg']}); "
+            "are both of one version?"
         ) from None
+    return value
 
 
 @cache
-def _reader(shape: Any) -> TypeAdapter[Any]:
+def _reader(shape: Hashable) -> TypeAdapter[Any]:
     return TypeAdapter(shape)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 
 if not __package__:
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
@@ -62,13 +63,11 @@ def _parse(arguments: list[str]) -> tuple[str | None, set[str]]:
 
 
 def _drop_inherited_descriptors() -> None:
-    """Whatever the starter left open is none of ours; 0, 1 and 2 exist afterwards, and 3 is free for the gate."""
+    """Whatever the starter left open is none of ours; 0, 1 and 2 exist afterwards, and 3 is the gate's."""
     for descriptor in (int(name) for name in os.listdir("/proc/self/fd")):
         if descriptor > 2:
-            try:
+            with suppress(OSError):  # the listing's own
                 os.close(descriptor)
-            except OSError:
-                pass  # the listing's own
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(descriptor, True)
     if descriptor != 3:

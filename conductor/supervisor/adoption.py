@@ -13,7 +13,10 @@ from conductor.supervisor.ending import Ending
 from conductor.supervisor.journal import Remembered
 from conductor.supervisor.roster import Roster
 
-_NOTHING_RAN = "The node's supervisor ended while the process waited at its gate; nothing of the script ran. Requeue the job."
+_NOTHING_RAN = (
+    "The node's supervisor ended while the process waited at its gate; nothing of the script ran. "
+    "Requeue the job."
+)
 
 
 def adopt(roster: Roster, ending: Ending) -> None:

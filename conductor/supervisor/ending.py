@@ -39,7 +39,7 @@ class Ending:
     # Stopping
 
     def stop(self, attempt: Attempt, cause: protocol.Cause, grace_seconds: float | None = None) -> None:
-        """SIGTERM and SIGCONT to all of it now, SIGKILL after the grace; the cause counts only while the script ran."""
+        """SIGTERM and SIGCONT to all of it, SIGKILL after the grace; the cause counts while the script runs."""
         if attempt.stage not in ("running", "stopping"):
             self._roster.tell(attempt)
             return
@@ -143,8 +143,8 @@ class Ending:
             if attempt.exit_signal is None
             else f"signal {attempt.exit_signal}"
         )
-        reason = f"The process ended ({how}) before its gate was opened; nothing of the script ran. Requeue the job."
-        self._roster.launch_failed(attempt, attempt.failure or reason)
+        reason = f"The process ended ({how}) before its gate was opened; nothing of the script ran."
+        self._roster.launch_failed(attempt, attempt.failure or f"{reason} Requeue the job.")
 
     def _close_if_empty(self, attempt: Attempt) -> None:
         if not self._leftovers.any_of(attempt) and not self._leftovers.members(attempt):

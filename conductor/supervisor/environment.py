@@ -18,11 +18,21 @@ _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 # What a shell sets for itself: assigning it fails, does something else than set it, or would be untrue.
 _SHELL_OWNED = frozenset(
-    """
-    BASH BASHOPTS BASHPID BASH_ARGC BASH_ARGV BASH_ARGV0 BASH_COMMAND BASH_LINENO BASH_SOURCE BASH_SUBSHELL
-    BASH_VERSINFO BASH_VERSION DIRSTACK EPOCHREALTIME EPOCHSECONDS EUID FUNCNAME GROUPS HISTCMD IFS LINENO OPTIND
-    PIPESTATUS PPID PWD RANDOM SECONDS SHELLOPTS SHLVL SRANDOM UID _
-    """.split()
+    [
+        *(
+            "BASH",
+            "BASHOPTS",
+            "BASHPID",
+            "BASH_ARGC",
+            "BASH_ARGV",
+            "BASH_ARGV0",
+            "BASH_COMMAND",
+            "BASH_LINENO",
+        ),
+        *("BASH_SOURCE", "BASH_SUBSHELL", "BASH_VERSINFO", "BASH_VERSION", "DIRSTACK", "EPOCHREALTIME"),
+        *("EPOCHSECONDS", "EUID", "FUNCNAME", "GROUPS", "HISTCMD", "IFS", "LINENO", "OPTIND", "PIPESTATUS"),
+        *("PPID", "PWD", "RANDOM", "SECONDS", "SHELLOPTS", "SHLVL", "SRANDOM", "UID", "_"),
+    ]
 )
 # These change how the rest of the code would be read, so they come last.
 _READING = ("LANG", "LANGUAGE", "POSIXLY_CORRECT")

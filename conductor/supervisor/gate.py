@@ -129,7 +129,7 @@ class Gate:
             raise
         finally:
             os.close(waiting)
-        # The supervisor reaps by number; a Popen that believes its child to be running would reap it when collected.
+        # The supervisor reaps by number; a Popen that took its child for running would reap it too.
         child.returncode = 0
         return child.pid, opening
 

@@ -104,7 +104,7 @@ class Journal:
             self.compact()
 
     def compact(self) -> None:
-        """Keeps what is still remembered, by way of a new file: a reader finds the old one or the new one, whole."""
+        """Keeps what is still remembered, in a new file: a reader finds the old one or the new one, whole."""
         self._bytes = 0
         try:
             descriptor = self._write_anew(_NAME + ".new")

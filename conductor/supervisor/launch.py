@@ -16,13 +16,13 @@ class SupervisorNotStarted(Exception):
 
 
 def supervisor_command(spool: Path, options: Sequence[str] = ()) -> list[str]:
-    """By path, isolated and without `site`: less memory, and nothing of the starter's surroundings matters."""
+    """By path, isolated and without `site`: less memory, and the starter's surroundings do not matter."""
     program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "__main__.py")
     return [sys.executable, "-I", "-S", program, "--spool", str(spool), *options]
 
 
 def start_detached(spool: Path, options: Sequence[str] = ()) -> None:
-    """Returns when it listens, or when another one holds the spool; it then is nobody's child and outlives us."""
+    """Returns when it listens, or when another one holds the spool. It is nobody's child and outlives us."""
     spool.mkdir(mode=0o700, exist_ok=True)
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
     log = os.open(spool / LOG_NAME, flags, 0o600)

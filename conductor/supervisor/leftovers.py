@@ -88,7 +88,7 @@ class Leftovers:
         return roots | {leader}
 
     def _adopted_roots(self, attempt: Attempt, processes: dict[int, ProcessStat]) -> set[int]:
-        """Group and session count only while the leader lives: afterwards their number may be a stranger's."""
+        """Group and session count only while the leader lives: then their number may be a stranger's."""
         process = attempt.process
         assert process is not None
         leader = processes.get(process["pid"])

@@ -59,7 +59,7 @@ def is_alive(process: protocol.Process, boot_id: str, pid_namespace: int) -> boo
 def open_verified(pid: int, start_ticks: int) -> int | None:
     """A pidfd of exactly this process, or None when it is gone.
 
-    The start time is read after the descriptor is open: from then on the descriptor cannot come to mean another one.
+    The start time is read after the descriptor is open: from then on it cannot come to mean another one.
     """
     try:
         descriptor = os.pidfd_open(pid)

@@ -22,7 +22,7 @@ class OwnChildren:
     __slots__ = ("_descriptor",)
 
     def __init__(self) -> None:
-        # One descriptor, read again and again: the list is read at every exit. Absent on kernels built without it.
+        # One descriptor, as the list is read at every exit. Some kernels are built without it.
         path = f"/proc/self/task/{os.getpid()}/children"
         self._descriptor = os.open(path, os.O_RDONLY) if os.path.exists(path) else None
 
@@ -58,7 +58,7 @@ def descendants(processes: dict[int, ProcessStat], roots: set[int]) -> set[int]:
 
 
 def mark_of(pid: int) -> str | None:
-    """The job's mark in the environment a process was started with; None when it has none or may not be read."""
+    """The job's mark in a process's first environment; None: it has none, or it may not be read."""
     try:
         with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:
             environment = file.read() or b""

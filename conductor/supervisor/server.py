@@ -230,9 +230,7 @@ class Server:
         if signal.SIGTERM in numbers or signal.SIGINT in numbers:
             self._asked_to_end = True
             if self._roster.live:
-                log(
-                    f"asked to end, but it is the parent of {self._roster.live} jobs and stays until they have ended"
-                )
+                log(f"asked to end, but this is the parent of {self._roster.live} live jobs; it stays")
                 self._asked_to_end = False
 
 

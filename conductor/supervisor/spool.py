@@ -95,8 +95,8 @@ class Spool:
     def leave_work_folder(self, job_id: int) -> None:
         """Most jobs leave nothing in it; such a folder is handed on, not deleted.
 
-        On ext4 every creation passes over the inodes deleted nearby in the last minutes, one by one: among many
-        of those, creating a file was seen to take 160 microseconds instead of 8.
+        On ext4 every creation passes over the inodes deleted nearby in the last minutes, one by one: among
+        many of those, creating a file was seen to take 160 microseconds instead of 8.
         """
         name = f"job_{job_id}"
         try:
@@ -146,12 +146,12 @@ def _why_no_output(path: str, error: OSError) -> str:
     if error.errno == errno.ENXIO:
         return f"The output file {path} is a named pipe; output goes to files only."
     if error.errno == errno.ENOENT:
-        return f"The folder of the output file {path} does not exist on this node; create it or name another file."
+        return f"The folder of the output file {path} does not exist on this node; create it."
     return f"The output file {path} cannot be opened ({error.strerror}); name a file this user may write."
 
 
 def _regular(descriptor: int, path: str) -> int:
-    """Opened without waiting so that a pipe or a terminal cannot hold the supervisor up; what stays is a plain file."""
+    """Opened without waiting, so that no pipe or terminal holds the supervisor up; plain files pass."""
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode) and status.st_rdev != _DEV_NULL:
         os.close(descriptor)
@@ -182,8 +182,8 @@ def _checked(descriptor: int, path: str) -> int:
     status = os.fstat(descriptor)
     if status.st_uid != os.geteuid():
         raise SpoolRefused(
-            f"The spool folder {path} belongs to user {status.st_uid}, this process runs as user {os.geteuid()}; "
-            "choose another folder with CONDUCTOR_SPOOL."
+            f"The spool folder {path} belongs to user {status.st_uid}, this process runs as user "
+            f"{os.geteuid()}; choose another folder with CONDUCTOR_SPOOL."
         )
     if status.st_mode & 0o022:
         raise SpoolRefused(

@@ -28,9 +28,9 @@ from conductor.supervisor.spool import OutputRefused
 _WHAT_TO_DO = {
     errno.ENOSPC: "The node's disk is full; free space there and requeue the job.",
     errno.EDQUOT: "The node's disk quota is used up; free space there and requeue the job.",
-    errno.EMFILE: "The node's supervisor has no file descriptor left; raise its limit (ulimit -n) and requeue the job.",
+    errno.EMFILE: "The supervisor has no file descriptor left; raise its limit (ulimit -n) and requeue.",
     errno.ENFILE: "The node has no file descriptor left; raise fs.file-max there and requeue the job.",
-    errno.EAGAIN: "The node can start no more processes; raise its limit (ulimit -u, pids.max) and requeue the job.",
+    errno.EAGAIN: "The node can start no more processes; raise that limit (ulimit -u, pids.max) and requeue.",
     errno.ENOMEM: "The node has no memory left to start a process; requeue the job.",
 }
 
@@ -156,7 +156,8 @@ class Starting:
         roster.outbox.append(attempt.gated_message())
 
     def _open(self, attempt: Attempt) -> None:
-        assert attempt.gate is not None and attempt.gate_pipe is not None
+        assert attempt.gate is not None
+        assert attempt.gate_pipe is not None
         try:
             self._roster.spool.write_script(attempt.intent.job_id, attempt.gate["script"])
             os.write(attempt.gate_pipe, OPEN_SESAME)

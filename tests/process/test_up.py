@@ -160,7 +160,7 @@ def test_up_starts_every_role_as_a_process_of_its_own_and_says_where_it_answers(
         assert f"ready at {running.api_url} " in system.said
         assert f"kept in {home}\n" in system.said
         assert "submit" in system.said
-        assert system.ask("GET", "/api/v1/jobs/stats")["total_cpus"] == 4
+        wait_for(lambda: system.ask("GET", "/api/v1/jobs/stats")["total_cpus"] == 4 or None, "its node")
         system.process.send_signal(signal.SIGINT)
         assert system.wait_until_ended() == 0
     assert system.said.endswith("Stopped.\n")

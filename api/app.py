@@ -1,0 +1,80 @@
+"""The application: routes, guard, and how a failure becomes a problem document."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from api.engine import running_engine
+from api.problems import RETRY_AFTER_SECONDS, Problem, problem_response
+from api.routes import ROUTES
+from api.security import Guard, caller_of
+from conductor.database import DatabaseUnavailable
+from conductor.settings import Settings, read_or_make_token
+
+log = logging.getLogger("conductor.api")
+
+
+def create_app(settings: Settings, database_url: str) -> Starlette:
+    """The API over one database. Its engine runs from the application's start to its end."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with running_engine(settings, database_url) as engine:
+            app.state.engine = engine
+            yield
+
+    token = None if settings.api_auth == "off" else read_or_make_token(settings)
+    return Starlette(
+        routes=ROUTES,
+        lifespan=lifespan,
+        middleware=[Middleware(Guard, settings=settings, token=token)],
+        exception_handlers={
+            Problem: _problem,
+            DatabaseUnavailable: _database_unavailable,
+            HTTPException: _no_route,
+            ClientDisconnect: _gone,
+            Exception: _failure,
+        },
+    )
+
+
+async def _problem(request: Request, problem: Exception) -> Response:
+    assert isinstance(problem, Problem)
+    return problem_response(problem, caller_of(request).language)
+
+
+async def _database_unavailable(request: Request, error: Exception) -> Response:
+    log.warning("request %s: %s", caller_of(request).request_id, error)
+    retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    problem = Problem(503, "database_unavailable", headers=retry)
+    return problem_response(problem, caller_of(request).language)
+
+
+async def _no_route(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "")
+        problem = Problem(
+            405, "method_not_allowed", headers={"Allow": allowed}, method=request.method[:20], allowed=allowed
+        )
+    else:
+        problem = Problem(404, "no_such_path")
+    return problem_response(problem, caller_of(request).language)
+
+
+async def _gone(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=400)  # nobody reads it
+
+
+async def _failure(request: Request, _error: Exception) -> Response:
+    """A mistake of ours. The cause is in the server's log, never in the answer."""
+    caller = caller_of(request)
+    log.error("request %s to %s failed", caller.request_id, request.url.path)
+    problem = Problem(500, "internal", request_id=caller.request_id)
+    return problem_response(problem, caller.language)

@@ -1,0 +1,102 @@
+"""`POST /api/v1/commands`: any command, one or a list, answered with its events or its rejection."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.bodies import MANY_COMMANDS, json_body
+from api.engine import engine_of
+from api.problems import status_of
+from api.reading import answer
+from api.security import Caller, caller_of
+from api.submission import STRICT
+from api.validation import validated
+from api.wire import Command, command_of, commands_of, core_command
+from conductor.codec import event_type
+from conductor.core.errors import Rejection
+from conductor.core.events import Event, NodeRegistered, RecordedEvent, ResourcesReserved
+from conductor.deciding import Request as Wish
+from conductor.handler import Outcome
+from conductor.settings import Settings
+
+
+class CommandList(BaseModel):
+    model_config = STRICT
+
+    commands: list[Any]
+    atomic: bool = False
+
+
+async def command(request: Request) -> Response:
+    """Alone: the answer with its own status. In a list: 200, one answer each, in order."""
+    value = await json_body(request, MANY_COMMANDS)
+    if isinstance(value, dict) and "commands" in value:
+        asked = validated(CommandList, value)
+        outcomes = await _handled(request, commands_of(asked.commands), atomic=asked.atomic)
+        return answer({"answers": _answers(outcomes, engine_of(request).settings)})
+    [outcome] = await _handled(request, [command_of(value)], atomic=False)
+    status = status_of(outcome) if isinstance(outcome, Rejection) else 200
+    return answer(_answer(outcome, engine_of(request).settings), status)
+
+
+async def _handled(request: Request, wanted: Sequence[Command], *, atomic: bool) -> list[Outcome]:
+    engine, caller = engine_of(request), caller_of(request)
+    wishes = [_wish(one, caller, engine.settings) for one in wanted]
+    return await engine.handler.handle_requests(wishes, atomic=atomic)
+
+
+def _wish(command: Command, caller: Caller, settings: Settings) -> Wish:
+    seconds = settings.reservation_seconds
+    return Wish(
+        command=core_command(command, caller.identity, reservation_seconds=seconds),
+        provenance=caller.provenance(command.command_id),
+        expected_version=command.expected_version,
+    )
+
+
+def _answers(outcomes: Sequence[Outcome], settings: Settings) -> list[dict[str, Any]]:
+    return [_answer(outcome, settings) for outcome in outcomes]
+
+
+def _answer(outcome: Outcome, settings: Settings) -> dict[str, Any]:
+    if isinstance(outcome, Rejection):
+        rejection = {
+            "code": outcome.code,
+            "message": outcome.message,
+            "state": outcome.state,
+            "version": outcome.version,
+        }
+        return {"ok": False, "rejection": rejection | ({"field": outcome.field} if outcome.field else {})}
+    events = [_event(recorded) for recorded in outcome.events]
+    told = _told_besides(outcome.events[0].event, settings) if outcome.events else {}
+    return {"ok": True, "events": events, "position": outcome.position, **told}
+
+
+def _event(recorded: RecordedEvent) -> dict[str, Any]:
+    return {
+        "position": recorded.position,
+        "stream": recorded.stream,
+        "version": recorded.version,
+        "type": event_type(recorded.event),
+        "data": recorded.event,
+        "at": recorded.at,
+    }
+
+
+def _told_besides(event: Event, settings: Settings) -> dict[str, Any]:
+    """What an executor needs next, without looking for it in the events."""
+    match event:
+        case NodeRegistered():
+            return {"incarnation": event.incarnation, "lease_seconds": settings.lease_seconds}
+        case ResourcesReserved():
+            return {
+                "allocation_id": event.allocation_id,
+                "attempt": event.attempt,
+                "cpu_ids": event.cpu_ids,
+                "expires_at": event.expires_at,
+            }
+        case _:
+            return {}

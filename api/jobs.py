@@ -1,0 +1,230 @@
+"""What can be read of a job, and what can be asked of it: cancel, hold, unhold, requeue."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from api.bodies import SMALL, optional_json_body
+from api.engine import Engine, engine_of
+from api.fields import ID_LIMIT, Count, Id, Instant, Line, NodeNameText, UserName
+from api.output import Missing, Stream, Tail, is_joined, output_path, read_tail
+from api.problems import Problem, refused
+from api.reading import Row, answer, fetch, fetch_one
+from api.security import caller_of
+from api.submission import STRICT
+from api.texts import PHRASES, Language, say
+from api.validation import complaint, validated, validated_query
+from api.wire import Reason
+from conductor.core import commands
+from conductor.core.errors import Rejection
+from conductor.core.identifiers import JobId
+from conductor.core.job import FINAL_STATES, JobState
+
+QUERY = ConfigDict(extra="forbid", frozen=True)
+LONGEST_WAIT_SECONDS = 300.0
+
+
+def _states(given: Any) -> list[str]:
+    """Names of states, with commas between; `final` stands for every end."""
+    found: list[str] = []
+    for name in str(given).split(","):
+        if name.strip().lower() == "final":
+            found += sorted(FINAL_STATES)
+        elif name.strip().upper() in JobState.__members__:
+            found.append(name.strip().upper())
+        else:
+            raise complaint("not_one_of", expected=", ".join([*JobState.__members__, "final"]))
+    return found
+
+
+States = Annotated[list[str], BeforeValidator(_states)]
+WaitSeconds = Annotated[float, Field(ge=0, le=LONGEST_WAIT_SECONDS, allow_inf_nan=False)]
+
+
+class ListQuery(BaseModel):
+    model_config = QUERY
+
+    state: States | None = None
+    user_name: UserName | None = None
+    name: Line | None = None
+    node_name: NodeNameText | None = None
+    since: Instant | None = None
+    until: Instant | None = None
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    cursor: Id | None = None
+    at_least: Count | None = None
+
+
+class JobQuery(BaseModel):
+    model_config = QUERY
+
+    wait: States | None = None
+    timeout: WaitSeconds = 30.0
+    at_least: Count | None = None
+
+
+class ReadQuery(BaseModel):
+    """What every other read takes."""
+
+    model_config = QUERY
+
+    at_least: Count | None = None
+
+
+class ActQuery(BaseModel):
+    model_config = QUERY
+
+    wait: WaitSeconds | None = None
+
+
+class Why(BaseModel):
+    model_config = STRICT
+
+    reason: Reason = None
+
+
+def job_id_of(request: Request) -> JobId:
+    """The number in the path. What is no number, or too large for one, is no job."""
+    text = request.path_params["job_id"]
+    if not (text.isascii() and text.isdecimal() and len(text) <= 16 and 0 < int(text) <= ID_LIMIT):
+        raise no_such_job(text[:40])
+    return JobId(int(text))
+
+
+def no_such_job(job_id: object) -> Problem:
+    return Problem(404, "not_found", detail="no_such_job", job_id=job_id)
+
+
+async def list_jobs(request: Request) -> Response:
+    query = validated_query(ListQuery, request)
+    engine = engine_of(request)
+    await engine.caught_up(query.at_least)
+    filters = query.model_dump(exclude={"state", "at_least"})
+    rows = await fetch(engine.pool, "jobs", {**filters, "states": query.state})
+    more = rows[-1]["id"] if len(rows) == query.limit else None
+    return answer({"jobs": rows, "next": more})
+
+
+async def get_job(request: Request) -> Response:
+    query = validated_query(JobQuery, request)
+    engine, job_id = engine_of(request), job_id_of(request)
+    await engine.caught_up(query.at_least)
+    if query.wait is not None:
+        await _wait_for(engine, job_id, query.wait, query.timeout)
+    return answer(await job_document(engine, job_id, caller_of(request).language))
+
+
+async def _wait_for(engine: Engine, job_id: JobId, states: list[str], timeout_seconds: float) -> None:
+    """Until the job is in one of the states, or has ended and can only reach them by a requeue."""
+    if await fetch_one(engine.pool, "job_after_command", {"job_id": job_id}) is None:
+        raise no_such_job(job_id)
+    await engine.watch.wait(job_id, lambda row: row["state"] in states or row["final"], timeout_seconds)
+
+
+async def job_document(engine: Engine, job_id: JobId, language: Language) -> dict[str, Any]:
+    """Every column, the allocation, and the ends of both outputs."""
+    row = await fetch_one(engine.pool, "job", {"job_id": job_id})
+    if row is None:
+        raise no_such_job(job_id)
+    outputs = await asyncio.to_thread(_outputs, row, engine.settings.spool, language)
+    return {**row, **outputs}
+
+
+def _outputs(job: Row, spool: Path, language: Language) -> dict[str, Any]:
+    allocation = job["resource_allocation"] or {}
+    placed = {**job, "node_name": allocation.get("node_name")}
+    started = job["start_time"] is not None
+    found: dict[str, Any] = _output("stdout", placed, spool, started, language)
+    if is_joined(job):
+        note = say(PHRASES, "output_joined", language, path=output_path(placed, "stdout", spool))
+        return found | _named("stderr", "", 0, False, note)
+    return found | _output("stderr", placed, spool, started, language)
+
+
+def _output(
+    stream: Stream, job: Mapping[str, Any], spool: Path, started: bool, language: Language
+) -> dict[str, Any]:
+    match read_tail(output_path(job, stream, spool)):
+        case Tail() as tail:
+            return _named(stream, tail.text, tail.total_bytes, tail.truncated, None)
+        case Missing() as missing if started:
+            note = say(PHRASES, missing.code, language, path=missing.path)
+            return _named(stream, None, None, False, note)
+        case _:  # nothing has run that could have written anything
+            return _named(stream, "", 0, False, None)
+
+
+def _named(
+    stream: str, text: str | None, total_bytes: int | None, truncated: bool, note: str | None
+) -> dict[str, Any]:
+    return {
+        stream: text,
+        f"{stream}_bytes": total_bytes,
+        f"{stream}_truncated": truncated,
+        f"{stream}_note": note,
+    }
+
+
+async def get_script(request: Request) -> Response:
+    engine, job_id = engine_of(request), job_id_of(request)
+    await engine.caught_up(validated_query(ReadQuery, request).at_least)
+    row = await fetch_one(engine.pool, "script", {"job_id": job_id})
+    if row is None:
+        raise no_such_job(job_id)
+    return PlainTextResponse(row["body"])
+
+
+async def get_environment(request: Request) -> Response:
+    engine, job_id = engine_of(request), job_id_of(request)
+    await engine.caught_up(validated_query(ReadQuery, request).at_least)
+    row = await fetch_one(engine.pool, "environment", {"job_id": job_id})
+    if row is None:
+        raise no_such_job(job_id)
+    return answer({"job_id": job_id, "environment": row["values"] or {}})
+
+
+Act = Literal["cancel", "hold", "unhold", "requeue"]
+JobAct = Callable[..., commands.Command]
+_ACTS: Mapping[Act, JobAct] = {
+    "cancel": commands.Cancel,
+    "hold": commands.Hold,
+    "unhold": commands.Unhold,
+    "requeue": commands.Requeue,
+}
+
+
+async def _act(act: Act, request: Request) -> Response:
+    """200 when it is done; 202 when the job's node has yet to end its processes."""
+    done = await acted(act, request)
+    return answer(done, 202 if done["cancel_requested_at"] and not done["final"] else 200)
+
+
+async def acted(act: Act, request: Request) -> dict[str, Any]:
+    """Do it and tell how the job stands now; `?wait=SECONDS` waits for its end first."""
+    query = validated_query(ActQuery, request)
+    why = validated(Why, await optional_json_body(request, SMALL))
+    engine, job_id = engine_of(request), job_id_of(request)
+    command = _ACTS[act](job_id=job_id, reason=why.reason)
+    outcome = await engine.handler.handle(command, caller_of(request).provenance())
+    if isinstance(outcome, Rejection):
+        raise refused(outcome)
+    if query.wait:
+        await engine.watch.wait(job_id, _settled, query.wait)
+    row = await fetch_one(engine.pool, "job_after_command", {"job_id": job_id})
+    if row is None:
+        raise no_such_job(job_id)
+    return {**row, "position": outcome.position}
+
+
+def _settled(row: Row) -> bool:
+    """Nothing is being ended any more: the job has ended, or waits for its next attempt."""
+    return bool(row["final"]) or row["state"] == JobState.PENDING
+
+
+cancel, hold, unhold, requeue = (partial(_act, act) for act in _ACTS)

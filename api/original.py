@@ -1,0 +1,52 @@
+"""The original system's paths and its five states, for the clients that know no others."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api import jobs
+from api.bodies import ONE_JOB, json_body
+from api.engine import engine_of
+from api.reading import answer
+from api.security import caller_of
+from api.stats import stats
+from api.submission import submission_of
+from api.submitting import submitted
+from conductor.core.job import JobState
+
+_FAILED = (JobState.TIMEOUT, JobState.NODE_FAIL, JobState.OUT_OF_MEMORY)
+# A state that the five do not have -> the one of them that it shows as
+_SHOWN_AS = {JobState.RESERVED: JobState.PENDING, **dict.fromkeys(_FAILED, JobState.FAILED)}
+
+
+def in_five_states(document: dict[str, Any]) -> dict[str, Any]:
+    """The same document, its state one of the five; the reason keeps what that hides."""
+    state = JobState(document["state"])
+    reason = document.get("reason") or (str(state) if state in _FAILED else None)
+    return {**document, "state": _SHOWN_AS.get(state, state), "reason": reason}
+
+
+async def submit(request: Request) -> Response:
+    value = await json_body(request, ONE_JOB)
+    wrapped = isinstance(value, dict) and value.keys() == {"job"}
+    return answer(await submitted(request, submission_of(value["job"] if wrapped else value)))
+
+
+async def query(request: Request) -> Response:
+    engine, job_id = engine_of(request), jobs.job_id_of(request)
+    document = await jobs.job_document(engine, job_id, caller_of(request).language)
+    return answer(in_five_states(document))
+
+
+async def cancel(request: Request) -> Response:
+    return answer(in_five_states(await jobs.acted("cancel", request)))
+
+
+async def get_stats(request: Request) -> Response:
+    found = await stats(engine_of(request))
+    by_state = {str(state): 0 for state in JobState if state not in _SHOWN_AS}
+    for state, count in found["jobs_by_state"].items():
+        by_state[str(_SHOWN_AS.get(JobState(state), state))] += count
+    waiting = by_state[JobState.PENDING]
+    return answer({**found, "jobs_by_state": by_state, "pending_jobs": waiting, "reserved_jobs": 0})

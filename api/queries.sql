@@ -1,0 +1,175 @@
+-- name: head
+SELECT position, hash FROM events ORDER BY position DESC LIMIT 1;
+
+-- name: states
+-- What waiters wait for.
+SELECT id, state, final, version FROM jobs WHERE id = ANY(%(ids)s);
+
+-- name: job
+SELECT j.id, j.name, j.state, j.reason, j.final, j.user_name, j.account, j.submitted_by, j.script_sha256,
+       j.environment_id, j.work_dir, j.ntasks_per_node, j.cpus_per_task, j.total_cpus_required, j.allocated_cpus,
+       j.memory_mb, j.time_limit, j.time_limit_seconds, j.priority, j.held, j.requeue, j.begin_time, j.dependency,
+       j.array_job_id, j.array_task_id, j.submit_time, j.eligible_time, j.start_time, j.end_time,
+       j.cancel_requested_at, j.exit_code, j.exit_signal, j.stdout_path, j.stderr_path, j.comment, j.attempt,
+       j.version,
+       EXTRACT(EPOCH FROM coalesce(j.start_time, j.end_time, now()) - j.submit_time)::double precision
+           AS wait_seconds,
+       EXTRACT(EPOCH FROM coalesce(j.end_time, now()) - j.start_time)::double precision AS run_seconds,
+       to_jsonb(a) - 'cpu_spans' AS resource_allocation
+FROM jobs j
+LEFT JOIN resource_allocations a ON a.job_id = j.id
+WHERE j.id = %(job_id)s;
+
+-- name: job_after_command
+-- What a person who has just acted on a job wants to see.
+SELECT id AS job_id, state, reason, held, priority, attempt, cancel_requested_at, final, version
+FROM jobs WHERE id = %(job_id)s;
+
+-- name: jobs
+-- Newest first; the cursor is the last id that was shown.
+SELECT j.id, j.name, j.state, j.reason, j.final, j.user_name, j.account, j.submitted_by, j.script_sha256,
+       j.environment_id, j.work_dir, j.ntasks_per_node, j.cpus_per_task, j.total_cpus_required, j.allocated_cpus,
+       j.memory_mb, j.time_limit, j.time_limit_seconds, j.priority, j.held, j.requeue, j.begin_time, j.dependency,
+       j.array_job_id, j.array_task_id, j.submit_time, j.eligible_time, j.start_time, j.end_time,
+       j.cancel_requested_at, j.exit_code, j.exit_signal, j.stdout_path, j.stderr_path, j.comment, j.attempt,
+       j.version, a.node_name, a.process_id
+FROM jobs j
+LEFT JOIN resource_allocations a ON a.job_id = j.id
+WHERE (%(states)s::text[] IS NULL OR j.state = ANY(%(states)s))
+  AND (%(user_name)s::text IS NULL OR j.user_name = %(user_name)s)
+  AND (%(name)s::text IS NULL OR j.name = %(name)s)
+  AND (%(node_name)s::text IS NULL OR a.node_name = %(node_name)s)
+  AND (%(since)s::timestamptz IS NULL OR j.submit_time >= %(since)s)
+  AND (%(until)s::timestamptz IS NULL OR j.submit_time < %(until)s)
+  AND (%(cursor)s::bigint IS NULL OR j.id < %(cursor)s)
+ORDER BY j.id DESC
+LIMIT %(limit)s;
+
+-- name: script
+SELECT s.body FROM jobs j JOIN scripts s ON s.sha256 = j.script_sha256 WHERE j.id = %(job_id)s;
+
+-- name: environment
+-- An empty environment has no row of its own; one that was forgotten has none left.
+SELECT j.environment_id, e."values"
+FROM jobs j LEFT JOIN environments e ON e.id = j.environment_id
+WHERE j.id = %(job_id)s;
+
+-- name: output_place
+SELECT j.id, j.name, j.user_name, j.work_dir, j.array_job_id, j.array_task_id, j.stdout_path, j.stderr_path,
+       j.state, j.final, j.attempt, j.version, a.node_name
+FROM jobs j
+LEFT JOIN resource_allocations a ON a.job_id = j.id
+WHERE j.id = %(job_id)s;
+
+-- name: events
+SELECT position, stream, version, type, schema_version, at, recorded_at, data, metadata, encode(hash, 'hex') AS hash
+FROM events
+WHERE position > %(after)s
+  AND (%(stream)s::text IS NULL OR stream = %(stream)s)
+  AND (%(types)s::text[] IS NULL OR type = ANY(%(types)s))
+ORDER BY position
+LIMIT %(limit)s;
+
+-- name: count_recorded_commands
+-- How many of these commands are in the log; one query for one key.
+SELECT count(DISTINCT metadata ->> 'command_id')::integer AS recorded
+FROM events
+WHERE metadata ->> 'command_id' = ANY(%(command_ids)s) AND metadata ? 'command_id';
+
+-- name: allocations
+SELECT id, job_id, attempt, node_name, allocated_cpus, cpu_ids, memory_mb, status, process_id, boot_id,
+       pid_namespace, process_start_ticks, reservation_time, expires_at, allocation_time, release_time,
+       release_reason, exit_code, exit_signal, cpu_seconds, memory_peak_mb, version
+FROM resource_allocations
+WHERE status = ANY(%(statuses)s)
+  AND (%(node_name)s::text IS NULL OR node_name = %(node_name)s)
+  AND (%(cursor)s::bigint IS NULL OR id < %(cursor)s)
+ORDER BY id DESC
+LIMIT %(limit)s;
+
+-- name: nodes
+-- A CPU that a lowered TOTAL_CPUS took away is still used by the job that holds it, and free no more.
+SELECT n.name, n.state, n.reason, n.total_cpus, n.cpu_ids, n.memory_mb, n.labels, n.incarnation, n.boot_id,
+       n.spool_id, n.registered_at, n.version,
+       coalesce(held.used, 0)::integer AS used_cpus,
+       coalesce(held.reserved, 0)::integer AS reserved_cpus,
+       (n.total_cpus - coalesce(held.own, 0))::integer AS free_cpus,
+       coalesce(held.running_jobs, 0)::integer AS running_jobs,
+       l.renewed_at AS lease_renewed_at,
+       l.expires_at AS lease_expires_at,
+       coalesce(l.expires_at > now() AND l.incarnation = n.incarnation, false) AS lease_live
+FROM nodes n
+LEFT JOIN node_leases l ON l.node_name = n.name
+LEFT JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE a.status = 'allocated') AS used,
+           count(*) FILTER (WHERE a.status = 'reserved') AS reserved,
+           count(*) FILTER (WHERE cpu = ANY(n.cpu_ids)) AS own,
+           count(DISTINCT a.id) FILTER (WHERE a.status = 'allocated') AS running_jobs
+    FROM resource_allocations a, unnest(a.cpu_ids) cpu
+    WHERE a.node_name = n.name AND a.status <> 'released'
+) held ON true
+WHERE %(node_name)s::text IS NULL OR n.name = %(node_name)s
+ORDER BY n.name;
+
+-- name: node_after_command
+SELECT name AS node_name, state, reason, incarnation, version FROM nodes WHERE name = %(node_name)s;
+
+-- name: stats
+-- One statement, so one snapshot: the sums are equal because they are of the same moment.
+WITH held AS (
+    SELECT n.name,
+           count(*) FILTER (WHERE a.status = 'allocated') AS used,
+           count(*) FILTER (WHERE a.status = 'reserved') AS reserved,
+           count(*) FILTER (WHERE cpu = ANY(n.cpu_ids)) AS own
+    FROM resource_allocations a JOIN nodes n ON n.name = a.node_name, unnest(a.cpu_ids) cpu
+    WHERE a.status <> 'released'
+    GROUP BY n.name
+), cpus AS (
+    SELECT n.state, coalesce(h.used, 0) AS used, coalesce(h.reserved, 0) AS reserved,
+           n.total_cpus - coalesce(h.own, 0) AS free
+    FROM nodes n LEFT JOIN held h ON h.name = n.name
+), by_node_state AS (
+    SELECT coalesce(jsonb_object_agg(state, count), '{}') AS nodes
+    FROM (SELECT state, count(*) FROM nodes GROUP BY state) s
+), by_job_state AS (
+    SELECT coalesce(jsonb_object_agg(state, count), '{}') AS jobs_by_state
+    FROM (SELECT state, count(*) FROM jobs GROUP BY state) s
+)
+SELECT coalesce(sum(used), 0)::bigint AS used_cpus,
+       coalesce(sum(reserved), 0)::bigint AS reserved_cpus,
+       coalesce(sum(free) FILTER (WHERE state = 'UP'), 0)::bigint AS available_cpus,
+       coalesce(sum(free) FILTER (WHERE state IN ('DRAINED', 'LOST')), 0)::bigint AS unavailable_cpus,
+       (SELECT nodes FROM by_node_state) AS nodes,
+       (SELECT jobs_by_state FROM by_job_state) AS jobs_by_state,
+       (SELECT EXTRACT(EPOCH FROM now() - submit_time)::double precision
+        FROM jobs WHERE state = 'PENDING' ORDER BY id LIMIT 1) AS oldest_pending_seconds,
+       coalesce((SELECT max(position) FROM events), 0) AS position
+FROM cpus;
+
+-- name: renew_lease
+SELECT renew_lease(%(node_name)s, %(incarnation)s, %(lease_seconds)s, %(allocations)s) AS expires_at;
+
+-- name: to_cancel
+-- What a node should end: jobs somebody cancelled, and whatever it holds that is no longer its own.
+SELECT a.id
+FROM resource_allocations a JOIN jobs j ON j.id = a.job_id
+WHERE a.node_name = %(node_name)s AND a.status = 'allocated' AND j.cancel_requested_at IS NOT NULL
+UNION
+SELECT held.id
+FROM unnest(%(allocations)s::bigint[]) held (id)
+WHERE NOT EXISTS (
+    SELECT FROM resource_allocations a
+    WHERE a.id = held.id AND a.node_name = %(node_name)s AND a.status <> 'released')
+ORDER BY 1;
+
+-- name: health
+SELECT (SELECT jsonb_build_object('holder', holder, 'lease_expires_at', expires_at, 'live', expires_at > now())
+        FROM scheduler_lease) AS scheduler,
+       (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                   'name', n.name, 'state', n.state, 'lease_expires_at', l.expires_at,
+                   'live', coalesce(l.expires_at > now() AND l.incarnation = n.incarnation, false)) ORDER BY n.name),
+               '[]')
+        FROM nodes n LEFT JOIN node_leases l ON l.node_name = n.name
+        WHERE n.state <> 'REMOVED') AS nodes,
+       coalesce((SELECT max(position) FROM events), 0) AS position,
+       current_setting('server_version') AS server_version;

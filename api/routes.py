@@ -1,0 +1,63 @@
+"""Every path of the API on one screen."""
+
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+
+from api import commanding, events, health, jobs, nodes, original, stats, streaming, submitting
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def get(path: str, endpoint: Endpoint) -> Route:
+    return Route(path, endpoint, methods=["GET"])
+
+
+def post(path: str, endpoint: Endpoint) -> Route:
+    return Route(path, endpoint, methods=["POST"])
+
+
+def put(path: str, endpoint: Endpoint) -> Route:
+    return Route(path, endpoint, methods=["PUT"])
+
+
+VERSION_1 = [
+    post("/jobs/submit", submitting.submit),
+    post("/jobs/submit/batch", submitting.submit_batch),
+    get("/jobs/stats", stats.get_stats),
+    get("/jobs/query/{job_id}", original.query),
+    post("/jobs/cancel/{job_id}", original.cancel),
+    get("/jobs", jobs.list_jobs),
+    get("/jobs/{job_id}", jobs.get_job),
+    get("/jobs/{job_id}/script", jobs.get_script),
+    get("/jobs/{job_id}/environment", jobs.get_environment),
+    get("/jobs/{job_id}/events", events.list_job_events),
+    get("/jobs/{job_id}/output", streaming.get_output),
+    post("/jobs/{job_id}/cancel", jobs.cancel),
+    post("/jobs/{job_id}/hold", jobs.hold),
+    post("/jobs/{job_id}/unhold", jobs.unhold),
+    post("/jobs/{job_id}/requeue", jobs.requeue),
+    get("/allocations", stats.list_allocations),
+    get("/nodes", nodes.list_nodes),
+    get("/nodes/{name}", nodes.get_node),
+    put("/nodes/{name}/lease", nodes.renew_lease),
+    post("/nodes/{name}/drain", nodes.drain),
+    post("/nodes/{name}/resume", nodes.resume),
+    post("/nodes/{name}/lost", nodes.lost),
+    post("/nodes/{name}/remove", nodes.remove),
+    post("/commands", commanding.command),
+    get("/events", events.list_events),
+]
+
+ROUTES = [
+    Mount("/api/v1", routes=VERSION_1),
+    # The original system's paths
+    post("/jobs/submit", original.submit),
+    get("/jobs/query/{job_id}", original.query),
+    post("/jobs/cancel/{job_id}", original.cancel),
+    get("/jobs/stats", original.get_stats),
+    get("/health", health.health),
+    get("/ready", health.ready),
+]

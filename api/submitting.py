@@ -1,0 +1,142 @@
+"""`POST /api/v1/jobs/submit` and `/submit/batch`: scripts in, job numbers out.
+
+Promises: a batch is one transaction, all or none; with an `Idempotency-Key` a repeat is answered with the
+first jobs and another wish under the same key is refused.
+"""
+
+import re
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.bodies import MANY_JOBS, ONE_JOB, json_body, lines_or_jobs
+from api.engine import Engine, engine_of
+from api.problems import FieldError, Problem, invalid, refused
+from api.reading import answer, fetch_one
+from api.security import Caller, Identity, caller_of
+from api.submission import Submission, submission_of, submissions_of
+from conductor.core.errors import Rejection, RejectionCode
+from conductor.core.events import JobSubmitted
+from conductor.core.job import JobState
+from conductor.deciding import Request as Wish
+from conductor.handler import Accepted, Outcome
+
+JOBS_AT_ONCE = 10_000
+
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_KEYS = uuid.UUID("6e1c1f0e-4f7b-5b5e-9d4c-0a86f1f0c7d2")  # the name space of idempotency keys
+
+
+async def submit(request: Request) -> Response:
+    """201 with the job's number. The original system's wrapping `{"job": {...}}` gets its 200."""
+    value = await json_body(request, ONE_JOB)
+    wrapped = isinstance(value, dict) and value.keys() == {"job"}
+    submission = submission_of(value["job"] if wrapped else value)
+    return answer(await submitted(request, submission), 200 if wrapped else 201)
+
+
+async def submitted(request: Request, submission: Submission) -> dict[str, Any]:
+    """Hand one submission to the handler and tell of the job. Raises the rejection as a problem."""
+    caller = caller_of(request)
+    key = _key(request, caller.identity)
+    provenance = caller.provenance(_command_id(key, 0) if key else None)
+    outcome = await engine_of(request).handler.handle(submission.command(caller.identity), provenance)
+    if isinstance(outcome, Rejection):
+        raise _refused(outcome, None)
+    return {**_job(outcome), "position": outcome.position}
+
+
+async def submit_batch(request: Request) -> Response:
+    value = await lines_or_jobs(request, MANY_JOBS)
+    submissions = submissions_of(_jobs_of(value))
+    caller = caller_of(request)
+    key = _key(request, caller.identity)
+    engine = engine_of(request)
+    if key is not None:
+        await _check_repeat(engine, key, len(submissions))
+    wishes = _wishes(submissions, caller, key)
+    accepted = _all_or_problem(await engine.handler.handle_requests(wishes, atomic=True))
+    position = max(one.position for one in accepted)
+    return answer({"jobs": [_job(one) for one in accepted], "position": position}, 201)
+
+
+def _jobs_of(value: Any) -> list[Any]:
+    if not isinstance(value, dict):
+        raise invalid(FieldError(field="body", code="not_an_object"))
+    unknown = [name for name in value if name != "jobs"]
+    if unknown:
+        raise invalid(FieldError(field=unknown[0][:80], code="unknown_field", values={"nearest": "jobs"}))
+    jobs = value.get("jobs")
+    if not isinstance(jobs, list):
+        raise invalid(FieldError(field="jobs", code="missing" if jobs is None else "not_a_list"))
+    if not jobs:
+        raise invalid(FieldError(field="jobs", code="too_few", values={"least": 1}))
+    if len(jobs) > JOBS_AT_ONCE:
+        raise invalid(FieldError(field="jobs", code="too_many", values={"most": JOBS_AT_ONCE}))
+    return jobs
+
+
+def _wishes(submissions: Sequence[Submission], caller: Caller, key: str | None) -> list[Wish]:
+    return [
+        Wish(
+            command=submission.command(caller.identity),
+            provenance=caller.provenance(_command_id(key, index) if key else None),
+        )
+        for index, submission in enumerate(submissions)
+    ]
+
+
+def _all_or_problem(outcomes: Sequence[Outcome]) -> list[Accepted]:
+    """All accepted, or a problem that names the jobs at fault; the others were merely in the same list."""
+    accepted = [one for one in outcomes if isinstance(one, Accepted)]
+    if len(accepted) == len(outcomes):
+        return accepted
+    rejected = [(index, one) for index, one in enumerate(outcomes) if isinstance(one, Rejection)]
+    at_fault = [(index, one) for index, one in rejected if one.field or one.code is not RejectionCode.INVALID]
+    problems = [_refused(one, f"jobs[{index}]") for index, one in at_fault or rejected]
+    first = problems[0]
+    first.errors = tuple(error for problem in problems for error in problem.errors)
+    raise first
+
+
+def _refused(rejection: Rejection, job: str | None) -> Problem:
+    if rejection.field == "command_id":
+        return invalid(FieldError(field="Idempotency-Key", code="key_reused"))
+    field = rejection.field or "script"
+    return refused(rejection, field=f"{job}.{field}" if job else rejection.field)
+
+
+def _job(accepted: Accepted) -> dict[str, Any]:
+    event = accepted.events[0].event
+    assert isinstance(event, JobSubmitted)
+    return {"job_id": event.job_id, "state": JobState.PENDING}
+
+
+def _key(request: Request, identity: Identity) -> str | None:
+    """The request's Idempotency-Key, made the caller's own."""
+    given = request.headers.get("idempotency-key")
+    if given is None:
+        return None
+    if not _KEY.fullmatch(given):
+        raise invalid(FieldError(field="Idempotency-Key", code="bad_key"))
+    return f"{identity.name}\n{given}"
+
+
+def _command_id(key: str, index: int) -> str:
+    return str(uuid.uuid5(_KEYS, f"{key}\n{index}"))
+
+
+async def _check_repeat(engine: Engine, key: str, count: int) -> None:
+    """A repeat of a batch has as many jobs as the first: neither only its beginning, nor more."""
+    edges = [_command_id(key, 0), _command_id(key, count - 1), _command_id(key, count)]
+    first, last, beyond = [await _is_recorded(engine, command_id) for command_id in edges]
+    if beyond or first != last:
+        raise invalid(FieldError(field="Idempotency-Key", code="key_reused"))
+
+
+async def _is_recorded(engine: Engine, command_id: str) -> bool:
+    row = await fetch_one(engine.pool, "count_recorded_commands", {"command_ids": [command_id]})
+    return row is not None and row["recorded"] > 0
