@@ -1,9 +1,9 @@
 """The application: routes, guard, and how a failure becomes a problem document."""
 
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -17,7 +17,7 @@ from api.security import Guard, caller_of
 from conductor.database import DatabaseUnavailable
 from conductor.settings import Settings, read_or_make_token
 
-log = logging.getLogger("conductor.api")
+logger = structlog.get_logger("api")
 
 
 def create_app(settings: Settings, database_url: str) -> Starlette:
@@ -50,7 +50,7 @@ async def _problem(request: Request, problem: Exception) -> Response:
 
 
 async def _database_unavailable(request: Request, error: Exception) -> Response:
-    log.warning("request %s: %s", caller_of(request).request_id, error)
+    logger.warning("database.unavailable", request=caller_of(request).request_id, error=str(error))
     retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
     problem = Problem(503, "database_unavailable", headers=retry)
     return problem_response(problem, caller_of(request).language)
@@ -75,6 +75,6 @@ async def _gone(_request: Request, _error: Exception) -> Response:
 async def _failure(request: Request, _error: Exception) -> Response:
     """A mistake of ours. The cause is in the server's log, never in the answer."""
     caller = caller_of(request)
-    log.error("request %s to %s failed", caller.request_id, request.url.path)
+    logger.error("request.failed", request=caller.request_id, path=request.url.path)
     problem = Problem(500, "internal", request_id=caller.request_id)
     return problem_response(problem, caller.language)

@@ -24,7 +24,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _USER = re.compile(r"\w[\w.@+-]{0,63}\$?")
 _NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_PATTERN = re.compile(r"%(.?)", re.DOTALL)
+_PATTERN = re.compile(r"%\d{0,2}([jAaxNu%]?)")
 _TIME = re.compile(
     r"(?:(?P<days>\d{1,6})-(?P<d_hours>\d{1,6})(?::(?P<d_minutes>\d{1,6})(?::(?P<d_seconds>\d{1,6}))?)?"
     r"|(?P<minutes>\d{1,9})"
@@ -72,8 +72,8 @@ def _absolute(path: str) -> str:
 
 def _patterns(path: str) -> str:
     for found in _PATTERN.finditer(path):
-        if found[1] not in "jAaxNu%" or not found[1]:
-            raise complaint("unknown_pattern", pattern=found[0])
+        if not found[1]:
+            raise complaint("unknown_pattern", pattern=path[found.start() : found.start() + 2])
     return path
 
 

@@ -5,18 +5,18 @@ asked for; a file that is not here is said to be not here and fails nothing. Ref
 """
 
 import os
-import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from conductor.core.output_path import output_path as expanded_path
+from conductor.core.output_path import pattern_values
+
 TAIL_BYTES = 64 * 1024
 
 Stream = Literal["stdout", "stderr"]
-
-_PATTERN = re.compile(r"%([jAaxNu%])")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,26 +41,19 @@ def output_path(job: Mapping[str, Any], stream: Stream, spool: Path) -> Path:
     pattern = job["stdout_path"] if is_joined(job) else job[f"{stream}_path"]
     if pattern is None:
         return spool / "output" / f"job_{job['id']}.{'out' if stream == 'stdout' else 'err'}"
-    folder = Path(job["work_dir"]) if job["work_dir"] else spool / "work" / f"job_{job['id']}"
-    return folder / expanded(pattern, job)
+    values = pattern_values(
+        job_id=job["id"],
+        name=job["name"],
+        node_name=job["node_name"] or "",
+        user_name=job["user_name"],
+        array_job_id=job["array_job_id"],
+        array_task_id=job["array_task_id"],
+    )
+    return Path(expanded_path(pattern, job["work_dir"] or str(spool / "work" / f"job_{job['id']}"), values))
 
 
 def is_joined(job: Mapping[str, Any]) -> bool:
     return job["stderr_path"] is None and job["stdout_path"] is not None
-
-
-def expanded(pattern: str, job: Mapping[str, Any]) -> str:
-    """Slurm's patterns. What they stand for is part of one file name, so it cannot name another folder."""
-    values = {
-        "j": str(job["id"]),
-        "A": str(job["array_job_id"] or job["id"]),
-        "a": str(job["array_task_id"] if job["array_task_id"] is not None else 0),
-        "x": job["name"],
-        "N": job["node_name"] or "",
-        "u": job["user_name"],
-        "%": "%",
-    }
-    return _PATTERN.sub(lambda found: values[found[1]].replace("/", "_"), pattern)
 
 
 def open_output(path: Path) -> int | Missing:

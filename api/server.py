@@ -4,16 +4,16 @@ Promises: an address that others can reach is refused unless something in front 
 appears in a log.
 """
 
-import logging
 from urllib.parse import urlsplit
 
+import structlog
 import uvicorn
 
 from api.app import create_app
 from api.security import is_loopback
 from conductor.settings import Settings, SettingsError
 
-log = logging.getLogger("conductor.api")
+logger = structlog.get_logger("api")
 
 _DRAIN_SECONDS = 3  # long polls and followers end with the server; they come again
 
@@ -22,7 +22,13 @@ def serve(settings: Settings, database_url: str) -> int:
     """Serve until a signal says otherwise; the exit code."""
     refuse_exposure(settings)
     if settings.api_auth == "off":
-        log.warning("CONDUCTOR_API_AUTH=off: whoever can reach this machine's loopback may run anything as this user")
+        logger.warning("auth.off", meaning="whoever reaches this machine's loopback may run anything as this user")
+    server = make_server(settings, database_url)
+    server.run()
+    return 0 if server.started else 1
+
+
+def make_server(settings: Settings, database_url: str) -> uvicorn.Server:
     config = uvicorn.Config(
         create_app(settings, database_url),
         host=settings.api_host.strip("[]"),
@@ -37,9 +43,7 @@ def serve(settings: Settings, database_url: str) -> int:
         timeout_graceful_shutdown=_DRAIN_SECONDS,
         log_config=None,
     )
-    server = uvicorn.Server(config)
-    server.run()
-    return 0 if server.started else 1
+    return uvicorn.Server(config)
 
 
 def refuse_exposure(settings: Settings) -> None:

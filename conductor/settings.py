@@ -178,6 +178,11 @@ def api_url_of(settings: Settings) -> str:
     running = find_running(settings.home)
     if running is not None:
         return running.api_url
+    return address_of(settings)
+
+
+def address_of(settings: Settings) -> str:
+    """Where the API that these settings start answers on this machine."""
     host = "127.0.0.1" if settings.api_host in ("0.0.0.0", "::") else settings.api_host  # noqa: S104 (compared, not bound)
     return f"http://[{host}]:{settings.api_port}" if ":" in host else f"http://{host}:{settings.api_port}"
 

@@ -2,7 +2,7 @@
 
 import os
 
-pytest_plugins = ["tests.fix_postgres", "tests.fix_engine"]
+pytest_plugins = ["tests.fix_postgres", "tests.fix_engine", "tests.fix_api"]
 
 
 def pytest_configure() -> None:

@@ -73,7 +73,7 @@ def template_database(postgres_url: str) -> Iterator[str]:
 @pytest.fixture
 def database_url(postgres_url: str, template_database: str) -> Iterator[str]:
     """A database with the schema and nothing else, for this test alone."""
-    with _database(postgres_url, f"test_{secrets.token_hex(6)}", template_database) as url:
+    with fresh_database(postgres_url, template_database) as url:
         yield url
 
 
@@ -86,6 +86,13 @@ def empty_database_url(postgres_url: str) -> Iterator[str]:
     with psycopg.connect(postgres_url, autocommit=True) as admin:
         for kind in ROLES_OF_A_DATABASE:
             admin.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(f"{name}_{kind}")))
+
+
+@contextmanager
+def fresh_database(server_url: str, template: str) -> Iterator[str]:
+    """A copy of the template for the length of the block."""
+    with _database(server_url, f"test_{secrets.token_hex(6)}", template) as url:
+        yield url
 
 
 @contextmanager

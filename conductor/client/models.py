@@ -272,4 +272,4 @@ def read(shape: type[Shape], raw: object) -> Shape:
 
 @cache
 def _reader(shape: Hashable) -> TypeAdapter[Any]:
-    return TypeAdapter(shape)
+    return TypeAdapter(cast(Any, shape))

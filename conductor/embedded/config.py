@@ -17,8 +17,8 @@ SUPERUSER = "postgres"
 MEGABYTE = 1024 * 1024
 
 
-def config_text(socket_folder: Path, extra: Mapping[str, str]) -> str:
-    """`postgresql.conf`."""
+def config_text(socket_folder: Path, extra: Mapping[str, str], site_file: Path) -> str:
+    """`postgresql.conf`; what a site wrote is read last."""
     settings = {
         "listen_addresses": "",
         "unix_socket_directories": str(socket_folder),
@@ -41,7 +41,9 @@ def config_text(socket_folder: Path, extra: Mapping[str, str]) -> str:
         **extra,
     }
     lines = [f"{_checked_name(name)} = {_quoted(value)}" for name, value in settings.items()]
-    return "\n".join([*lines, "include_if_exists = 'site.conf'", ""])
+    if site_file.exists():
+        lines.append(f"include = {_quoted(str(site_file))}")
+    return "\n".join([*lines, ""])
 
 
 def hba_text() -> str:

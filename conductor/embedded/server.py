@@ -98,6 +98,11 @@ class EmbeddedPostgres:
             raise EmbeddedPostgresError("the embedded server was not started")
         return self._socket_folder
 
+    @property
+    def runs(self) -> bool:
+        """Whether the server is alive."""
+        return self.process is not None and self.process.poll() is None
+
     def start(self) -> None:
         """Return once the server answers and the application's database exists."""
         if self.process is not None:
@@ -160,7 +165,9 @@ class EmbeddedPostgres:
 
     def _configure(self, place: Place, account: Account) -> None:
         texts = {
-            "postgresql.conf": config_text(self.socket_folder, self._extra_config),
+            "postgresql.conf": config_text(
+                self.socket_folder, self._extra_config, place.config / "site.conf"
+            ),
             "pg_hba.conf": hba_text(),
             "pg_ident.conf": ident_text(account),
         }

@@ -12,7 +12,6 @@ import selectors
 import signal
 import socket
 import time
-import traceback
 from itertools import groupby
 from typing import Any, cast
 
@@ -53,6 +52,8 @@ class Server:
             try:
                 self._turn()
             except Exception:  # whatever happens to one request, the jobs' parent stays
+                import traceback  # costs memory, and is hardly ever needed
+
                 log(traceback.format_exc())
 
     def _turn(self) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import signal
 import time
 from collections import deque
@@ -42,8 +41,9 @@ class Starting:
         self._roster = roster
         self._gate = gate
         self._base = base_environment()
-        # Allocation numbers repeat between databases; marks must not, not even between supervisors.
-        self._marks_of_this_life = secrets.token_hex(8)
+        # Allocation numbers repeat between databases; marks must not, not even between supervisors. (`secrets` would
+        # do the same and bring in OpenSSL: 4 MB.)
+        self._marks_of_this_life = os.urandom(8).hex()
         self._waiting: deque[Attempt] = deque()
 
     @property

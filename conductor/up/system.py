@@ -17,11 +17,11 @@ from urllib.parse import urlsplit
 import psycopg
 
 from conductor.core.errors import ConductorError
-from conductor.embedded import EmbeddedPostgres
+from conductor.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from conductor.home import Running, locked_home, publish, unpublish
 from conductor.logfile import tail
 from conductor.migrate import migrate
-from conductor.settings import Settings, api_url_of, child_environment, read_or_make_token
+from conductor.settings import Settings, address_of, child_environment, read_or_make_token
 from conductor.up.child import Child
 from conductor.up.node import Supervisor
 
@@ -31,6 +31,8 @@ READY_PATIENCE_SECONDS = 60.0
 # A predecessor that was killed needs a moment until its API has let go of the port.
 PORT_PATIENCE_SECONDS = 5.0
 LOOK_EVERY_SECONDS = 0.05
+# A server that cannot start (a full disk, say) is tried again at this pace.
+SERVER_PAUSE_SECONDS = 5.0
 
 Say = Callable[[str], None]
 
@@ -46,6 +48,7 @@ class System:
         self.settings = settings
         self._server = server
         self._say = say
+        self._server_at = 0.0
         logs = settings.home / "logs"
         logs.mkdir(mode=0o700, exist_ok=True)
         ours = child_environment(settings)
@@ -57,7 +60,7 @@ class System:
     @property
     def api_url(self) -> str:
         """Where the API answers."""
-        return api_url_of(self.settings.model_copy(update={"url": None}))
+        return address_of(self.settings)
 
     @property
     def pids(self) -> Mapping[str, int | None]:
@@ -120,11 +123,15 @@ class System:
 
     def _keep_the_server(self) -> None:
         server = self._server
-        if server is None or server.process is None or server.process.poll() is None:
+        if server is None or server.runs or time.monotonic() < self._server_at:
             return
-        self._say(f"PostgreSQL ended (exit code {server.process.returncode}); starting again")
-        server.stop()
-        server.start()
+        self._server_at = time.monotonic() + SERVER_PAUSE_SECONDS
+        self._say("PostgreSQL ended; starting it again")
+        try:
+            server.stop()
+            server.start()
+        except EmbeddedPostgresError as error:
+            self._say(f"PostgreSQL: {error}")
 
     def _last_words(self) -> str:
         logs = (tail(child.log) for child in self._children.values())
@@ -136,6 +143,8 @@ def running_system(settings: Settings, *, say: Say = lambda _: None) -> Iterator
     """A system that is ready, for the length of the block. Jobs that still run at its end go on."""
     with ExitStack() as held:
         held.enter_context(locked_home(settings.home))
+        # What a predecessor that was killed left behind must not be taken for ours.
+        unpublish(settings.home)
         server = None
         if settings.database_url is None:
             server = held.enter_context(EmbeddedPostgres(settings.home, say=say))

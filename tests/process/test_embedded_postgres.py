@@ -141,6 +141,14 @@ def test_any_path_can_be_a_home(home: Path, name: str) -> None:
         folder.rmdir()
 
 
+def test_a_sites_own_configuration_is_read_last(home: Path) -> None:
+    with EmbeddedPostgres(home, extra_config=QUICK) as server:
+        pass
+    (home / "postgres/config/site.conf").write_text("shared_buffers = '24MB'\n")
+    with EmbeddedPostgres(home, extra_config=QUICK) as server, psycopg.connect(server.url()) as connection:
+        assert connection.execute("SHOW shared_buffers").fetchone() == ("24MB",)
+
+
 def test_only_the_servers_own_user_can_reach_its_socket(home: Path) -> None:
     with EmbeddedPostgres(home, extra_config=QUICK) as server:
         assert server.data is not None

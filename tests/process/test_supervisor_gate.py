@@ -107,7 +107,7 @@ def test_a_shell_that_cannot_read_the_gate_finds_no_script(
 def test_the_gates_own_variables_and_descriptors_are_gone(
     executor: Executor, supervised: Supervised, allocation_id: int
 ) -> None:
-    script = "for fd in /proc/$$/fd/*; do echo ${fd##*/} $(readlink $fd); done; env -0 | sort -z | tr '\\0' '\\n'\n"
+    script = "find /proc/$$/fd -type l -printf '%f %l\\n'; env\n"
     executor.run(
         allocation_id, script, environment={"MINE": "1"}, standard_environment={"CONDUCTOR_JOB_ID": "9"}
     )

@@ -1,0 +1,105 @@
+"""The cluster in numbers, and its log."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from conductor.cli.jobs import Json
+
+if TYPE_CHECKING:
+    from conductor.client import Client, EventPage
+
+
+def stats(as_json: Json = False) -> None:
+    """CPUs, jobs by state, the longest wait.
+
+    Example: conductor stats
+    """
+    from conductor.cli.screen import Screen
+    from conductor.cli.times import duration
+    from conductor.client import connect
+
+    screen = Screen.open()
+    with connect(channel="cli") as client:
+        found = client.stats()
+    if as_json:
+        screen.json(found.raw)
+        return
+    cpus = screen.text(
+        "stats_cpu_line", total=found.total_cpus, used=found.used_cpus, reserved=found.reserved_cpus,
+        available=found.available_cpus, unavailable=found.unavailable_cpus,
+    )  # fmt: skip
+    states = [f"{count} {state}" for state, count in found.jobs_by_state.items() if count]
+    oldest = found.oldest_pending_seconds
+    nodes = found.nodes
+    pairs = [
+        ("stats_cpus", cpus),
+        ("stats_utilization", f"{found.utilization:.0%}"),
+        ("stats_jobs", f"{found.total_jobs}" + (f" = {' + '.join(states)}" if states else "")),
+        ("stats_oldest", "" if oldest is None else duration(oldest)),
+        ("stats_nodes", str(len(nodes)) if isinstance(nodes, list) else "" if nodes is None else str(nodes)),
+        ("stats_position", screen.text("stats_position_line", position=found.position)),
+    ]
+    screen.pairs([(key, value) for key, value in pairs if value])
+
+
+def events(
+    after: Annotated[
+        int | None,
+        typer.Option("--after", metavar="POSITION", min=0, help="From here on; 0 is the beginning."),
+    ] = None,
+    stream: Annotated[
+        str | None, typer.Option("--stream", metavar="NAME", help="Of one stream: job-42, node-NAME.")
+    ] = None,
+    event_type: Annotated[
+        str | None, typer.Option("--type", metavar="TYPE", help="Of one type: ResourcesReleased.")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At most so many.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """Read the log: its newest events; with a filter or --after, the first that match.
+
+    Example: conductor events --stream job-42
+    """
+    from conductor.cli.screen import Screen
+    from conductor.client import connect
+
+    screen = Screen.open()
+    with connect(channel="cli") as client:
+        if after is None:
+            after = 0 if stream or event_type else _newest(client, limit)
+        found = client.events(after=after, stream=stream, event_type=event_type, limit=limit)
+    if as_json:
+        screen.json(found.raw)
+    else:
+        _list(found)
+
+
+def _newest(client: "Client", count: int) -> int:
+    head = client.events(limit=1).head
+    return max(0, head.position - count) if head else 0
+
+
+def _list(page: "EventPage") -> None:
+    from conductor.cli.event_views import details_of
+    from conductor.cli.screen import Screen
+    from conductor.cli.tables import FIXED, FLEXIBLE, NUMBER
+
+    screen = Screen.open()
+    if not page.events:
+        screen.warn("no_events")
+        return
+    columns = [
+        ("position", NUMBER),
+        ("at", FIXED),
+        ("stream", FLEXIBLE),
+        ("event", FIXED),
+        ("details", FLEXIBLE),
+    ]
+    rows = [
+        (one.position, f"{one.at.astimezone():%m-%d %H:%M:%S}", one.stream, one.type, details_of(one))
+        for one in page.events
+    ]
+    screen.table(columns, rows)
+    if page.head is not None and page.head.hash:
+        screen.warn("log_head", position=page.head.position, hash=page.head.hash[:16])

@@ -1,0 +1,78 @@
+"""An event's data in a few words."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from conductor.client import Event
+
+Data = Mapping[str, Any]
+
+
+def details_of(event: Event) -> str:
+    """What a person wants to know of it; every other type shows its data as it is."""
+    return _DETAILS.get(event.type, _all)(event.data)
+
+
+def _all(data: Data) -> str:
+    return " ".join(f"{key}={value}" for key, value in data.items() if value not in (None, "", [], {}))
+
+
+def _submitted(data: Data) -> str:
+    count = int(data.get("ntasks_per_node") or 1) * int(data.get("cpus_per_task") or 1)
+    return f"{data.get('name')}, {_cpus(count)}"
+
+
+def _reserved(data: Data) -> str:
+    numbers = data.get("cpu_ids") or []
+    return f"{data.get('node_name')}, {_cpus(len(numbers))}, attempt {data.get('attempt')}"
+
+
+def _allocated(data: Data) -> str:
+    process = data.get("process")
+    return f"PID {process.get('pid')}" if isinstance(process, dict) else _all(data)
+
+
+def _released(data: Data) -> str:
+    said = [str(data.get("reason"))]
+    if data.get("exit_code") is not None:
+        said.append(f"exit code {data['exit_code']}")
+    if data.get("exit_signal") is not None:
+        said.append(f"signal {data['exit_signal']}")
+    if data.get("cpu_seconds") is not None:
+        said.append(f"{data['cpu_seconds']:.2f} s of CPU")
+    if data.get("detail"):
+        said.append(str(data["detail"]))
+    return ", ".join(said)
+
+
+def _reason(data: Data) -> str:
+    return str(data.get("reason") or "")
+
+
+def _registered(data: Data) -> str:
+    return f"{data.get('total_cpus')} CPUs, incarnation {data.get('incarnation')}"
+
+
+def _elected(data: Data) -> str:
+    return f"term {data.get('term')}, {data.get('holder')}"
+
+
+def _cpus(count: int) -> str:
+    return "1 CPU" if count == 1 else f"{count} CPUs"
+
+
+_DETAILS: Mapping[str, Callable[[Data], str]] = {
+    "JobSubmitted": _submitted,
+    "ResourcesReserved": _reserved,
+    "ResourcesAllocated": _allocated,
+    "ResourcesReleased": _released,
+    "CancelRequested": _reason,
+    "JobCancelled": _reason,
+    "JobHeld": _reason,
+    "JobUnheld": _reason,
+    "NodeRegistered": _registered,
+    "NodeDrained": _reason,
+    "NodeResumed": _reason,
+    "NodeLost": _reason,
+    "LeaderElected": _elected,
+}

@@ -1,0 +1,87 @@
+"""How a command ends: its exit code, and one sentence with a next step when it failed.
+
+Promises: no traceback for anything that a user or a server can cause; `run` ends with the job's own code.
+"""
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from conductor.core.errors import ConductorError
+
+FAILED = 1
+USAGE = 2
+UNREACHABLE = 69  # EX_UNAVAILABLE of sysexits.h
+OWN_FAILURE = 125
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+
+_CODE_OF_STATE = {"COMPLETED": 0, "CANCELLED": 130, "TIMEOUT": 124, "NODE_FAIL": 75, "OUT_OF_MEMORY": 137}
+
+EXIT_CODES = (
+    "Exit codes: 0 done; 1 refused or failed; 2 wrong usage; 69 no server answers; 130 interrupted. "
+    "`run` and `submit --wait` end with the job's own code: 128 + signal; TIMEOUT 124, CANCELLED 130, "
+    "NODE_FAIL 75, OUT_OF_MEMORY 137; 125 when the job could not be started or followed."
+)
+
+
+def code_of_job(state: str, exit_code: int | None, exit_signal: int | None) -> int:
+    """What a shell would have said, had it run the script itself."""
+    if state in _CODE_OF_STATE:
+        return _CODE_OF_STATE[state]
+    if exit_signal is not None:
+        return 128 + exit_signal
+    # A job that could not be started has neither: that is a failure of ours, not of the script's.
+    return OWN_FAILURE if exit_code is None else exit_code
+
+
+def answering(command: Callable[..., int | None], *, failure: int | None = None) -> Callable[..., None]:
+    """The command, ending the process with its code and turning errors into sentences.
+
+    `failure` is the code of every error, for a command whose other codes belong to a job.
+    """
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            code = command(*args, **kwargs) or 0
+            sys.stdout.flush()
+        except ConductorError as error:
+            code = explain(error)
+            code = code if failure is None else failure
+        except KeyboardInterrupt:
+            code = INTERRUPTED
+        except BrokenPipeError:
+            # Whoever read our output (`head`, a pager) has enough: nothing to say, and nowhere to say it.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = BROKEN_PIPE
+        raise typer.Exit(code)
+
+    return run
+
+
+def explain(error: ConductorError) -> int:
+    """Say what happened and what to do next, on stderr; gives the exit code."""
+    # Imported here: the client brings httpx, a tenth of a second that `--help` need not wait for.
+    from conductor.cli.screen import Screen
+    from conductor.client.errors import Refused, Unreachable
+
+    screen = Screen.open()
+    match error:
+        case Unreachable():
+            screen.warn("unreachable", url=error.url, cause=error.cause)
+            return UNREACHABLE
+        case Refused() if error.status == 401:
+            screen.warn("unauthorized")
+        case Refused():
+            first, *others = error.problem.sentences()
+            screen.warn("error", what=first)
+            for other in others:
+                screen.note(f"  {other}")
+        case _:
+            screen.warn("error", what=str(error))
+    return FAILED

@@ -1,0 +1,166 @@
+"""How jobs look: as rows of a table, and one of them as a whole sheet."""
+
+import signal
+from collections.abc import Sequence
+from datetime import datetime
+
+from conductor.cli.event_views import details_of
+from conductor.cli.screen import Screen
+from conductor.cli.tables import FIXED, FLEXIBLE, NUMBER, Cell, Column
+from conductor.cli.times import duration, local
+from conductor.cli.visible import visible
+from conductor.client import Event, Job
+
+LAST_LINES = 10
+_COLUMNS = (
+    ("id", NUMBER),
+    ("name", FLEXIBLE),
+    ("user", Column(least=6)),
+    ("state", FIXED),
+    ("cpus", NUMBER),
+    ("time", NUMBER),
+    ("limit", NUMBER),
+    ("node_or_reason", FLEXIBLE),
+)
+
+
+def job_table(jobs: Sequence[Job], screen: Screen, *, wide: bool = False) -> None:
+    screen.table(_COLUMNS, [_row(job) for job in jobs], wide=wide)
+
+
+def _row(job: Job) -> Sequence[Cell]:
+    where = f"({job.reason})" if job.reason and (job.node is None or job.final) else job.node
+    return (
+        job.id,
+        job.name,
+        job.user_name,
+        job.state,
+        job.allocated_cpus or job.total_cpus_required,
+        duration(job.run_seconds) if job.run_seconds is not None else "",
+        duration(job.time_limit_seconds) if job.time_limit_seconds is not None else "",
+        where,
+    )
+
+
+def job_sheet(job: Job, events: Sequence[Event], screen: Screen) -> None:
+    """All that is known of a job."""
+    screen.say("job_title", job_id=job.id, name=job.name)
+    screen.pairs([(f"label_{label}", value) for label, value in _facts(job, screen) if value])
+    screen.line("")
+    screen.say("timeline")
+    timeline(events, screen)
+    if job.stdout:
+        screen.line("")
+        screen.say("last_output", job_id=job.id)
+        for line in job.stdout.splitlines()[-LAST_LINES:]:
+            screen.line(f"  {visible(line)}")
+
+
+def timeline(events: Sequence[Event], screen: Screen) -> None:
+    """Each event with the time since the first."""
+    for event in events:
+        since = (event.at - events[0].at).total_seconds()
+        line = f"  {event.at.astimezone():%H:%M:%S}  {_elapsed(since):>10}  {event.type:<18}  {details_of(event)}"
+        screen.line(_within(line, screen.width()))
+
+
+def _elapsed(seconds: float) -> str:
+    return f"+{seconds:.3f}s" if seconds < 60 else f"+{duration(seconds)}"
+
+
+def _within(line: str, width: int) -> str:
+    from rich.cells import cell_len, set_cell_size
+
+    return line.rstrip() if cell_len(line) <= width else set_cell_size(line, width - 1) + "…"
+
+
+def _facts(job: Job, screen: Screen) -> list[tuple[str, str | None]]:
+    return [
+        ("state", _state(job, screen)),
+        ("exit", _exit(job, screen)),
+        ("user", job.user_name),
+        ("account", job.account),
+        ("cpus", _cpus(job, screen)),
+        ("memory", f"{job.memory_mb} MB" if job.memory_mb else None),
+        ("priority", str(job.priority) if job.priority else None),
+        ("limit", duration(job.time_limit_seconds) if job.time_limit_seconds is not None else None),
+        ("begin", local(job.begin_time) if job.begin_time else None),
+        ("attempt", str(job.attempt) if job.attempt > 1 else None),
+        ("submitted", local(job.submit_time) if job.submit_time else None),
+        ("started", _after(job.start_time, job.wait_seconds, "after_wait", screen)),
+        ("ended", _after(job.end_time, job.run_seconds, "after_run", screen)),
+        ("node", job.node),
+        ("process", str(job.resource_allocation.process_id or "") if job.resource_allocation else None),
+        ("usage", _usage(job, screen)),
+        ("folder", job.work_dir),
+        ("stdout", _file(job.stdout_path, job.stdout_bytes, screen)),
+        ("stderr", _file(job.stderr_path, job.stderr_bytes, screen)),
+        ("comment", job.comment),
+    ]
+
+
+def _state(job: Job, screen: Screen) -> str:
+    state = f"{job.state} ({job.reason})" if job.reason else job.state
+    if job.cancel_requested_at is None or job.final:
+        return state
+    return screen.text("asked_to_end", state=state, at=local(job.cancel_requested_at))
+
+
+def _exit(job: Job, screen: Screen) -> str | None:
+    if not job.final or job.start_time is None:
+        return None
+    if job.exit_code is not None:
+        return screen.text("exit_code", code=job.exit_code)
+    if job.exit_signal is not None:
+        return screen.text("exit_signal", signal=job.exit_signal, name=_signal_name(job.exit_signal))
+    return screen.text("exit_unknown")
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return "?"
+
+
+def _cpus(job: Job, screen: Screen) -> str:
+    numbers = job.resource_allocation.cpu_ids if job.resource_allocation else ()
+    if numbers:
+        return screen.text("cpu_numbers", count=len(numbers), numbers=number_ranges(numbers))
+    if job.ntasks_per_node > 1:
+        return screen.text(
+            "tasks_of", count=job.total_cpus_required, tasks=job.ntasks_per_node, cpus=job.cpus_per_task
+        )
+    return str(job.total_cpus_required)
+
+
+def number_ranges(numbers: Sequence[int]) -> str:
+    """0-3,8 for 0 1 2 3 8."""
+    spans: list[list[int]] = []
+    for number in sorted(numbers):
+        if spans and number == spans[-1][1] + 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in spans)
+
+
+def _after(at: datetime | None, seconds: float | None, key: str, screen: Screen) -> str | None:
+    if at is None or seconds is None:
+        return None if at is None else local(at)
+    return screen.text(key, at=local(at), time=duration(seconds))
+
+
+def _usage(job: Job, screen: Screen) -> str | None:
+    held = job.resource_allocation
+    if held is None or held.cpu_seconds is None:
+        return None
+    memory = "?" if held.memory_peak_mb is None else f"{held.memory_peak_mb} MB"
+    return screen.text("used_by_job", cpu=f"{held.cpu_seconds:.2f} s", memory=memory)
+
+
+def _file(path: str | None, size: int | None, screen: Screen) -> str | None:
+    if path is None and not size:
+        return None
+    shown = path or screen.text("in_spool")
+    return shown if size is None else screen.text("bytes", path=shown, bytes=f"{size:,}")

@@ -1,0 +1,242 @@
+"""Jobs: listed, shown whole, and changed."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from conductor.cli.screen import Screen
+    from conductor.client import Changed, Client, JobPage
+
+JobIds = Annotated[list[int], typer.Argument(metavar="ID...", min=1, help="One job or several.")]
+JobId = Annotated[int, typer.Argument(metavar="ID", min=1)]
+Json = Annotated[bool, typer.Option("--json", help="The API's JSON.")]
+Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Kept in the log.")]
+
+PAGE = 500
+
+
+def jobs(
+    states: Annotated[
+        list[str] | None,
+        typer.Option("-s", "--state", "--states", metavar="STATE", help="Only these; several with commas."),
+    ] = None,
+    user: Annotated[str | None, typer.Option("-u", "--user", metavar="NAME")] = None,
+    name: Annotated[str | None, typer.Option("-n", "--name", metavar="NAME")] = None,
+    node: Annotated[str | None, typer.Option("-w", "--node", metavar="NAME")] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="TIME", help="Submitted since: 2026-01-31, now-2hours.")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--until", metavar="TIME", help="Submitted before.")] = None,
+    everything: Annotated[bool, typer.Option("-a", "--all", help="Also those that ended.")] = False,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 50,
+    wide: Annotated[bool, typer.Option("--wide", help="Cut nothing, however wide it gets.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List jobs: those that wait or run; with --all or --state also others.
+
+    Example: conductor jobs --state FAILED,TIMEOUT --since now-1day
+    """
+    from conductor.cli.screen import Screen
+    from conductor.client import ACTIVE_STATES, connect
+
+    screen = Screen.open()
+    wanted = [one.upper() for given in states or () for one in given.split(",") if one]
+    filters = {
+        "states": wanted or (() if everything else ACTIVE_STATES),
+        "user_name": user,
+        "name": name,
+        "node_name": node,
+        "since": _instant(since, screen),
+        "until": _instant(until, screen),
+    }
+    with connect(channel="cli") as client:
+        found = pages(client, limit, **filters)
+    if as_json:
+        screen.json(found.raw)
+        return
+    if not found.jobs:
+        screen.warn("no_such_jobs" if wanted or everything or user or name or node else "no_jobs")
+        return
+    from conductor.cli.job_views import job_table
+
+    job_table(found.jobs, screen, wide=wide)
+    if found.next is not None:
+        screen.warn("more_jobs")
+
+
+def job(
+    job_id: JobId,
+    script: Annotated[bool, typer.Option("--script", help="Print its script and nothing else.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show everything about one job, with its events as a timeline.
+
+    Example: conductor job 42
+    """
+    from conductor.cli.job_views import job_sheet
+    from conductor.cli.screen import Screen
+    from conductor.client import connect
+
+    screen = Screen.open()
+    with connect(channel="cli") as client:
+        if script:
+            body = client.script(job_id)
+            screen.line(body.removesuffix("\n")) if screen.out_is_terminal else print(body, end="")
+            return
+        found = client.job(job_id)
+        if as_json:
+            screen.json(found.raw)
+        else:
+            job_sheet(found, client.job_events(job_id).events, screen)
+
+
+def cancel(
+    job_ids: JobIds,
+    wait: Annotated[
+        float | None, typer.Option("--wait", metavar="SECONDS", min=0, help="Wait so long for its end.")
+    ] = None,
+    reason: Reason = None,
+    as_json: Json = False,
+) -> int:
+    """Cancel jobs: at once what waits; what runs gets SIGTERM, and SIGKILL after a grace.
+
+    Example: conductor cancel 42 43
+    """
+    from conductor.client import FINAL_STATES
+
+    def wish(client: "Client", job_id: int) -> "Changed":
+        return client.cancel(job_id, reason=reason, wait_seconds=wait)
+
+    def key(changed: "Changed") -> str:
+        if changed.state == "CANCELLED":
+            return "cancelled"
+        return "already_ended" if changed.state in FINAL_STATES else "cancel_requested"
+
+    return _each(job_ids, wish, key, as_json=as_json)
+
+
+def hold(job_ids: JobIds, reason: Reason = None, as_json: Json = False) -> int:
+    """Keep jobs from starting until `unhold`.
+
+    Example: conductor hold 42
+    """
+    return _each(job_ids, lambda client, job_id: client.hold(job_id, reason=reason), "held", as_json=as_json)
+
+
+def unhold(job_ids: JobIds, reason: Reason = None, as_json: Json = False) -> int:
+    """Let held jobs run.
+
+    Example: conductor unhold 42
+    """
+    return _each(
+        job_ids, lambda client, job_id: client.unhold(job_id, reason=reason), "unheld", as_json=as_json
+    )
+
+
+def requeue(job_ids: JobIds, reason: Reason = None, as_json: Json = False) -> int:
+    """Put jobs back into the queue, as a next attempt; what runs is ended first.
+
+    Example: conductor requeue 42
+    """
+
+    def key(changed: "Changed") -> str:
+        return "requeued" if changed.state == "PENDING" else "requeue_requested"
+
+    return _each(job_ids, lambda client, job_id: client.requeue(job_id, reason=reason), key, as_json=as_json)
+
+
+def reprioritize(
+    priority: Annotated[
+        int, typer.Argument(metavar="PRIORITY", help="Higher runs earlier; -- before a negative.")
+    ],
+    job_ids: JobIds,
+    as_json: Json = False,
+) -> int:
+    """Give waiting jobs another priority.
+
+    Example: conductor reprioritize 100 42
+    """
+    from conductor.cli.screen import Screen
+    from conductor.client import connect
+
+    screen, code = Screen.open(), 0
+    with connect(channel="cli") as client:
+        for job_id in job_ids:
+            answer = _tried(lambda job_id=job_id: client.reprioritize(job_id, priority))  # type: ignore[misc]
+            if answer is None:
+                code = 1
+            elif as_json:
+                screen.json(answer)
+            else:
+                screen.say("reprioritized", job_id=job_id, priority=priority)
+    return code
+
+
+def pages(client: "Client", limit: int, **filters: Any) -> "JobPage":
+    """As many jobs as wanted, over as many pages as it takes, as one."""
+    from conductor.client import JobPage
+
+    found: list[Any] = []
+    raw: list[Any] = []
+    cursor: str | int | None = None
+    while True:
+        page = client.jobs(limit=min(PAGE, limit - len(found)), cursor=cursor, **filters)
+        found += page.jobs
+        raw += page.raw["jobs"]
+        cursor = page.next
+        if cursor is None or len(found) >= limit or not page.jobs:
+            return JobPage(jobs=tuple(found), next=cursor, raw={**page.raw, "jobs": raw, "next": cursor})
+
+
+def _each(
+    job_ids: Sequence[int],
+    wish: "Callable[[Client, int], Changed]",
+    key: "str | Callable[[Changed], str]",
+    *,
+    as_json: bool,
+) -> int:
+    """Ask the same of several jobs. One that is refused does not spare the others."""
+    from conductor.cli.screen import Screen
+    from conductor.client import connect
+
+    screen, code = Screen.open(), 0
+    with connect(channel="cli") as client:
+        for job_id in job_ids:
+            changed = _tried(lambda job_id=job_id: wish(client, job_id))  # type: ignore[misc]
+            if changed is None:
+                code = 1
+            elif as_json:
+                screen.json(changed.raw)
+            else:
+                said = key if isinstance(key, str) else key(changed)
+                screen.say(said, job_id=job_id, state=changed.state)
+    return code
+
+
+def _tried(wish: Callable[[], Any]) -> Any:
+    """What came back, or None after the refusal was explained."""
+    from conductor.cli.exits import explain
+    from conductor.client import Refused
+
+    try:
+        return wish()
+    except Refused as error:
+        if error.status == 401:
+            raise  # it is the same for every job: once is enough
+        explain(error)
+        return None
+
+
+def _instant(given: str | None, screen: "Screen") -> datetime | None:
+    from conductor.cli.submission import refuse
+    from conductor.cli.times import parse_instant
+
+    if given is None:
+        return None
+    instant = parse_instant(given, datetime.now().astimezone())
+    if instant is None:
+        refuse(screen, "bad_begin", given=given)
+    return instant

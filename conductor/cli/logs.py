@@ -1,0 +1,40 @@
+"""`conductor logs`: what a job wrote."""
+
+from typing import Annotated
+
+import typer
+
+from conductor.cli.jobs import JobId
+
+
+def logs(
+    job_id: JobId,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the job ends.")] = False,
+    stderr: Annotated[bool, typer.Option("--stderr", help="What it wrote to standard error.")] = False,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="On a terminal, send control characters as they are.")
+    ] = False,
+) -> None:
+    """Print a job's output; on a terminal, control characters are made visible.
+
+    Example: conductor logs -f 42
+    """
+    from conductor.cli.following import Follower, Sheet, copy
+    from conductor.client import connect
+    from conductor.client.client import Stream
+
+    stream: Stream = "stderr" if stderr else "stdout"
+    # Asked for by name, so it goes where pipes and pagers read.
+    sheet = Sheet(raw=raw)
+    with connect(channel="cli") as client:
+        try:
+            if not follow:
+                copy(client, job_id, stream, lambda data: sheet.write("stdout", data), follow=False)
+                return
+            client.job(job_id)
+            follower = Follower(client, job_id, stream, lambda data: sheet.write("stdout", data))
+            follower.start()
+            client.wait(job_id)
+            follower.finish(5.0)
+        finally:
+            sheet.finish()

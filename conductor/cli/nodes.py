@@ -1,0 +1,101 @@
+"""Nodes: listed, shown, drained and resumed."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from conductor.cli.jobs import Json, Reason
+
+if TYPE_CHECKING:
+    from conductor.client import Node
+
+NodeName = Annotated[str, typer.Argument(metavar="NAME")]
+
+
+def nodes(
+    as_json: Json = False,
+    wide: Annotated[bool, typer.Option("--wide", help="Cut nothing, however wide it gets.")] = False,
+) -> None:
+    """List the nodes and what is free on them.
+
+    Example: conductor nodes
+    """
+    from conductor.cli.screen import Screen
+    from conductor.cli.tables import FIXED, FLEXIBLE, NUMBER
+    from conductor.client import connect
+
+    screen = Screen.open()
+    with connect(channel="cli") as client:
+        found = client.nodes()
+    if as_json:
+        screen.json(found.raw)
+    elif not found.nodes:
+        screen.warn("no_nodes")
+    else:
+        columns = [
+            ("name", FLEXIBLE), ("state", FIXED), ("used", NUMBER), ("reserved", NUMBER), ("free", NUMBER),
+            ("total", NUMBER), ("memory", NUMBER), ("reason", FLEXIBLE),
+        ]  # fmt: skip
+        rows = [
+            (one.name, one.state, one.used_cpus, one.reserved_cpus, one.available_cpus, one.total_cpus,
+             _memory(one), one.reason)
+            for one in found.nodes
+        ]  # fmt: skip
+        screen.table(columns, rows, wide=wide)
+
+
+def node(name: NodeName, as_json: Json = False) -> None:
+    """Show one node.
+
+    Example: conductor node node-1
+    """
+    from conductor.cli.screen import Screen
+    from conductor.client import connect
+
+    screen = Screen.open()
+    with connect(channel="cli") as client:
+        found = client.node(name)
+    screen.json(found.raw) if as_json else _sheet(found.raw)
+
+
+def drain(name: NodeName, reason: Reason = None, as_json: Json = False) -> None:
+    """Place nothing more on a node; what runs there runs on.
+
+    Example: conductor drain node-1 --reason "new disk"
+    """
+    _change(name, "drain", "drained", reason, as_json=as_json)
+
+
+def resume(name: NodeName, reason: Reason = None, as_json: Json = False) -> None:
+    """Let a drained node take jobs again.
+
+    Example: conductor resume node-1
+    """
+    _change(name, "resume", "resumed", reason, as_json=as_json)
+
+
+def _change(name: str, verb: str, key: str, reason: str | None, *, as_json: bool) -> None:
+    from conductor.cli.screen import Screen
+    from conductor.client import connect
+
+    screen = Screen.open()
+    with connect(channel="cli") as client:
+        change = client.drain if verb == "drain" else client.resume
+        answer = change(name, reason=reason)
+    screen.json(answer) if as_json else screen.say(key, name=name)
+
+
+def _memory(node: "Node") -> str:
+    return "" if node.memory_mb is None else f"{node.memory_mb / 1024:.1f}G"
+
+
+def _sheet(raw: dict[str, object]) -> None:
+    """Every key that has a value: an operator wants to see what there is, under the names SQL has too."""
+    from conductor.cli.job_views import number_ranges
+    from conductor.cli.visible import one_line
+
+    shown = {key: value for key, value in raw.items() if value not in (None, {}, [])}
+    widest = max(map(len, shown), default=0)
+    for key, value in shown.items():
+        numbers = isinstance(value, list) and all(isinstance(one, int) for one in value)
+        print(f"{key:<{widest}}  {one_line(number_ranges(value) if numbers else str(value))}")  # type: ignore[arg-type]

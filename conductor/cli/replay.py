@@ -1,0 +1,69 @@
+"""`conductor replay`: the tables, proved by the log."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from conductor.cli.jobs import Json
+
+if TYPE_CHECKING:
+    from conductor.cli.screen import Screen
+
+SHOWN = 20
+
+
+def verify(as_json: Json = False) -> int:
+    """Fold the whole log and compare every row of every table with it; exit code 1 when anything differs.
+
+    Example: conductor replay verify
+    """
+    # Imported here: it brings the database's client library, which commands over HTTP never need.
+    from conductor.cli.screen import Screen
+    from conductor.settings import database_url_of, load_settings
+    from projections import replay
+
+    screen = Screen.open()
+    with _progress(screen) as progress:
+        report = replay.verify(database_url_of(load_settings()), progress=progress)
+    if as_json:
+        screen.json(
+            {
+                "equal": report.equal,
+                "events": report.events,
+                "position": report.position,
+                "rows": dict(report.rows),
+                "differences": [one.sentence() for one in report.differences],
+            }
+        )
+    else:
+        _tell(report, screen)
+    return 0 if report.equal else 1
+
+
+def _tell(report: Any, screen: "Screen") -> None:
+    events, position, differences = report.events, report.position, report.differences
+    if report.equal:
+        screen.say(
+            "replay_equal", events=f"{events:,}", rows=f"{sum(report.rows.values()):,}", position=position
+        )
+        return
+    screen.say("replay_differs", events=f"{events:,}", position=position, count=len(differences))
+    for difference in differences[:SHOWN]:
+        screen.line(f"  {difference.sentence()}")
+    if len(differences) > SHOWN:
+        screen.say("replay_more", count=len(differences) - SHOWN)
+
+
+@contextmanager
+def _progress(screen: "Screen") -> Iterator[Callable[[int, int], None] | None]:
+    """What to call with (done, total); None when nobody watches."""
+    if not screen.err_is_terminal:
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    parts = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*parts, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(screen.text("replaying"), total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

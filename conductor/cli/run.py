@@ -1,0 +1,214 @@
+"""`conductor run`: submit, follow, and end as the script ended.
+
+Promises: an interrupt never leaves a job behind unasked: on a terminal it asks once whether to cancel, elsewhere
+it cancels. With nothing to talk to, and no CONDUCTOR_URL that says otherwise, a system is brought up for as
+long as the job takes.
+"""
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from conductor.cli import exits
+from conductor.cli import submission as option
+from conductor.cli.screen import Screen
+from conductor.cli.times import duration
+
+if TYPE_CHECKING:
+    from conductor.cli.following import Follower, Sheet
+    from conductor.client import Client, Job, Submission
+    from conductor.settings import Settings
+
+LOOK_EVERY_SECONDS = 0.5
+# How long a server may be away before we stop waiting for it (the job goes on without us).
+AWAY_SECONDS = 300.0
+LAST_BYTES_SECONDS = 5.0
+
+
+def run(
+    arguments: option.Arguments = None,
+    wrap: option.Wrap = None,
+    ntasks: option.Ntasks = None,
+    ntasks_per_node: option.NtasksPerNode = None,
+    cpus_per_task: option.CpusPerTask = None,
+    time_limit: option.TimeLimit = None,
+    job_name: option.JobName = None,
+    work_dir: option.WorkDir = None,
+    memory: option.Memory = None,
+    begin: option.Begin = None,
+    account: option.Account = None,
+    priority: option.Priority = None,
+    nice: option.Nice = None,
+    requeue: option.Requeue = False,
+    export: option.Export = "NONE",
+    comment: option.Comment = None,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Send control characters to the terminal as they are.")
+    ] = False,
+) -> int:
+    """Submit a script, show its output as it comes, and end with its exit code.
+
+    Example: conductor run examples/hello.sh
+    """
+    from conductor.cli.following import Sheet
+    from conductor.settings import child_environment, load_settings
+
+    settings, screen = load_settings(), Screen.open()
+    wishes = option.Wishes(
+        command="run", arguments=arguments or [], wrap=wrap, ntasks=ntasks, ntasks_per_node=ntasks_per_node,
+        cpus_per_task=cpus_per_task, time_limit=time_limit, job_name=job_name, work_dir=work_dir, memory=memory,
+        begin=begin, account=account, priority=priority, nice=nice, requeue=requeue, export=export,
+        comment=comment,
+    )  # fmt: skip
+    wanted = option.submission_of(wishes, child_environment(settings), screen)
+    with _terminable(), _server(settings, screen) as (client, keep_up):
+        return Run(client, screen, Sheet(raw=raw), keep_up).to_the_end(wanted)
+
+
+class Run:
+    """One job, watched from its submission to its end."""
+
+    def __init__(self, client: "Client", screen: Screen, sheet: "Sheet", keep_up: Callable[[], None]) -> None:
+        self._client = client
+        self._screen = screen
+        self._sheet = sheet
+        self._keep_up = keep_up
+        self._asked = not (sys.stdin.isatty() and sys.stderr.isatty())
+        self._cancelling = False
+        self._answered_at = time.monotonic()
+
+    def to_the_end(self, wanted: "Submission") -> int:
+        """Gives the exit code."""
+        from conductor.cli.following import Follower
+
+        job_id = self._client.submit(wanted).job_id
+        followers = [
+            Follower(self._client, job_id, "stdout", lambda data: self._sheet.write("stdout", data)),
+            Follower(self._client, job_id, "stderr", lambda data: self._sheet.write("stderr", data)),
+        ]
+        for follower in followers:
+            follower.start()
+        try:
+            job = self._watch(job_id)
+            if job is None:
+                return self._given_up(job_id)
+            self._collect(followers)
+        finally:
+            self._sheet.finish()
+        self._tell_end(job)
+        return exits.code_of_job(job.state, job.exit_code, job.exit_signal)
+
+    def _watch(self, job_id: int) -> "Job | None":
+        """The job once it has ended; None when we stopped waiting for it."""
+        from conductor.client import Unreachable
+
+        while True:
+            try:
+                self._keep_up()
+                job = self._client.wait_once(job_id, LOOK_EVERY_SECONDS)
+                self._answered_at = time.monotonic()
+                if job.final:
+                    return job
+                self._sheet.status(_status_of(job, self._screen))
+            except Unreachable:
+                if time.monotonic() - self._answered_at > AWAY_SECONDS:
+                    return None
+                self._sheet.status(self._screen.text("status_away", job_id=job_id))
+                time.sleep(LOOK_EVERY_SECONDS)
+            except KeyboardInterrupt as interrupt:
+                if self._cancelling:
+                    return None
+                self._interrupted(job_id, unasked=isinstance(interrupt, Terminated))
+
+    def _interrupted(self, job_id: int, *, unasked: bool) -> None:
+        if not (self._asked or unasked):
+            self._asked = True
+            if not self._wants_to_cancel(job_id):
+                return
+        with self._sheet.pause():
+            self._screen.warn("cancelling", job_id=job_id)
+        self._cancelling = True
+        self._client.cancel(job_id, reason="interrupted")
+
+    def _wants_to_cancel(self, job_id: int) -> bool:
+        with self._sheet.pause():
+            print(self._screen.text("ask_cancel", job_id=job_id), end="", file=sys.stderr, flush=True)
+            try:
+                return sys.stdin.readline().strip().lower() in ("y", "yes", "是")
+            except KeyboardInterrupt:
+                print(file=sys.stderr)
+                return True  # pressed again instead of answering: that is an answer
+
+    def _collect(self, followers: "list[Follower]") -> None:
+        until = time.monotonic() + LAST_BYTES_SECONDS
+        for follower in followers:
+            follower.finish(max(0.1, until - time.monotonic()))
+
+    def _given_up(self, job_id: int) -> int:
+        self._sheet.status("")
+        self._screen.warn("left_behind" if self._cancelling else "lost_touch", job_id=job_id)
+        return exits.INTERRUPTED if self._cancelling else exits.OWN_FAILURE
+
+    def _tell_end(self, job: "Job") -> None:
+        """A script's own exit code speaks for itself; any other end is told."""
+        if job.state == "COMPLETED" or (job.state == "FAILED" and job.exit_code is not None):
+            return
+        why = f": {job.reason}" if job.reason else ""
+        self._screen.warn("ended", job_id=job.id, state=job.state, why=why)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: from a program, which cannot be asked anything."""
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    def raise_terminated(_number: int, _frame: FrameType | None) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, raise_terminated)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _server(settings: "Settings", screen: Screen) -> "Iterator[tuple[Client, Callable[[], None]]]":
+    """A client of the server that answers, or of one brought up for now; and what keeps that one going."""
+    from conductor.client import Unreachable, connect
+
+    with connect(settings, channel="cli") as client:
+        try:
+            client.health()
+        except Unreachable as error:
+            if settings.url is not None:
+                raise
+            missing = error
+        else:
+            yield client, lambda: None
+            return
+    # Imported here: it brings PostgreSQL's client library, which a server that answers makes unnecessary.
+    from conductor.up import running_system
+
+    screen.warn("bringing_up", url=missing.url, home=settings.home)
+    with running_system(settings, say=screen.note) as system, connect(settings, channel="cli") as client:
+        yield client, system.look
+
+
+def _status_of(job: "Job", screen: Screen) -> str:
+    if job.state != "RUNNING" or job.start_time is None:
+        why = f": {job.reason}" if job.reason else ""
+        return screen.text("status_waiting", job_id=job.id, why=why)
+    where = f" ({job.node})" if job.node else ""
+    ran = duration(job.run_seconds or 0.0)
+    if job.time_limit_seconds is None:
+        return screen.text("status_running", job_id=job.id, where=where, time=ran)
+    limit = duration(job.time_limit_seconds)
+    return screen.text("status_limited", job_id=job.id, where=where, time=ran, limit=limit)

@@ -1,0 +1,95 @@
+"""How anything gets onto a screen: sentences, tables, JSON; plain when it is no screen.
+
+Promises: colours and moving lines only on a terminal; tables within its width (80 columns when there is none),
+where wide characters line up; nothing that came from a job or a server moves a cursor. Standard output has
+what was asked for, standard error everything else.
+"""
+
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from conductor.cli.tables import Cell, Column, render
+from conductor.cli.texts import Language, text
+from conductor.cli.visible import one_line, visible
+
+WIDTH = 80
+_UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screen:
+    """This process's standard output and error, and the language of its user."""
+
+    language: Language
+    out_is_terminal: bool
+    err_is_terminal: bool
+
+    @classmethod
+    def open(cls) -> "Screen":
+        """As the settings say; when they cannot even be read, still able to say so."""
+        # Imported here: settings bring pydantic, which `--help` need not wait for.
+        from conductor.settings import SettingsError, load_settings
+
+        try:
+            language = load_settings().lang
+        except SettingsError:
+            language = "en"
+        return cls(
+            language=language, out_is_terminal=sys.stdout.isatty(), err_is_terminal=sys.stderr.isatty()
+        )
+
+    def text(self, key: str, **values: object) -> str:
+        return text(self.language, key, **values)
+
+    def say(self, key: str, **values: object) -> None:
+        """A sentence of ours on standard output."""
+        self.line(self.text(key, **values))
+
+    def line(self, line: str) -> None:
+        print(visible(line))
+
+    def warn(self, key: str, **values: object) -> None:
+        """A sentence of ours on standard error."""
+        self.note(self.text(key, **values))
+
+    def note(self, line: str) -> None:
+        print(visible(line), file=sys.stderr, flush=True)
+
+    def json(self, value: Any) -> None:
+        """The machine's form. Characters that a terminal would obey are escaped, which JSON allows."""
+        written = json.dumps(value, ensure_ascii=False, indent=2)
+        print(_UNSAFE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", written))
+
+    def table(
+        self, columns: Sequence[tuple[str, Column]], rows: Sequence[Sequence[Cell]], *, wide: bool = False
+    ) -> None:
+        """Rows under their headings (keys of texts)."""
+        headings = [self.text(key) for key, _ in columns]
+        kinds = [kind for _, kind in columns]
+        for line in render(
+            headings, kinds, rows, width=None if wide else self.width(), colours=self.out_is_terminal
+        ):
+            print(line)
+
+    def pairs(self, pairs: Sequence[tuple[str, str]]) -> None:
+        """Labels (keys of texts) and values, one a line, the values in one column. Values wrap nowhere."""
+        from rich.cells import cell_len
+
+        labels = [self.text(key) for key, _ in pairs]
+        widest = max(map(cell_len, labels), default=0)
+        for label, (_, value) in zip(labels, pairs, strict=True):
+            print(f"  {label}{' ' * (widest - cell_len(label))}  {one_line(value)}")
+
+    def width(self) -> int:
+        if not self.out_is_terminal:
+            return WIDTH
+        try:
+            return max(20, os.get_terminal_size(sys.stdout.fileno()).columns)
+        except OSError:
+            return shutil.get_terminal_size((WIDTH, 24)).columns

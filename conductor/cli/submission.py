@@ -1,0 +1,280 @@
+"""A submission as the options of `submit` and `run` describe it, which are those of sbatch.
+
+Promises: an option is honoured or refused with a sentence, never ignored; the secrets of this user's own
+Conductor settings never go into a job's environment.
+"""
+
+import os
+import pwd
+import re
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from conductor.cli.screen import Screen
+from conductor.cli.times import parse_instant
+from conductor.client.models import Submission
+from conductor.core.errors import ConductorError
+
+SCRIPT_BYTES = 1024 * 1024
+
+# Everything of sbatch's that is neither taken here nor meaningless in a system without it.
+SBATCH_OPTIONS = frozenset([
+    "-a", "--array", "-d", "--dependency", "-w", "--nodelist", "-x", "--exclude", "-C", "--constraint",
+    "--gres", "-G", "--gpus", "--gpus-per-node", "--gpus-per-task", "--exclusive", "-p", "--partition",
+    "-q", "--qos", "-N", "--nodes", "-i", "--input", "--mem-per-cpu", "--mem-per-gpu", "--signal",
+    "--reservation", "--mail-type", "--mail-user", "-L", "--licenses", "-M", "--clusters",
+    "--kill-on-invalid-dep", "--open-mode", "--get-user-env", "--time-min", "--tmp", "--uid", "--gid", "-s",
+    "--oversubscribe", "-F", "--nodefile", "-B", "--extra-node-info", "-m", "--distribution",
+    "--no-requeue", "--no-kill", "-k", "--overcommit", "-O", "--profile", "--propagate", "--quiet", "-Q",
+    "--test-only", "--verbose", "-v", "--wckey", "--deadline", "--delay-boot", "--hint",
+    "--ntasks-per-core", "--ntasks-per-socket", "--threads-per-core", "--mincpus", "--container", "--bb",
+    "--bbf", "--ignore-pbs", "--spread-job", "--switches", "--thread-spec", "-S", "--core-spec",
+    "--export-file", "--acctg-freq", "--cpus-per-gpu", "--power", "--reboot",
+])  # fmt: skip
+_MEMORY = re.compile(r"(\d{1,15})([KMGT]?)B?", re.IGNORECASE)
+_KIB_OF = {"K": 1, "": 1024, "M": 1024, "G": 1024**2, "T": 1024**3}
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# What describes the shell that submits, or a job that this shell itself runs in, and not the job to be.
+_OF_THE_CALLER = re.compile(r"(CONDUCTOR|SLURM)_\w*|NODE_NAME|TOTAL_CPUS|SLURMD_NODENAME|_|PWD|OLDPWD|SHLVL")
+_DIRECTIVE = re.compile(r"#SBATCH\s+(?:-([oe])|--(output|error)\b)")
+
+Arguments = Annotated[
+    list[str] | None, typer.Argument(metavar="FILE|-", help="The script; - reads it from standard input.")
+]
+Wrap = Annotated[
+    str | None, typer.Option("--wrap", metavar="COMMAND", help="Instead of FILE: this shell command.")
+]
+Ntasks = Annotated[int | None, typer.Option("-n", "--ntasks", min=1, help="Tasks, all on one node.")]
+NtasksPerNode = Annotated[int | None, typer.Option("--ntasks-per-node", min=1, help="The same.")]
+CpusPerTask = Annotated[int | None, typer.Option("-c", "--cpus-per-task", min=1, help="CPUs of each task.")]
+TimeLimit = Annotated[
+    str | None, typer.Option("-t", "--time", metavar="TIME", help="MM, MM:SS, HH:MM:SS, D-HH, D-HH:MM[:SS].")
+]
+JobName = Annotated[str | None, typer.Option("-J", "--job-name", metavar="NAME")]
+Output = Annotated[
+    str | None,
+    typer.Option(
+        "-o", "--output", metavar="PATH", help="Default slurm-%j.out; %j id, %x name, %u user, %N node."
+    ),
+]
+Error = Annotated[
+    str | None, typer.Option("-e", "--error", metavar="PATH", help="Default: joined with the output.")
+]
+WorkDir = Annotated[
+    Path | None, typer.Option("-D", "--chdir", metavar="FOLDER", help="Work folder; default: this one.")
+]
+Memory = Annotated[str | None, typer.Option("--mem", metavar="SIZE", help="Megabytes, or with K, M, G, T.")]
+Begin = Annotated[
+    str | None, typer.Option("-b", "--begin", metavar="TIME", help="Not before: 2026-01-31T18:00, now+1hour.")
+]
+Account = Annotated[str | None, typer.Option("-A", "--account", metavar="NAME")]
+Priority = Annotated[int | None, typer.Option("--priority", help="Higher runs earlier; default 0.")]
+Nice = Annotated[int | None, typer.Option("--nice", help="Lowers the priority by this much.")]
+Requeue = Annotated[bool, typer.Option("--requeue", help="May be run again when its node fails.")]
+Export = Annotated[
+    str,
+    typer.Option(
+        "--export",
+        metavar="LIST",
+        help="Variables for the job: NONE (default: a clean environment, so that it runs the same whoever "
+        "submits it), ALL (those set here), NAME, NAME=VALUE; several with commas.",
+    ),
+]
+Comment = Annotated[str | None, typer.Option("--comment", metavar="TEXT")]
+
+
+class WrongOption(ConductorError):
+    """An option cannot be used as it was given."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What was typed after `submit` or `run`."""
+
+    command: str
+    arguments: Sequence[str]
+    wrap: str | None
+    ntasks: int | None
+    ntasks_per_node: int | None
+    cpus_per_task: int | None
+    time_limit: str | None
+    job_name: str | None
+    work_dir: Path | None
+    memory: str | None
+    begin: str | None
+    account: str | None
+    priority: int | None
+    nice: int | None
+    requeue: bool
+    export: str
+    comment: str | None
+    hold: bool = False
+
+
+def submission_of(wishes: Wishes, environ: Mapping[str, str], screen: Screen) -> Submission:
+    """What goes to the server. Where its output goes is left to `with_slurm_output`."""
+    now = datetime.now().astimezone()
+    begin = None if wishes.begin is None else parse_instant(wishes.begin, now)
+    if wishes.begin is not None and begin is None:
+        refuse(screen, "bad_begin", given=wishes.begin)
+    return Submission(
+        script=_script_of(wishes, screen),
+        name=wishes.job_name,
+        ntasks_per_node=_tasks(wishes, screen),
+        cpus_per_task=wishes.cpus_per_task,
+        memory_mb=memory_mb(wishes.memory, screen),
+        time_limit=wishes.time_limit,
+        work_dir=_work_dir(wishes.work_dir, screen),
+        environment=exported(wishes.export, environ, screen),
+        priority=wishes.priority,
+        nice=wishes.nice,
+        user_name=_user_name(),
+        account=wishes.account,
+        requeue=wishes.requeue or None,
+        hold=wishes.hold or None,
+        begin_time=begin,
+        comment=wishes.comment,
+    )
+
+
+def slurm_output(script: str, output: str | None, error: str | None) -> tuple[str | None, str | None]:
+    """(stdout_path, stderr_path) as Slurm users expect them; None leaves it to the script's own lines."""
+    directed = directed_streams(script)
+    stdout = output or (None if "output" in directed else "slurm-%j.out")
+    return stdout, error or (None if "error" in directed else stdout)
+
+
+def directed_streams(script: str) -> set[str]:
+    """Which of `output` and `error` the script's own #SBATCH lines name, before its first command."""
+    found = set()
+    for line in script.splitlines():
+        if line.strip() and not line.startswith("#"):
+            break
+        if directive := _DIRECTIVE.match(line):
+            found.add(directive[2] or {"o": "output", "e": "error"}[directive[1]])
+    return found
+
+
+def memory_mb(given: str | None, screen: Screen) -> int | None:
+    if given is None:
+        return None
+    found = _MEMORY.fullmatch(given.strip())
+    if found is None:
+        refuse(screen, "bad_memory", given=given)
+    kib = int(found[1]) * _KIB_OF[found[2].upper()]
+    return -(-kib // 1024)
+
+
+def exported(given: str, environ: Mapping[str, str], screen: Screen) -> dict[str, str] | None:
+    """The variables that --export names; later ones win."""
+    values: dict[str, str] = {}
+    for one in _list_of(given):
+        name, equals, value = one.partition("=")
+        if one.upper() in ("NONE", "NIL"):
+            values.clear()
+        elif one.upper() == "ALL":
+            values |= _all_of(environ)
+        elif not _NAME.fullmatch(name):
+            refuse(screen, "bad_export", given=one)
+        elif equals:
+            values[name] = value
+        elif name not in environ:
+            refuse(screen, "unset_export", name=name)
+        else:
+            values[name] = environ[name]
+    return values or None
+
+
+def refuse(screen: Screen, key: str, **values: object) -> NoReturn:
+    raise WrongOption(screen.text(key, **values))
+
+
+def _list_of(given: str) -> list[str]:
+    """Split at commas, but not inside quotes."""
+    words = shlex.shlex(given, posix=True)
+    words.whitespace, words.whitespace_split, words.commenters, words.escape = ",", True, "", ""
+    try:
+        return [word for word in words if word]
+    except ValueError:
+        return given.split(",")  # a quote that is never closed is a character like others
+
+
+def _all_of(environ: Mapping[str, str]) -> dict[str, str]:
+    # Exported shell functions (BASH_FUNC_x%%) are no variables of the job's.
+    return {
+        name: value
+        for name, value in environ.items()
+        if _NAME.fullmatch(name) and not _OF_THE_CALLER.fullmatch(name)
+    }
+
+
+def _script_of(wishes: Wishes, screen: Screen) -> str:
+    arguments = list(wishes.arguments)
+    for argument in arguments:
+        if argument.startswith("-") and argument != "-":
+            option = _option_in(argument)
+            key = "sbatch_option" if option in SBATCH_OPTIONS else "unknown_option"
+            refuse(screen, key, option=option, command=wishes.command)
+        break
+    if wishes.wrap is not None:
+        if arguments:
+            refuse(screen, "script_and_wrap")
+        return f"#!/bin/sh\n{wishes.wrap}\n"
+    if not arguments:
+        refuse(screen, "no_script")
+    if len(arguments) > 1:
+        refuse(screen, "script_arguments", arguments=shlex.join(arguments[1:]))
+    return _read_script(arguments[0], screen)
+
+
+def _option_in(argument: str) -> str:
+    """`--array` of `--array=1-5`, `-a` of `-a1-5`."""
+    return argument.partition("=")[0] if argument.startswith("--") else argument[:2]
+
+
+def _read_script(path: str, screen: Screen) -> str:
+    try:
+        if path == "-":
+            data = sys.stdin.buffer.read(SCRIPT_BYTES + 1)
+        else:
+            with open(path, "rb") as file:
+                data = file.read(SCRIPT_BYTES + 1)
+    except OSError as error:
+        refuse(screen, "unreadable_script", path=path, why=error.strerror)
+    if len(data) > SCRIPT_BYTES:
+        refuse(screen, "large_script", path=path, limit=f"{SCRIPT_BYTES:,}")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        refuse(screen, "script_not_utf8", path=path, position=error.start + 1)
+
+
+def _tasks(wishes: Wishes, screen: Screen) -> int | None:
+    total, per_node = wishes.ntasks, wishes.ntasks_per_node
+    if total is not None and per_node is not None and total > per_node:
+        refuse(screen, "contradicting_tasks", ntasks=total, per_node=per_node)
+    return total if total is not None else per_node
+
+
+def _work_dir(given: Path | None, screen: Screen) -> str:
+    # As it is named here, links and all: `cd` would show the user the same.
+    path = os.path.abspath(given) if given is not None else os.getcwd()  # noqa: PTH100, PTH109
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        refuse(screen, "bad_path", path=os.fsencode(path).decode("utf-8", "replace"))
+    return path
+
+
+def _user_name() -> str | None:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return None

@@ -1,0 +1,61 @@
+"""`conductor submit`: a script becomes a job."""
+
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+
+from conductor.cli import submission as option
+
+
+def submit(
+    arguments: option.Arguments = None,
+    wrap: option.Wrap = None,
+    ntasks: option.Ntasks = None,
+    ntasks_per_node: option.NtasksPerNode = None,
+    cpus_per_task: option.CpusPerTask = None,
+    time_limit: option.TimeLimit = None,
+    job_name: option.JobName = None,
+    output: option.Output = None,
+    error: option.Error = None,
+    work_dir: option.WorkDir = None,
+    memory: option.Memory = None,
+    begin: option.Begin = None,
+    account: option.Account = None,
+    priority: option.Priority = None,
+    nice: option.Nice = None,
+    requeue: option.Requeue = False,
+    hold: Annotated[bool, typer.Option("-H", "--hold", help="Wait until `conductor unhold`.")] = False,
+    export: option.Export = "NONE",
+    comment: option.Comment = None,
+    wait: Annotated[bool, typer.Option("-W", "--wait", help="Return when it ended, with its code.")] = False,
+    parsable: Annotated[bool, typer.Option("--parsable", help="Print the id and nothing else.")] = False,
+) -> int:
+    """Submit a script as a job; the options are sbatch's, and go before FILE.
+
+    Example: conductor submit -c 4 -t 2:00:00 train.sh
+    """
+    from conductor.cli.exits import code_of_job
+    from conductor.cli.screen import Screen
+    from conductor.client import connect
+    from conductor.settings import child_environment, load_settings
+
+    settings, screen = load_settings(), Screen.open()
+    wishes = option.Wishes(
+        command="submit", arguments=arguments or [], wrap=wrap, ntasks=ntasks, ntasks_per_node=ntasks_per_node,
+        cpus_per_task=cpus_per_task, time_limit=time_limit, job_name=job_name, work_dir=work_dir, memory=memory,
+        begin=begin, account=account, priority=priority, nice=nice, requeue=requeue, hold=hold, export=export,
+        comment=comment,
+    )  # fmt: skip
+    wanted = option.submission_of(wishes, child_environment(settings), screen)
+    stdout, stderr = option.slurm_output(wanted.script, output, error)
+    with connect(settings, channel="cli") as client:
+        job = client.submit(replace(wanted, stdout_path=stdout, stderr_path=stderr))
+        if parsable:
+            print(job.job_id, flush=True)
+        else:
+            screen.say("submitted", job_id=job.job_id)
+        if not wait:
+            return 0
+        ended = client.wait(job.job_id)
+        return code_of_job(ended.state, ended.exit_code, ended.exit_signal)

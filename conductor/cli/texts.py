@@ -1,0 +1,236 @@
+"""Every sentence and heading of the command line, in each of its languages.
+
+Promises: both languages for every key, with the same placeholders. States, reasons, event types and keys are
+names: they are never translated. Refuses to know when anything is said.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+Language = Literal["en", "zh"]
+
+TEXTS: Mapping[str, tuple[str, str]] = {
+    # errors
+    "error": ("conductor: {what}", "conductor：{what}"),
+    "unreachable": (
+        "conductor: no server answers at {url} ({cause}). Start one with `conductor up`, or set CONDUCTOR_URL.",
+        "conductor：{url} 没有服务器应答（{cause}）。请用 `conductor up` 启动，或设置 CONDUCTOR_URL。",
+    ),
+    "unauthorized": (
+        ("conductor: the server refused the token. Use the token of the system that answers there: "
+        "set CONDUCTOR_HOME to its home, or CONDUCTOR_API_TOKEN to what its `conductor token show` prints."),
+        ("conductor：服务器拒绝了令牌。请使用该系统的令牌：将 CONDUCTOR_HOME 设为它的目录，"
+        "或将 CONDUCTOR_API_TOKEN 设为其 `conductor token show` 的输出。"),
+    ),
+    "no_token": (
+        "conductor: there is no token in {home} yet. The API makes one when it first starts: `conductor up`.",
+        "conductor：{home} 中还没有令牌。API 首次启动时会生成：`conductor up`。",
+    ),
+    # submitting
+    "submitted": ("Submitted batch job {job_id}", "Submitted batch job {job_id}"),
+    "no_script": (
+        "give a script FILE, `-` to read it from standard input, or --wrap 'COMMAND'",
+        "请给出脚本 FILE，用 `-` 从标准输入读取，或使用 --wrap 'COMMAND'",
+    ),
+    "script_and_wrap": ("give either FILE or --wrap, not both", "FILE 与 --wrap 只能给一个"),
+    "script_arguments": (
+        ("arguments for the script are not supported: {arguments}. Options go before FILE; "
+        "put the script's own arguments into --wrap, or into the script"),
+        "不支持脚本参数：{arguments}。选项要写在 FILE 之前；脚本自身的参数请写进 --wrap 或脚本里",
+    ),
+    "sbatch_option": (
+        ("{option} is an option of sbatch that this version does not have; leave it out, "
+        "or see `conductor {command} --help` for those it has"),
+        "{option} 是 sbatch 的选项，但本版本不支持；请去掉它，可用选项见 `conductor {command} --help`",
+    ),
+    "unknown_option": (
+        "there is no option {option}; see `conductor {command} --help`",
+        "没有选项 {option}；见 `conductor {command} --help`",
+    ),
+    "unreadable_script": ("cannot read {path}: {why}", "无法读取 {path}：{why}"),
+    "large_script": (
+        ("{path} is larger than {limit} bytes, the most a script may have; "
+        "move data into files that the script reads"),
+        "{path} 超过脚本上限 {limit} 字节；请把数据放进脚本读取的文件中",
+    ),
+    "script_not_utf8": (
+        ("{path} is not valid UTF-8 (byte {position}); convert it, "
+        "for example: iconv -f GB18030 -t UTF-8 {path} > NEW"),
+        "{path} 不是有效的 UTF-8（第 {position} 字节）；请转换，例如：iconv -f GB18030 -t UTF-8 {path} > NEW",
+    ),
+    "bad_memory": (
+        "{given} is no amount of memory: write megabytes, or a number with K, M, G or T, such as 2G",
+        "{given} 不是内存大小：请写兆字节数，或带 K、M、G、T 的数字，如 2G",
+    ),
+    "bad_begin": (
+        "{given} is no time: write 2026-01-31T18:00, 18:00, now+1hour, now+30minutes or tomorrow",
+        "{given} 不是时间：请写 2026-01-31T18:00、18:00、now+1hour、now+30minutes 或 tomorrow",
+    ),
+    "bad_export": (
+        "{given} in --export is neither ALL, NONE nor NAME or NAME=VALUE",
+        "--export 中的 {given} 不是 ALL、NONE，也不是 NAME 或 NAME=VALUE",
+    ),
+    "unset_export": (
+        "--export names {name}, which is not set here; write {name}=VALUE, or leave it out",
+        "--export 提到的 {name} 在此没有设置；请写 {name}=VALUE，或去掉它",
+    ),
+    "contradicting_tasks": (
+        "--ntasks {ntasks} and --ntasks-per-node {per_node} contradict: a job has one node; give one of them",
+        "--ntasks {ntasks} 与 --ntasks-per-node {per_node} 矛盾：一个作业只用一个节点；请只给一个",
+    ),
+    "bad_path": (
+        "the path {path} is not valid UTF-8; name another folder with --chdir",
+        "路径 {path} 不是有效的 UTF-8；请用 --chdir 指定其他目录",
+    ),
+    # running and following
+    "bringing_up": (
+        "No server answers at {url}; bringing up a system in {home} for this job ...",
+        "{url} 没有服务器应答；正在 {home} 为此作业启动系统 ……",
+    ),
+    "status_waiting": ("job {job_id} waiting{why}", "作业 {job_id} 等待中{why}"),
+    "status_running": ("job {job_id} running{where}: {time}", "作业 {job_id} 运行中{where}：{time}"),
+    "status_limited": (
+        "job {job_id} running{where}: {time} of {limit}",
+        "作业 {job_id} 运行中{where}：{time} / {limit}",
+    ),
+    "status_away": (
+        "job {job_id}: the server does not answer; trying again",
+        "作业 {job_id}：服务器没有应答；正在重试",
+    ),
+    "lost_touch": (
+        ("conductor: lost touch with the server; job {job_id} goes on without us. "
+        "Follow it again with `conductor logs -f {job_id}`."),
+        "conductor：与服务器失去联系；作业 {job_id} 会继续。重新跟随：`conductor logs -f {job_id}`。",
+    ),
+    "ask_cancel": ("Cancel job {job_id}? [y/N] ", "取消作业 {job_id}？[y/N] "),
+    "cancelling": ("conductor: cancelling job {job_id} ...", "conductor：正在取消作业 {job_id} ……"),
+    "left_behind": (
+        "conductor: no longer waiting for job {job_id}, which was asked to end.",
+        "conductor：不再等待作业 {job_id}，它已被要求结束。",
+    ),
+    "ended": ("conductor: job {job_id} {state}{why}", "conductor：作业 {job_id} {state}{why}"),
+    # changing jobs and nodes
+    "cancelled": ("Job {job_id} is cancelled.", "作业 {job_id} 已取消。"),
+    "cancel_requested": (
+        "Job {job_id} was asked to end; its node is ending it.",
+        "已要求作业 {job_id} 结束；其节点正在结束它。",
+    ),
+    "already_ended": ("Job {job_id} had already ended: {state}.", "作业 {job_id} 早已结束：{state}。"),
+    "held": ("Job {job_id} is held; `conductor unhold {job_id}` lets it run.",
+             "作业 {job_id} 已挂起；`conductor unhold {job_id}` 可放行。"),
+    "unheld": ("Job {job_id} may run.", "作业 {job_id} 可以运行。"),
+    "requeued": ("Job {job_id} is put back: {state}.", "作业 {job_id} 已重新排队：{state}。"),
+    "requeue_requested": (
+        "Job {job_id} was asked to end and will then be put back.",
+        "已要求作业 {job_id} 结束，随后重新排队。",
+    ),
+    "reprioritized": (
+        "Job {job_id} has priority {priority}.",
+        "作业 {job_id} 的优先级为 {priority}。",
+    ),
+    "drained": (
+        "Node {name} is drained: nothing more is placed on it; what runs there runs on.",
+        "节点 {name} 已排空：不再分配新作业；正在运行的继续运行。",
+    ),
+    "resumed": ("Node {name} takes jobs again.", "节点 {name} 恢复接收作业。"),
+    # listings
+    "no_jobs": (
+        "No jobs are waiting or running; `conductor jobs --all` shows those that ended.",
+        "没有等待或运行的作业；`conductor jobs --all` 可查看已结束的作业。",
+    ),
+    "no_such_jobs": ("No jobs match.", "没有符合条件的作业。"),
+    "no_nodes": (
+        "No nodes are registered; `conductor executor` on a machine registers it.",
+        "没有已注册的节点；在机器上运行 `conductor executor` 即可注册。",
+    ),
+    "no_events": ("No events match.", "没有符合条件的事件。"),
+    "more_jobs": ("More follow; --limit N shows more.", "还有更多；--limit N 可显示更多。"),
+    "log_head": ("The log ends at position {position}, hash {hash}.", "日志末尾位置 {position}，哈希 {hash}。"),
+    # headings
+    "id": ("ID", "编号"),
+    "name": ("NAME", "名称"),
+    "user": ("USER", "用户"),
+    "state": ("STATE", "状态"),
+    "cpus": ("CPUS", "CPU"),
+    "time": ("TIME", "时间"),
+    "limit": ("LIMIT", "时限"),
+    "node_or_reason": ("NODE (REASON)", "节点（原因）"),
+    "reason": ("REASON", "原因"),
+    "used": ("USED", "已用"),
+    "reserved": ("RESERVED", "预留"),
+    "free": ("FREE", "空闲"),
+    "total": ("TOTAL", "总数"),
+    "memory": ("MEMORY", "内存"),
+    "position": ("POSITION", "位置"),
+    "at": ("TIME", "时间"),
+    "stream": ("STREAM", "流"),
+    "event": ("EVENT", "事件"),
+    "details": ("DETAILS", "详情"),
+    # one job
+    "job_title": ("Job {job_id}: {name}", "作业 {job_id}：{name}"),
+    "label_state": ("State", "状态"),
+    "label_user": ("User", "用户"),
+    "label_account": ("Account", "账户"),
+    "label_cpus": ("CPUs", "CPU"),
+    "label_memory": ("Memory", "内存"),
+    "label_priority": ("Priority", "优先级"),
+    "label_limit": ("Time limit", "时限"),
+    "label_begin": ("Not before", "不早于"),
+    "label_submitted": ("Submitted", "提交"),
+    "label_started": ("Started", "开始"),
+    "label_ended": ("Ended", "结束"),
+    "label_node": ("Node", "节点"),
+    "label_process": ("Process", "进程"),
+    "label_usage": ("Used", "用量"),
+    "label_attempt": ("Attempt", "尝试"),
+    "label_exit": ("Exit", "退出"),
+    "label_folder": ("Folder", "目录"),
+    "label_stdout": ("Output", "输出"),
+    "label_stderr": ("Errors", "错误输出"),
+    "label_comment": ("Comment", "备注"),
+    "after_wait": ("{at}  (after {time})", "{at}（等待 {time}）"),
+    "after_run": ("{at}  (after {time})", "{at}（运行 {time}）"),
+    "cpu_numbers": ("{count} ({numbers})", "{count}（{numbers}）"),
+    "tasks_of": ("{count} ({tasks} tasks of {cpus})", "{count}（{tasks} 个任务，每个 {cpus}）"),
+    "bytes": ("{path}  ({bytes} bytes)", "{path}（{bytes} 字节）"),
+    "in_spool": ("kept by the node", "由节点保存"),
+    "used_by_job": ("{cpu} of CPU, {memory} at most", "CPU {cpu}，内存峰值 {memory}"),
+    "exit_code": ("code {code}", "代码 {code}"),
+    "exit_signal": ("signal {signal} ({name})", "信号 {signal}（{name}）"),
+    "exit_unknown": ("not known", "未知"),
+    "asked_to_end": ("{state}, asked to end at {at}", "{state}，已于 {at} 要求结束"),
+    "timeline": ("Timeline", "时间线"),
+    "last_output": ("Last lines of its output (`conductor logs {job_id}` shows all)",
+                    "最后的输出（`conductor logs {job_id}` 显示全部）"),
+    # the cluster
+    "stats_cpus": ("CPUs", "CPU"),
+    "stats_cpu_line": (
+        "{total} = {used} used + {reserved} reserved + {available} free + {unavailable} unavailable",
+        "{total} = 已用 {used} + 预留 {reserved} + 空闲 {available} + 不可用 {unavailable}",
+    ),
+    "stats_utilization": ("In use", "利用率"),
+    "stats_jobs": ("Jobs", "作业"),
+    "stats_oldest": ("Longest wait", "最长等待"),
+    "stats_nodes": ("Nodes", "节点"),
+    "stats_position": ("Log", "日志"),
+    "stats_position_line": ("position {position}", "位置 {position}"),
+    # services and replay
+    "migrated": ("{name} is applied.", "{name} 已应用。"),
+    "up_to_date": ("The schema is up to date.", "数据库结构已是最新。"),
+    "replaying": ("Folding the log", "正在折叠日志"),
+    "replay_equal": (
+        "Equal: {events} events fold to the {rows} rows of the tables, at position {position}.",
+        "一致：{events} 个事件折叠后与各表的 {rows} 行相同，位置 {position}。",
+    ),
+    "replay_differs": (
+        "DIFFERENT: after {events} events, at position {position}, {count} differences:",
+        "不一致：折叠 {events} 个事件后，在位置 {position} 有 {count} 处差异：",
+    ),
+    "replay_more": ("... and {count} more; --json lists them all.", "…… 另有 {count} 处；--json 列出全部。"),
+}  # fmt: skip
+
+
+def text(language: Language, key: str, **values: object) -> str:
+    """The sentence in that language, filled in."""
+    sentence = TEXTS[key][1 if language == "zh" else 0]
+    return sentence.format(**values) if values else sentence

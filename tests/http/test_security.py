@@ -1,0 +1,160 @@
+"""Nobody gets in without the token, by a foreign host name, or from another site's page."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+from pydantic import ValidationError
+
+from api.routes import ROUTES, VERSION_1
+from api.security import allowed_hosts
+from api.server import refuse_exposure
+from conductor.settings import Settings, SettingsError
+from tests.fix_api import TOKEN, Api, api_settings, running_api
+
+JOB = {"script": "true\n"}
+
+
+def every_path() -> list[tuple[str, str]]:
+    prefixed = [(route, "/api/v1") for route in VERSION_1]
+    bare = [(route, "") for route in ROUTES if hasattr(route, "methods")]
+    return [
+        (method, prefix + route.path.replace("{job_id}", "1").replace("{name}", "node-1"))  # type: ignore[attr-defined]
+        for route, prefix in prefixed + bare
+        for method in sorted(route.methods or ())  # type: ignore[attr-defined]
+    ]
+
+
+OPEN = {"/health", "/ready"}
+
+
+@pytest.mark.parametrize("authorization", [None, "", "Bearer", "Bearer wrong", f"Basic {TOKEN}", TOKEN, f"Bearer {TOKEN}x"])
+def test_every_path_but_health_and_ready_wants_the_token(shared_api: Api, authorization: str | None) -> None:
+    headers = {} if authorization is None else {"Authorization": authorization}
+    with httpx.Client(base_url=shared_api.url, headers=headers, trust_env=False) as stranger:
+        for method, path in [*every_path(), ("GET", "/nowhere"), ("GET", "/api/v1/jobs/../../health")]:
+            answer = stranger.request(method, path)
+            if path in OPEN:
+                assert answer.status_code == 200, path
+            elif not path.endswith("health"):
+                assert answer.status_code == 401, (method, path)
+                assert answer.headers["www-authenticate"] == "Bearer"
+    assert shared_api.count_events() == 2
+
+
+def test_the_scheme_of_the_token_may_be_written_in_any_case(shared_api: Api) -> None:
+    answer = shared_api.client.get("/api/v1/jobs", headers={"Authorization": f"bearer {TOKEN}"})
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "localhost.", "[::2]:8000", "127.0.0.1@evil", ""]
+)
+def test_a_foreign_host_name_is_refused(shared_api: Api, host: str) -> None:
+    answer = shared_api.post("/jobs/submit", JOB, headers={"Host": host})
+    assert answer.status_code in (400, 403), answer.text  # h11 itself refuses what is no host at all
+    assert shared_api.count_events() == 2
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:1234", "127.0.0.1:8000", "[::1]:8000", "LOCALHOST:8000"])
+def test_the_names_of_loopback_are_known(shared_api: Api, host: str) -> None:
+    assert shared_api.client.get("/api/v1/jobs", headers={"Host": host}).status_code == 200
+
+
+def test_two_hosts_in_one_request_are_refused(shared_api: Api) -> None:
+    request = shared_api.client.build_request("GET", "/api/v1/jobs")
+    request.headers = httpx.Headers([*request.headers.multi_items(), ("Host", "evil.example")])
+    assert shared_api.client.send(request).status_code in (400, 403)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:1"},
+    ],
+)
+def test_a_page_of_another_site_is_refused(shared_api: Api, headers: dict[str, str]) -> None:
+    answer = shared_api.post("/jobs/1/cancel", headers=headers)
+    assert answer.status_code == 403
+    assert answer.json()["code"] == "cross_site"
+    assert shared_api.count_events() == 2
+
+
+def test_the_own_page_is_let_in(shared_api: Api) -> None:
+    headers = {"Sec-Fetch-Site": "same-origin", "Origin": shared_api.url}
+    assert shared_api.client.get("/api/v1/jobs", headers=headers).status_code == 200
+
+
+def test_no_answer_may_be_read_by_other_sites_or_kept(shared_api: Api) -> None:
+    answer = shared_api.client.get("/api/v1/jobs")
+    assert "access-control-allow-origin" not in answer.headers
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_without_authentication_everything_else_is_still_checked(home: Path, database_url: str) -> None:
+    with running_api(api_settings(home, api_auth="off"), database_url) as api:
+        del api.client.headers["Authorization"]
+        assert api.post("/jobs/submit", JOB).status_code == 201
+        assert api.post("/jobs/submit", JOB, headers={"Host": "evil.example"}).status_code == 403
+        assert api.post("/jobs/submit", JOB, headers={"Origin": "https://evil.example"}).status_code == 403
+        form = {"Content-Type": "text/plain"}
+        assert api.client.post("/jobs/submit", content='{"script":"x"}', headers=form).status_code == 415
+        assert api.get("/jobs/1")["submitted_by"] == "anonymous"
+        assert api.count_events() == 1
+
+
+def test_a_body_of_a_gigabyte_is_refused_before_it_is_sent(shared_api: Api) -> None:
+    sent = 0
+
+    def endless() -> "object":
+        nonlocal sent
+        for _ in range(16_384):
+            sent += 65_536
+            yield b"x" * 65_536
+
+    answer = shared_api.client.post(
+        "/api/v1/jobs/submit",
+        content=endless(),  # type: ignore[arg-type]
+        headers={"Content-Type": "application/json", "Content-Length": str(2**30)},
+    )
+    assert answer.status_code == 413
+
+
+def test_the_request_id_is_echoed_and_kept_with_the_event(api: Api) -> None:
+    request_id = "0b0e7c1e-9d55-4a6e-8a0d-3b8f2a7f6f01"
+    answer = api.post("/jobs/submit", JOB, headers={"X-Request-Id": request_id, "Conductor-Channel": "cli"})
+    assert answer.headers["x-request-id"] == request_id
+    [event] = api.get("/events")["events"]
+    assert event["metadata"] == {"actor": "admin", "channel": "cli", "correlation": request_id}
+
+
+def test_a_made_up_request_id_or_channel_does_not_reach_the_log(api: Api) -> None:
+    answer = api.post("/jobs/submit", JOB, headers={"X-Request-Id": "x" * 500, "Conductor-Channel": "scheduler"})
+    assert len(answer.headers["x-request-id"]) == 36
+    [event] = api.get("/events")["events"]
+    assert event["metadata"]["channel"] == "api"
+    assert event["metadata"]["correlation"] == answer.headers["x-request-id"]
+
+
+def test_a_configured_address_is_a_known_host(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, api_host="0.0.0.0", url="https://Conductor.example.org:8443")
+    assert "conductor.example.org" in allowed_hosts(settings)
+    assert "0.0.0.0" not in allowed_hosts(settings)
+
+
+def test_an_address_that_others_can_reach_is_refused_unless_the_way_is_encrypted(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="TLS proxy"):
+        refuse_exposure(Settings(home=tmp_path, api_host="0.0.0.0"))
+    refuse_exposure(Settings(home=tmp_path, api_host="0.0.0.0", url="https://conductor.example.org"))
+    for loopback in ("127.0.0.1", "::1", "localhost"):
+        refuse_exposure(Settings(home=tmp_path, api_host=loopback))
+
+
+def test_no_authentication_beyond_loopback_is_no_setting(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="loopback only"):
+        Settings(home=tmp_path, api_host="0.0.0.0", api_auth="off")

@@ -1,0 +1,103 @@
+"""`replay verify` finds whatever differs: a row changed by hand, an event altered, one that is gone."""
+
+import pytest
+
+from conductor.core.commands import Allocate, Release, Requeue
+from conductor.core.events import ProcessIdentity, ReleaseReason
+from conductor.core.identifiers import NodeName
+from projections.replay import ReplayError, verify
+from tests.fix_engine import Engine
+
+NODE = NodeName("node-1")
+
+
+async def a_busy_day(engine: Engine) -> None:
+    """Jobs in several states, one past allocation, one node that registered twice."""
+    await engine.register()
+    node = await engine.register()
+    await engine.submit()
+    for exit_code in (0, 1):
+        job_id = await engine.submit(environment={"A": "1"}, time_limit_seconds=61)
+        allocation_id = (await engine.reserve(job_id, exit_code)).allocation_id
+        where = {"incarnation": node.incarnation, "job_id": job_id, "node_name": NODE}
+        process = ProcessIdentity(pid=4711 + exit_code, boot_id="boot", start_ticks=5)
+        await engine.accepted(Allocate(allocation_id=allocation_id, process=process, **where))  # type: ignore[arg-type]
+        await engine.accepted(
+            Release(
+                allocation_id=allocation_id,
+                reason=ReleaseReason.FINISHED,
+                exit_code=exit_code,
+                exit_signal=None,
+                cpu_seconds=0.25,
+                memory_peak_mb=3,
+                **where,  # type: ignore[arg-type]
+            )
+        )
+    await engine.accepted(Requeue(job_id=job_id))
+    await engine.reserve(await engine.submit(cpus_per_task=2))
+
+
+def test_an_untouched_database_equals_its_log(engine: Engine) -> None:
+    engine.run(a_busy_day)
+    seen: list[tuple[int, int]] = []
+    report = verify(engine.url, progress=lambda done, total: seen.append((done, total)))
+    assert report.equal
+    assert report.rows == {"jobs": 4, "resource_allocations": 2, "past_allocations": 1, "nodes": 1}
+    assert seen[-1] == (report.events, report.events)
+
+
+@pytest.mark.parametrize(
+    ("damage", "code", "words"),
+    [
+        ("UPDATE jobs SET priority = 7 WHERE id = 1", "row_differs", "jobs 1.priority: the log says 0, the table 7"),
+        ("UPDATE jobs SET exit_code = NULL WHERE id = 2", "row_differs", "jobs 2.exit_code"),
+        ("UPDATE nodes SET labels = '{\"a\": \"b\"}'", "row_differs", "nodes node-1.labels"),
+        ("UPDATE past_allocations SET process_id = 1", "row_differs", "process_id"),
+        ("UPDATE resource_allocations SET release_time = now() WHERE job_id = 2", "row_differs", "release_time"),
+        ("UPDATE resource_allocations SET cpu_spans = '{}' WHERE job_id = 2", "row_differs", "cpu_spans"),
+        ("DELETE FROM resource_allocations WHERE job_id = 2", "row_missing", "the log has it"),
+        ("DELETE FROM jobs WHERE id = 1", "row_missing", "jobs 1"),
+        ("INSERT INTO nodes SELECT 'ghost', state, reason, total_cpus, cpu_ids, memory_mb, labels, incarnation,"
+         " boot_id, spool_id, cpu_block, registered_at, version FROM nodes", "row_unexpected", "nodes ghost"),
+        ("UPDATE scripts SET body = 'rm -rf /'", "script_altered", "no longer has this digest"),
+    ],
+)  # fmt: skip
+def test_a_row_changed_by_hand_is_found(tampered_engine: Engine, damage: str, code: str, words: str) -> None:
+    tampered_engine.run(a_busy_day)
+    tampered_engine.sql(damage)
+    report = verify(tampered_engine.url)
+    assert [difference.code for difference in report.differences] == [code]
+    assert words in report.differences[0].sentence()
+
+
+@pytest.mark.parametrize(
+    ("damage", "code"),
+    [
+        ("UPDATE events SET data = data || '{\"priority\": 9}' WHERE position = 3", "hash_broken"),
+        ("UPDATE events SET at = at + interval '1 microsecond' WHERE position = 3", "hash_broken"),
+        ("UPDATE events SET metadata = metadata || '{\"actor\": \"eve\"}' WHERE position = 3", "hash_broken"),
+        ("DELETE FROM events WHERE position = 3", "position_missing"),
+    ],
+)
+def test_an_event_altered_by_a_superuser_is_found(tampered_engine: Engine, damage: str, code: str) -> None:
+    tampered_engine.run(a_busy_day)
+    tampered_engine.sql("ALTER TABLE events DISABLE TRIGGER events_append_only")
+    tampered_engine.sql(damage)
+    report = verify(tampered_engine.url)
+    assert code in [difference.code for difference in report.differences]
+
+
+def test_differences_are_all_counted_and_the_first_are_named(tampered_engine: Engine) -> None:
+    async def story(engine: Engine) -> None:
+        for _ in range(150):
+            await engine.submit()
+
+    tampered_engine.run(story)
+    tampered_engine.sql("UPDATE jobs SET priority = 1")
+    report = verify(tampered_engine.url)
+    assert (report.differences_total, len(report.differences)) == (150, 100)
+
+
+def test_a_database_without_the_schema_is_said_to_need_a_migration(empty_database_url: str) -> None:
+    with pytest.raises(ReplayError, match="conductor migrate"):
+        verify(empty_database_url)
