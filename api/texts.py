@@ -59,8 +59,8 @@ DETAILS: Mapping[str, tuple[str, str]] = {
         "该请求来自其他网站的页面。请从程序或本服务自己的页面调用 API。",
     ),
     "no_such_path": (
-        "There is nothing at this path. The paths are listed in docs/http.md.",
-        "该路径下没有内容。路径列表见 docs/http.md。",
+        "There is nothing at this path. Check its spelling; `GET /api/v1/jobs` is a good start.",
+        "该路径下没有内容。请检查拼写；可从 `GET /api/v1/jobs` 开始。",
     ),
     "method_not_allowed": (
         "This path does not take {method}. It takes {allowed}.",

@@ -90,6 +90,7 @@ async def follow(pool: Pool, memory: Memory) -> None:
                 await _adopt(connection, memory.cluster, stream, news)
         for recorded in news:
             memory.cluster.apply(recorded)
+        memory.cluster.forget_ended()
         if len(news) < _FOLLOW_LIMIT - 1:
             return
 

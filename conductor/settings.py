@@ -311,12 +311,8 @@ def _is_link_by_kubernetes(variable: str, value: str) -> bool:
 def _nearest(name: str, known: Iterable[str]) -> str:
     # The prefix is left out of the comparison: it would make every name look like every other.
     by_bare_name = {one.removeprefix(PREFIX): one for one in known}
-    near = difflib.get_close_matches(name.removeprefix(PREFIX), by_bare_name, n=1, cutoff=0.4)
-    return (
-        f"; did you mean {by_bare_name[near[0]]}?"
-        if near
-        else "; the settings are listed by `conductor doctor`"
-    )
+    near = difflib.get_close_matches(name.removeprefix(PREFIX), by_bare_name, n=1, cutoff=0.0)
+    return f"; did you mean {by_bare_name[near[0]]}?"
 
 
 def _first(found: Mapping[str, _Found], site: Mapping[str, _Found], name: str) -> object:

@@ -165,13 +165,12 @@ class SupervisorClient:
             messages: list[dict[str, Any]] = []
             while not messages:
                 messages = frames.feed(await _receive(reader))
-            welcome = _welcome(cast(protocol.Answer, messages[0]))
+            client = cls(reader, writer, _welcome(cast(protocol.Answer, messages[0])))
+            client._frames = frames
+            client._take(messages[1:])
         except BaseException:
             writer.close()
             raise
-        client = cls(reader, writer, welcome)
-        client._frames = frames
-        client._take(messages[1:])
         return client
 
     def gate(self, request: GateRequest) -> None:

@@ -2,7 +2,7 @@
 
 import os
 
-pytest_plugins = ["tests.fix_postgres", "tests.fix_engine", "tests.fix_api"]
+pytest_plugins = ["tests.fix_postgres", "tests.fix_engine", "tests.fix_api", "tests.fix_system"]
 
 
 def pytest_configure() -> None:

@@ -18,39 +18,39 @@ Start with `conductor up`; then `conductor submit FILE`, or `conductor run FILE`
 {EXIT_CODES}
 """
 
-JOBS, CLUSTER, PROOF, SYSTEM = "Jobs", "Cluster", "Log and proof", "System"
-
-# An option of sbatch's that is not ours must reach the sentence that refuses it; options end at FILE, as sbatch's do.
+# An option of sbatch's that is not ours must reach the sentence that refuses it; options end at FILE, as there.
 SBATCH = {"ignore_unknown_options": True, "allow_interspersed_args": False}
-PSQL = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+# psql's options are not ours to judge.
+PSQL = SBATCH
 # A negative number is an argument, not an option.
 NUMBERS = {"ignore_unknown_options": True}
 
+# name, one line in the list, what it does, how its arguments are read
 COMMANDS: tuple[tuple[str, str, Callable[..., int | None], dict[str, bool]], ...] = (
-    (JOBS, "submit", submit.submit, SBATCH),
-    (JOBS, "run", run.run, SBATCH),
-    (JOBS, "jobs", jobs.jobs, {}),
-    (JOBS, "job", jobs.job, {}),
-    (JOBS, "logs", logs.logs, {}),
-    (JOBS, "cancel", jobs.cancel, {}),
-    (JOBS, "hold", jobs.hold, {}),
-    (JOBS, "unhold", jobs.unhold, {}),
-    (JOBS, "requeue", jobs.requeue, {}),
-    (JOBS, "reprioritize", jobs.reprioritize, NUMBERS),
-    (CLUSTER, "nodes", nodes.nodes, {}),
-    (CLUSTER, "node", nodes.node, {}),
-    (CLUSTER, "drain", nodes.drain, {}),
-    (CLUSTER, "resume", nodes.resume, {}),
-    (CLUSTER, "stats", cluster.stats, {}),
-    (PROOF, "events", cluster.events, {}),
-    (SYSTEM, "up", services.up, {}),
-    (SYSTEM, "api", services.api, {}),
-    (SYSTEM, "scheduler", services.scheduler, {}),
-    (SYSTEM, "executor", services.executor, {}),
-    (SYSTEM, "supervisor", services.supervisor, {}),
-    (SYSTEM, "migrate", services.migrate, {}),
-    (SYSTEM, "psql", services.psql, PSQL),
-    (SYSTEM, "db-url", services.db_url, {}),
+    ("submit", "Submit a script as a job.", submit.submit, SBATCH),
+    ("run", "Submit, show the output as it comes, end with its code.", run.run, SBATCH),
+    ("jobs", "List jobs.", jobs.jobs, {}),
+    ("job", "Show everything about one job.", jobs.job, {}),
+    ("logs", "Print what a job wrote.", logs.logs, {}),
+    ("cancel", "Cancel jobs.", jobs.cancel, {}),
+    ("hold", "Keep jobs from starting.", jobs.hold, {}),
+    ("unhold", "Let held jobs run.", jobs.unhold, {}),
+    ("requeue", "Put jobs back into the queue.", jobs.requeue, {}),
+    ("reprioritize", "Give waiting jobs another priority.", jobs.reprioritize, NUMBERS),
+    ("nodes", "List nodes and what is free on them.", nodes.nodes, {}),
+    ("node", "Show one node.", nodes.node, {}),
+    ("drain", "Place nothing more on a node.", nodes.drain, {}),
+    ("resume", "Let a drained node take jobs again.", nodes.resume, {}),
+    ("stats", "CPUs in use, jobs by state.", cluster.stats, {}),
+    ("events", "Read the log.", cluster.events, {}),
+    ("up", "Run the whole system on this machine.", services.up, {}),
+    ("api", "Serve the HTTP API.", services.api, {}),
+    ("scheduler", "Place jobs on nodes.", services.scheduler, {}),
+    ("executor", "Run this node's jobs.", services.executor, {}),
+    ("supervisor", "Be the parent of this node's jobs.", services.supervisor, {}),
+    ("migrate", "Bring the database to this release's schema.", services.migrate, {}),
+    ("psql", "Open psql on the database.", services.psql, PSQL),
+    ("db-url", "Print the database's URL.", services.db_url, {}),
 )
 # Every code of `run` but its own belongs to the job.
 FAILURE_OF = {"run": OWN_FAILURE}
@@ -58,28 +58,38 @@ FAILURE_OF = {"run": OWN_FAILURE}
 
 def build() -> typer.Typer:
     """The application, from the table above."""
-    options = {"add_completion": False, "pretty_exceptions_enable": False, "no_args_is_help": True, "rich_markup_mode": None}
     names = {"help_option_names": ["-h", "--help"]}
-    built = typer.Typer(name="conductor", help=HELP, context_settings=names, **options)  # type: ignore[arg-type]
-    built.callback()(_options)
-    for panel, name, command, context in COMMANDS:
-        settings = {**names, **context}
-        built.command(name, rich_help_panel=panel, context_settings=settings)(
-            answering(command, failure=FAILURE_OF.get(name))
-        )
-    proof = typer.Typer(help="Prove the tables by the log.", no_args_is_help=True)
-    proof.command("verify", context_settings=names)(answering(replay.verify))
-    proof.callback()(_nothing)
-    built.add_typer(proof, name="replay", rich_help_panel=PROOF)
-    tokens = typer.Typer(help="The API's bearer token.", no_args_is_help=True)
-    tokens.command("show", context_settings=names)(answering(token.show))
-    tokens.callback()(_nothing)
-    built.add_typer(tokens, name="token", rich_help_panel=SYSTEM)
+    built = _group(HELP, _options)
+    for name, line, command, reading in COMMANDS:
+        runs = answering(command, failure=FAILURE_OF.get(name))
+        built.command(name, short_help=line, context_settings={**names, **reading})(runs)
+    groups = (
+        ("replay", "Prove the tables by the log.", "verify", replay.verify),
+        ("token", "The API's bearer token.", "show", token.show),
+    )
+    for group, line, name, command in groups:
+        inner = _group(line, _nothing)
+        inner.command(name, short_help=line, context_settings=names)(answering(command))
+        built.add_typer(inner, name=group, short_help=line)
     return built
 
 
+def _group(help_text: str, options: Callable[..., None]) -> typer.Typer:
+    # Plain help: its boxes would take a quarter of 80 columns. Errors are ours to tell, never a traceback's.
+    group = typer.Typer(
+        help=help_text,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+    )
+    group.callback()(options)
+    return group
+
+
 def _nothing() -> None:
-    """Keeps a group of one command a group."""
+    """A group of one command stays a group."""
 
 
 def _options(
@@ -97,4 +107,4 @@ app = build()
 
 def main() -> None:
     """The `conductor` command."""
-    app()
+    app(prog_name="conductor")

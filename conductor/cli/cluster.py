@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from conductor.cli.jobs import Json
+from conductor.cli.options import Json
 
 if TYPE_CHECKING:
     from conductor.client import Client, EventPage
@@ -31,13 +31,12 @@ def stats(as_json: Json = False) -> None:
     )  # fmt: skip
     states = [f"{count} {state}" for state, count in found.jobs_by_state.items() if count]
     oldest = found.oldest_pending_seconds
-    nodes = found.nodes
     pairs = [
         ("stats_cpus", cpus),
         ("stats_utilization", f"{found.utilization:.0%}"),
         ("stats_jobs", f"{found.total_jobs}" + (f" = {' + '.join(states)}" if states else "")),
         ("stats_oldest", "" if oldest is None else duration(oldest)),
-        ("stats_nodes", str(len(nodes)) if isinstance(nodes, list) else "" if nodes is None else str(nodes)),
+        ("stats_nodes", " + ".join(f"{count} {state}" for state, count in found.nodes.items() if count)),
         ("stats_position", screen.text("stats_position_line", position=found.position)),
     ]
     screen.pairs([(key, value) for key, value in pairs if value])
@@ -54,7 +53,9 @@ def events(
     event_type: Annotated[
         str | None, typer.Option("--type", metavar="TYPE", help="Of one type: ResourcesReleased.")
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At most so many.")] = 20,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=1, max=10_000, help="At most so many.")
+    ] = 20,
     as_json: Json = False,
 ) -> None:
     """Read the log: its newest events; with a filter or --after, the first that match.

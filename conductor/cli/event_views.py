@@ -49,6 +49,10 @@ def _reason(data: Data) -> str:
     return str(data.get("reason") or "")
 
 
+def _requeued(data: Data) -> str:
+    return ", ".join(filter(None, [f"attempt {data.get('attempt')}", _reason(data)]))
+
+
 def _registered(data: Data) -> str:
     return f"{data.get('total_cpus')} CPUs, incarnation {data.get('incarnation')}"
 
@@ -70,6 +74,7 @@ _DETAILS: Mapping[str, Callable[[Data], str]] = {
     "JobCancelled": _reason,
     "JobHeld": _reason,
     "JobUnheld": _reason,
+    "JobRequeued": _requeued,
     "NodeRegistered": _registered,
     "NodeDrained": _reason,
     "NodeResumed": _reason,

@@ -29,6 +29,10 @@ EXIT_CODES = (
 )
 
 
+class WrongUsage(ConductorError):
+    """An option or argument cannot be used as it was given; the text says why."""
+
+
 def code_of_job(state: str, exit_code: int | None, exit_signal: int | None) -> int:
     """What a shell would have said, had it run the script itself."""
     if state in _CODE_OF_STATE:
@@ -72,6 +76,9 @@ def explain(error: ConductorError) -> int:
 
     screen = Screen.open()
     match error:
+        case WrongUsage():
+            screen.warn("error", what=str(error))
+            return USAGE
         case Unreachable():
             screen.warn("unreachable", url=error.url, cause=error.cause)
             return UNREACHABLE

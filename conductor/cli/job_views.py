@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from conductor.cli.event_views import details_of
 from conductor.cli.screen import Screen
@@ -10,6 +10,7 @@ from conductor.cli.tables import FIXED, FLEXIBLE, NUMBER, Cell, Column
 from conductor.cli.times import duration, local
 from conductor.cli.visible import visible
 from conductor.client import Event, Job
+from conductor.core.output_path import output_path, pattern_values
 
 LAST_LINES = 10
 _COLUMNS = (
@@ -36,10 +37,16 @@ def _row(job: Job) -> Sequence[Cell]:
         job.user_name,
         job.state,
         job.allocated_cpus or job.total_cpus_required,
-        duration(job.run_seconds) if job.run_seconds is not None else "",
+        _ran(job),
         duration(job.time_limit_seconds) if job.time_limit_seconds is not None else "",
         where,
     )
+
+
+def _ran(job: Job) -> str:
+    if job.start_time is None:
+        return ""
+    return duration(((job.end_time or datetime.now(UTC)) - job.start_time).total_seconds())
 
 
 def job_sheet(job: Job, events: Sequence[Event], screen: Screen) -> None:
@@ -77,7 +84,7 @@ def _within(line: str, width: int) -> str:
 def _facts(job: Job, screen: Screen) -> list[tuple[str, str | None]]:
     return [
         ("state", _state(job, screen)),
-        ("exit", _exit(job, screen)),
+        ("exit", exit_text(job, screen)),
         ("user", job.user_name),
         ("account", job.account),
         ("cpus", _cpus(job, screen)),
@@ -93,8 +100,8 @@ def _facts(job: Job, screen: Screen) -> list[tuple[str, str | None]]:
         ("process", str(job.resource_allocation.process_id or "") if job.resource_allocation else None),
         ("usage", _usage(job, screen)),
         ("folder", job.work_dir),
-        ("stdout", _file(job.stdout_path, job.stdout_bytes, screen)),
-        ("stderr", _file(job.stderr_path, job.stderr_bytes, screen)),
+        ("stdout", _file(job, job.stdout_path, job.stdout_bytes, screen)),
+        ("stderr", _file(job, job.stderr_path, job.stderr_bytes, screen)),
         ("comment", job.comment),
     ]
 
@@ -106,7 +113,8 @@ def _state(job: Job, screen: Screen) -> str:
     return screen.text("asked_to_end", state=state, at=local(job.cancel_requested_at))
 
 
-def _exit(job: Job, screen: Screen) -> str | None:
+def exit_text(job: Job, screen: Screen) -> str | None:
+    """How its process ended, when there was one."""
     if not job.final or job.start_time is None:
         return None
     if job.exit_code is not None:
@@ -159,8 +167,14 @@ def _usage(job: Job, screen: Screen) -> str | None:
     return screen.text("used_by_job", cpu=f"{held.cpu_seconds:.2f} s", memory=memory)
 
 
-def _file(path: str | None, size: int | None, screen: Screen) -> str | None:
-    if path is None and not size:
+def _file(job: Job, pattern: str | None, size: int | None, screen: Screen) -> str | None:
+    if pattern is None and not size:
         return None
-    shown = path or screen.text("in_spool")
+    if pattern is None:
+        shown = screen.text("in_spool")
+    elif job.work_dir is None or job.node is None:
+        shown = pattern
+    else:
+        values = pattern_values(job_id=job.id, name=job.name, node_name=job.node, user_name=job.user_name)
+        shown = output_path(pattern, job.work_dir, values)
     return shown if size is None else screen.text("bytes", path=shown, bytes=f"{size:,}")

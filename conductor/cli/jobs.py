@@ -6,14 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from conductor.cli.options import JobId, JobIds, Json, Reason, Wide
+
 if TYPE_CHECKING:
     from conductor.cli.screen import Screen
     from conductor.client import Changed, Client, JobPage
-
-JobIds = Annotated[list[int], typer.Argument(metavar="ID...", min=1, help="One job or several.")]
-JobId = Annotated[int, typer.Argument(metavar="ID", min=1)]
-Json = Annotated[bool, typer.Option("--json", help="The API's JSON.")]
-Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Kept in the log.")]
 
 PAGE = 500
 
@@ -31,8 +28,8 @@ def jobs(
     ] = None,
     until: Annotated[str | None, typer.Option("--until", metavar="TIME", help="Submitted before.")] = None,
     everything: Annotated[bool, typer.Option("-a", "--all", help="Also those that ended.")] = False,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 50,
-    wide: Annotated[bool, typer.Option("--wide", help="Cut nothing, however wide it gets.")] = False,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most so many.")] = 50,
+    wide: Wide = False,
     as_json: Json = False,
 ) -> None:
     """List jobs: those that wait or run; with --all or --state also others.
@@ -149,13 +146,11 @@ def requeue(job_ids: JobIds, reason: Reason = None, as_json: Json = False) -> in
 
 
 def reprioritize(
-    priority: Annotated[
-        int, typer.Argument(metavar="PRIORITY", help="Higher runs earlier; -- before a negative.")
-    ],
+    priority: Annotated[int, typer.Argument(metavar="PRIORITY", hidden=True)],
     job_ids: JobIds,
     as_json: Json = False,
 ) -> int:
-    """Give waiting jobs another priority.
+    """Give waiting jobs another priority; a higher one runs earlier, 0 is the default.
 
     Example: conductor reprioritize 100 42
     """

@@ -4,16 +4,14 @@ from typing import Annotated
 
 import typer
 
-from conductor.cli.jobs import JobId
+from conductor.cli.options import JobId, Raw
 
 
 def logs(
     job_id: JobId,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the job ends.")] = False,
     stderr: Annotated[bool, typer.Option("--stderr", help="What it wrote to standard error.")] = False,
-    raw: Annotated[
-        bool, typer.Option("--raw", help="On a terminal, send control characters as they are.")
-    ] = False,
+    raw: Raw = False,
 ) -> None:
     """Print a job's output; on a terminal, control characters are made visible.
 

@@ -1,20 +1,16 @@
 """Nodes: listed, shown, drained and resumed."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from conductor.cli.jobs import Json, Reason
+from conductor.cli.options import Json, NodeName, Reason, Wide
 
 if TYPE_CHECKING:
     from conductor.client import Node
 
-NodeName = Annotated[str, typer.Argument(metavar="NAME")]
-
 
 def nodes(
     as_json: Json = False,
-    wide: Annotated[bool, typer.Option("--wide", help="Cut nothing, however wide it gets.")] = False,
+    wide: Wide = False,
 ) -> None:
     """List the nodes and what is free on them.
 
@@ -37,7 +33,7 @@ def nodes(
             ("total", NUMBER), ("memory", NUMBER), ("reason", FLEXIBLE),
         ]  # fmt: skip
         rows = [
-            (one.name, one.state, one.used_cpus, one.reserved_cpus, one.available_cpus, one.total_cpus,
+            (one.name, one.state, one.used_cpus, one.reserved_cpus, one.free_cpus, one.total_cpus,
              _memory(one), one.reason)
             for one in found.nodes
         ]  # fmt: skip

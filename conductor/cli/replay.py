@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from conductor.cli.jobs import Json
+from conductor.cli.options import Json
 
 if TYPE_CHECKING:
     from conductor.cli.screen import Screen
@@ -32,6 +32,7 @@ def verify(as_json: Json = False) -> int:
                 "events": report.events,
                 "position": report.position,
                 "rows": dict(report.rows),
+                "differences_total": report.differences_total,
                 "differences": [one.sentence() for one in report.differences],
             }
         )
@@ -41,17 +42,17 @@ def verify(as_json: Json = False) -> int:
 
 
 def _tell(report: Any, screen: "Screen") -> None:
-    events, position, differences = report.events, report.position, report.differences
+    events, position, count = report.events, report.position, report.differences_total
     if report.equal:
         screen.say(
             "replay_equal", events=f"{events:,}", rows=f"{sum(report.rows.values()):,}", position=position
         )
         return
-    screen.say("replay_differs", events=f"{events:,}", position=position, count=len(differences))
-    for difference in differences[:SHOWN]:
+    screen.say("replay_differs", events=f"{events:,}", position=position, count=count)
+    for difference in report.differences[:SHOWN]:
         screen.line(f"  {difference.sentence()}")
-    if len(differences) > SHOWN:
-        screen.say("replay_more", count=len(differences) - SHOWN)
+    if count > SHOWN:
+        screen.say("replay_more", count=count - SHOWN)
 
 
 @contextmanager

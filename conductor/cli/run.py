@@ -11,12 +11,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from conductor.cli import exits
 from conductor.cli import submission as option
+from conductor.cli.options import Raw
 from conductor.cli.screen import Screen
 from conductor.cli.times import duration
 
@@ -48,9 +47,7 @@ def run(
     requeue: option.Requeue = False,
     export: option.Export = "NONE",
     comment: option.Comment = None,
-    raw: Annotated[
-        bool, typer.Option("--raw", help="Send control characters to the terminal as they are.")
-    ] = False,
+    raw: Raw = False,
 ) -> int:
     """Submit a script, show its output as it comes, and end with its exit code.
 
@@ -159,8 +156,11 @@ class Run:
         """A script's own exit code speaks for itself; any other end is told."""
         if job.state == "COMPLETED" or (job.state == "FAILED" and job.exit_code is not None):
             return
-        why = f": {job.reason}" if job.reason else ""
-        self._screen.warn("ended", job_id=job.id, state=job.state, why=why)
+        from conductor.cli.job_views import exit_text
+
+        said = [job.reason, exit_text(job, self._screen) if job.state == "FAILED" else None]
+        why = ", ".join(filter(None, said))
+        self._screen.warn("ended", job_id=job.id, state=job.state, why=why and f": {why}")
 
 
 class Terminated(KeyboardInterrupt):

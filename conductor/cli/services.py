@@ -43,7 +43,7 @@ def up() -> int:
     return run_up(load_settings())
 
 
-def api() -> None:
+def api() -> int:
     """Serve the HTTP API.
 
     Example: CONDUCTOR_DATABASE_URL=postgresql://... conductor api
@@ -52,7 +52,7 @@ def api() -> None:
     from conductor.settings import database_url_of, load_settings
 
     settings = load_settings()
-    serve(settings, database_url_of(settings))
+    return serve(settings, database_url_of(settings))
 
 
 def scheduler() -> int:
@@ -120,15 +120,13 @@ def db_url() -> None:
 
 
 def psql(
-    arguments: Annotated[
-        list[str] | None, typer.Argument(metavar="[PSQL ARGUMENTS]", help="Handed to psql as they are.")
-    ] = None,
+    arguments: Annotated[list[str] | None, typer.Argument(metavar="PSQL_ARGUMENTS", hidden=True)] = None,
     role: Annotated[
         Literal["report", "service"] | None,
         typer.Option("--role", help="report: may only read, with a time limit."),
     ] = None,
 ) -> None:
-    """Open psql on the database; it need not be installed.
+    """Open psql on the database; it need not be installed. PSQL_ARGUMENTS go to it as they are.
 
     Example: conductor psql --role report -c "SELECT id, state FROM jobs"
     """
@@ -136,7 +134,9 @@ def psql(
 
     settings = load_settings()
     variables = libpq_variables(database_url_of(settings), role)
-    os.execve(_psql_program(), ["psql", *(arguments or [])], {**child_environment(settings), **variables})
+    program = _psql_program()
+    # By its path: it looks for its own libraries beside the name it is started under.
+    os.execve(program, [program, *(arguments or [])], {**child_environment(settings), **variables})
 
 
 def libpq_variables(database_url: str, role: str | None) -> dict[str, str]:

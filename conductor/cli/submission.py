@@ -17,10 +17,10 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from conductor.cli.exits import WrongUsage
 from conductor.cli.screen import Screen
 from conductor.cli.times import parse_instant
 from conductor.client.models import Submission
-from conductor.core.errors import ConductorError
 
 SCRIPT_BYTES = 1024 * 1024
 
@@ -43,17 +43,19 @@ _KIB_OF = {"K": 1, "": 1024, "M": 1024, "G": 1024**2, "T": 1024**3}
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # What describes the shell that submits, or a job that this shell itself runs in, and not the job to be.
 _OF_THE_CALLER = re.compile(r"(CONDUCTOR|SLURM)_\w*|NODE_NAME|TOTAL_CPUS|SLURMD_NODENAME|_|PWD|OLDPWD|SHLVL")
-_DIRECTIVE = re.compile(r"#SBATCH\s+(?:-([oe])|--(output|error)\b)")
+_OUTPUT_LINE = re.compile(r"#SBATCH\s+(-o|--output\b)")
 
-Arguments = Annotated[
-    list[str] | None, typer.Argument(metavar="FILE|-", help="The script; - reads it from standard input.")
-]
+Arguments = Annotated[list[str] | None, typer.Argument(metavar="FILE|-", hidden=True)]
 Wrap = Annotated[
     str | None, typer.Option("--wrap", metavar="COMMAND", help="Instead of FILE: this shell command.")
 ]
-Ntasks = Annotated[int | None, typer.Option("-n", "--ntasks", min=1, help="Tasks, all on one node.")]
-NtasksPerNode = Annotated[int | None, typer.Option("--ntasks-per-node", min=1, help="The same.")]
-CpusPerTask = Annotated[int | None, typer.Option("-c", "--cpus-per-task", min=1, help="CPUs of each task.")]
+Ntasks = Annotated[
+    int | None, typer.Option("-n", "--ntasks", metavar="N", min=1, help="Tasks, all on one node.")
+]
+NtasksPerNode = Annotated[int | None, typer.Option("--ntasks-per-node", metavar="N", min=1, help="The same.")]
+CpusPerTask = Annotated[
+    int | None, typer.Option("-c", "--cpus-per-task", metavar="N", min=1, help="CPUs of each task.")
+]
 TimeLimit = Annotated[
     str | None, typer.Option("-t", "--time", metavar="TIME", help="MM, MM:SS, HH:MM:SS, D-HH, D-HH:MM[:SS].")
 ]
@@ -75,8 +77,10 @@ Begin = Annotated[
     str | None, typer.Option("-b", "--begin", metavar="TIME", help="Not before: 2026-01-31T18:00, now+1hour.")
 ]
 Account = Annotated[str | None, typer.Option("-A", "--account", metavar="NAME")]
-Priority = Annotated[int | None, typer.Option("--priority", help="Higher runs earlier; default 0.")]
-Nice = Annotated[int | None, typer.Option("--nice", help="Lowers the priority by this much.")]
+Priority = Annotated[
+    int | None, typer.Option("--priority", metavar="N", help="Higher runs earlier; default 0.")
+]
+Nice = Annotated[int | None, typer.Option("--nice", metavar="N", help="Lowers the priority by this much.")]
 Requeue = Annotated[bool, typer.Option("--requeue", help="May be run again when its node fails.")]
 Export = Annotated[
     str,
@@ -88,10 +92,6 @@ Export = Annotated[
     ),
 ]
 Comment = Annotated[str | None, typer.Option("--comment", metavar="TEXT")]
-
-
-class WrongOption(ConductorError):
-    """An option cannot be used as it was given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +119,7 @@ class Wishes:
 
 
 def submission_of(wishes: Wishes, environ: Mapping[str, str], screen: Screen) -> Submission:
-    """What goes to the server. Where its output goes is left to `with_slurm_output`."""
+    """What goes to the server. Where its output goes is left open."""
     now = datetime.now().astimezone()
     begin = None if wishes.begin is None else parse_instant(wishes.begin, now)
     if wishes.begin is not None and begin is None:
@@ -144,22 +144,19 @@ def submission_of(wishes: Wishes, environ: Mapping[str, str], screen: Screen) ->
     )
 
 
-def slurm_output(script: str, output: str | None, error: str | None) -> tuple[str | None, str | None]:
-    """(stdout_path, stderr_path) as Slurm users expect them; None leaves it to the script's own lines."""
-    directed = directed_streams(script)
-    stdout = output or (None if "output" in directed else "slurm-%j.out")
-    return stdout, error or (None if "error" in directed else stdout)
+def slurm_output(script: str, output: str | None) -> str | None:
+    """The output's path as Slurm's users expect it; None when the script's own #SBATCH lines name one."""
+    return output or (None if names_its_output(script) else "slurm-%j.out")
 
 
-def directed_streams(script: str) -> set[str]:
-    """Which of `output` and `error` the script's own #SBATCH lines name, before its first command."""
-    found = set()
+def names_its_output(script: str) -> bool:
+    """Whether an #SBATCH line before the first command says where the output goes."""
     for line in script.splitlines():
         if line.strip() and not line.startswith("#"):
-            break
-        if directive := _DIRECTIVE.match(line):
-            found.add(directive[2] or {"o": "output", "e": "error"}[directive[1]])
-    return found
+            return False
+        if _OUTPUT_LINE.match(line):
+            return True
+    return False
 
 
 def memory_mb(given: str | None, screen: Screen) -> int | None:
@@ -193,7 +190,7 @@ def exported(given: str, environ: Mapping[str, str], screen: Screen) -> dict[str
 
 
 def refuse(screen: Screen, key: str, **values: object) -> NoReturn:
-    raise WrongOption(screen.text(key, **values))
+    raise WrongUsage(screen.text(key, **values))
 
 
 def _list_of(given: str) -> list[str]:
@@ -226,6 +223,8 @@ def _script_of(wishes: Wishes, screen: Screen) -> str:
     if wishes.wrap is not None:
         if arguments:
             refuse(screen, "script_and_wrap")
+        if not wishes.wrap.strip():
+            refuse(screen, "no_script")
         return f"#!/bin/sh\n{wishes.wrap}\n"
     if not arguments:
         refuse(screen, "no_script")

@@ -31,7 +31,9 @@ def submit(
     wait: Annotated[bool, typer.Option("-W", "--wait", help="Return when it ended, with its code.")] = False,
     parsable: Annotated[bool, typer.Option("--parsable", help="Print the id and nothing else.")] = False,
 ) -> int:
-    """Submit a script as a job; the options are sbatch's, and go before FILE.
+    """Submit a script as a job; `-` reads it from standard input.
+
+    The options are sbatch's, and go before FILE.
 
     Example: conductor submit -c 4 -t 2:00:00 train.sh
     """
@@ -48,9 +50,9 @@ def submit(
         comment=comment,
     )  # fmt: skip
     wanted = option.submission_of(wishes, child_environment(settings), screen)
-    stdout, stderr = option.slurm_output(wanted.script, output, error)
+    stdout = option.slurm_output(wanted.script, output)
     with connect(settings, channel="cli") as client:
-        job = client.submit(replace(wanted, stdout_path=stdout, stderr_path=stderr))
+        job = client.submit(replace(wanted, stdout_path=stdout, stderr_path=error))
         if parsable:
             print(job.job_id, flush=True)
         else:

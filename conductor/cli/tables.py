@@ -90,7 +90,7 @@ def _line(cells: Sequence[str], columns: Sequence[Column], widths: Sequence[int]
             shown = f"\x1b[{_COLOUR_OF_STATE[cell]}m{shown}\x1b[0m"
         last = number == len(widths) - 1
         parts.append(space + shown if column.right else shown if last else shown + space)
-    return GAP.join(parts)
+    return GAP.join(parts).rstrip()
 
 
 def _cut(text: str, width: int) -> str:

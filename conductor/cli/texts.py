@@ -226,7 +226,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "DIFFERENT: after {events} events, at position {position}, {count} differences:",
         "不一致：折叠 {events} 个事件后，在位置 {position} 有 {count} 处差异：",
     ),
-    "replay_more": ("... and {count} more; --json lists them all.", "…… 另有 {count} 处；--json 列出全部。"),
+    "replay_more": ("... and {count} more; --json lists more of them.", "…… 另有 {count} 处；--json 列出更多。"),
 }  # fmt: skip
 
 

@@ -15,11 +15,12 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Literal, Self
+from urllib.parse import quote
 
 import httpx
 
 from conductor.client.connection import Connection, Params
-from conductor.client.errors import Problem, Refused, UnexpectedAnswer
+from conductor.client.errors import UnexpectedAnswer
 from conductor.client.models import (
     Changed,
     EventPage,
@@ -188,15 +189,6 @@ class Client:
         answer = self._connection.json("POST", f"{API}/commands", body=body)
         if not isinstance(answer, dict):
             raise UnexpectedAnswer("the answer to a command is no JSON object")
-        if answer.get("ok") is False:
-            rejection = answer.get("rejection") or {}
-            raise Refused(
-                Problem(
-                    status=409,
-                    type=str(rejection.get("code") or "about:blank"),
-                    detail=str(rejection.get("message") or "the command was rejected"),
-                )
-            )
         return answer
 
     def stats(self) -> Stats:
@@ -206,15 +198,7 @@ class Client:
         return read(Nodes, self._connection.json("GET", f"{API}/nodes"))
 
     def node(self, name: str) -> Node:
-        """One node by its name."""
-        answer = self.nodes()
-        for node, raw in zip(answer.nodes, answer.raw["nodes"], strict=True):
-            if node.name == name:
-                return read(Node, raw)
-        known = ", ".join(node.name for node in answer.nodes) or "none"
-        raise Refused(
-            Problem(status=404, title="not found", detail=f"no node is named {name}; registered: {known}")
-        )
+        return read(Node, self._connection.json("GET", f"{API}/nodes/{quote(name, safe='')}"))
 
     def drain(self, name: str, *, reason: str | None = None) -> Raw:
         """Place nothing more on this node; what runs there runs on."""
@@ -245,7 +229,9 @@ class Client:
         return _changed(job_id, raw)
 
     def _node_change(self, name: str, verb: str, reason: str | None) -> Raw:
-        raw: Any = self._connection.json("POST", f"{API}/nodes/{name}/{verb}", body=_reason(reason))
+        raw: Any = self._connection.json(
+            "POST", f"{API}/nodes/{quote(name, safe='')}/{verb}", body=_reason(reason)
+        )
         return raw if isinstance(raw, dict) else {}
 
 

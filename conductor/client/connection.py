@@ -131,12 +131,15 @@ class Connection:
 
 
 def problem_of(answer: httpx.Response) -> Problem:
-    """The problem document in an answer, or one made of its status when it carries none."""
+    """What an answer says is wrong: a problem document, a rejected command, or nothing but a status."""
     try:
         document = answer.json()
     except ValueError:
         document = None
     document = document if isinstance(document, dict) else {}
+    rejection = document.get("rejection")
+    if isinstance(rejection, dict):
+        document = {"type": rejection.get("code"), "detail": rejection.get("message")}
     errors = document.get("errors")
     return Problem(
         status=answer.status_code,

@@ -49,12 +49,13 @@ class Problem:
     retry_after_seconds: float | None = None
 
     def sentences(self) -> list[str]:
-        """What happened and what to do, one a line: the detail, then whatever the fields add to it."""
-        said = [self.detail or self.title or f"HTTP status {self.status}"]
-        for error in self.errors:
-            if error.message not in said[0]:
-                said.append(f"{error.field}: {error.message}" if error.field else error.message)
-        return said
+        """What happened and what to do, one a line: of each wrong field, else of the whole."""
+        if self.errors:
+            return [
+                one.message if one.field.lower() in one.message.lower() else f"{one.field}: {one.message}"
+                for one in self.errors
+            ]
+        return [self.detail or self.title or f"HTTP status {self.status}"]
 
 
 class Refused(ClientError):

@@ -183,7 +183,8 @@ class Node:
     total_cpus: int = 0
     used_cpus: int | None = None
     reserved_cpus: int | None = None
-    available_cpus: int | None = None
+    free_cpus: int | None = None
+    running_jobs: int | None = None
     cpu_ids: tuple[int, ...] = ()
     memory_mb: int | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -191,6 +192,7 @@ class Node:
     boot_id: str | None = None
     registered_at: datetime | None = None
     lease_expires_at: datetime | None = None
+    lease_live: bool | None = None
     raw: Raw = field(default_factory=dict, repr=False, compare=False)
 
 
@@ -249,7 +251,7 @@ class Stats:
     pending_jobs: int = 0
     jobs_by_state: Mapping[str, int] = field(default_factory=dict)
     oldest_pending_seconds: float | None = None
-    nodes: Any = None
+    nodes: Mapping[str, int] = field(default_factory=dict)
     position: int | None = None
     raw: Raw = field(default_factory=dict, repr=False, compare=False)
 

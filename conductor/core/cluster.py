@@ -71,20 +71,22 @@ class Cluster:
     leadership: Leadership = field(default_factory=Leadership)
     queues: dict[Shape, list[Place]] = field(default_factory=dict)
     reserved: dict[JobId, Allocation] = field(default_factory=dict)
+    _ended: dict[JobId, Job] = field(default_factory=dict)  # since `forget_ended`: a requeue may follow at once
     _later: list[tuple[datetime, JobId]] = field(default_factory=list)  # begin time not reached
     _queued: dict[JobId, tuple[Shape, Place]] = field(default_factory=dict)
 
     def unknown_requeues(self, recorded: Iterable[RecordedEvent]) -> set[StreamName]:
         """Streams of ended jobs that come back: their earlier events must be given to `adopt` first."""
-        return {
-            r.stream
-            for r in recorded
-            if isinstance(r.event, JobRequeued) and job_of_stream(r.stream) not in self.jobs
-        }
+        requeued = {r.stream for r in recorded if isinstance(r.event, JobRequeued)}
+        return {stream for stream in requeued if job_of_stream(stream) not in self.jobs}
 
     def adopt(self, job: Job) -> None:
         """Take in a job as it stood before the event that `apply` will bring."""
         self.jobs[job.job_id] = job
+
+    def forget_ended(self) -> None:
+        """Between two reads of the log: what ended before and comes back later is taken in with `adopt`."""
+        self._ended.clear()
 
     def apply(self, recorded: RecordedEvent) -> None:
         """Fold the next event of the log. Events of ended jobs that stay ended are passed over."""
@@ -107,7 +109,7 @@ class Cluster:
         return use.node if use else None
 
     def _apply_to_job(self, job_id: JobId, recorded: RecordedEvent) -> None:
-        before = self.jobs.get(job_id)
+        before = self.jobs.get(job_id) or self._ended.pop(job_id, None)
         if before is None and not isinstance(recorded.event, JobSubmitted):
             return
         after = evolve(before, recorded.event, at=recorded.at, version=recorded.version)
@@ -123,6 +125,7 @@ class Cluster:
             self.reserved.pop(after.job_id, None)
         if after.state.final:
             self.jobs.pop(after.job_id, None)
+            self._ended[after.job_id] = after
             return
         self.jobs[after.job_id] = after
         if after.state is JobState.PENDING and not after.held:

@@ -50,7 +50,8 @@ def _serve(spool: Spool, *, detach: bool, pidfds: bool) -> int:
     become_subreaper()
     spool.sign()
     Server(spool, listener, pidfds=pidfds).run()
-    os.unlink(spool.socket_path)
+    with suppress(FileNotFoundError):
+        os.unlink(spool.socket_path)
     return 0
 
 

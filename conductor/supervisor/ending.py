@@ -116,6 +116,7 @@ class Ending:
             self._leader_ended(attempt, ended)
 
     def _leader_ended(self, attempt: Attempt, ended: os.waitid_result) -> None:
+        left = attempt.stage != "gated" and self._leftovers.any_of(attempt)
         attempt.leader_ended = True
         if ended.si_code == os.CLD_EXITED:
             attempt.exit_code = ended.si_status
@@ -123,7 +124,7 @@ class Ending:
             attempt.exit_signal = ended.si_status
         if attempt.stage == "gated":
             self._gated_ended(attempt)
-        elif self._leftovers.any_of(attempt):
+        elif left:
             self._closing[attempt.allocation_id] = attempt
             if attempt.stage == "running":
                 self._begin_stopping(attempt, attempt.kill_grace_seconds)
@@ -174,7 +175,8 @@ class Ending:
 
     def adopted_ended(self, attempt: Attempt) -> None:
         """Its pidfd says so."""
-        self._look_at_adopted(attempt, time.monotonic())
+        if attempt.outcome is None:
+            self._look_at_adopted(attempt, time.monotonic())
 
     def _look_at_adopted(self, attempt: Attempt, now: float) -> None:
         self._notice_end(attempt)

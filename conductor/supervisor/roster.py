@@ -93,10 +93,10 @@ class Roster:
         return found
 
     def _end(self, attempt: Attempt, outcome: protocol.Exited | protocol.LaunchFailed) -> None:
-        self._leave(attempt)
         attempt.outcome = outcome
         self.journal.ended(outcome)
         self.outbox.append(outcome)
+        self._leave(attempt)
 
     def _leave(self, attempt: Attempt) -> None:
         self.live -= 1

@@ -28,6 +28,9 @@ from conductor.supervisor.roster import Roster, log
 from conductor.supervisor.spool import Spool
 from conductor.supervisor.starting import Starting
 
+_AFTER_TROUBLE_SECONDS = 0.1
+_IDLE_LOOK_SECONDS = 10.0
+
 
 class Server:
     def __init__(self, spool: Spool, listener: socket.socket, *, pidfds: bool) -> None:
@@ -36,6 +39,7 @@ class Server:
         self._listener = listener
         self._wakeup = _signals()
         self._asked_to_end = False
+        self._look_again = False  # a turn broke off: what it was told by a signal must be looked for
         self._connection: Connection | None = None
         journal = Journal(spool.folder)
         self._roster = Roster(spool, journal, read_boot_id(), read_pid_namespace())
@@ -47,14 +51,19 @@ class Server:
         self._write_journal()
 
     def run(self) -> None:
-        """Returns when SIGTERM finds it without a live attempt."""
-        while not self._asked_to_end:
+        """Returns when SIGTERM finds it without a live attempt, or when its spool has been deleted meanwhile."""
+        while not (self._asked_to_end or self._abandoned()):
             try:
                 self._turn()
             except Exception:  # whatever happens to one request, the jobs' parent stays
                 import traceback  # costs memory, and is hardly ever needed
 
                 log(traceback.format_exc())
+                self._look_again = True
+
+    def _abandoned(self) -> bool:
+        idle = not (self._roster.live or self._connection)
+        return idle and self._roster.spool.deleted()
 
     def _turn(self) -> None:
         for key, mask in self._selector.select(self._seconds_to_wait()):
@@ -64,6 +73,9 @@ class Server:
                 self._attend(key.data, mask)
             else:
                 key.data()
+        if self._look_again:
+            self._look_again = False
+            self._ending.reap()
         now = time.monotonic()
         for attempt in self._roster.due(now):
             self._ending.look_at(attempt, now)
@@ -75,8 +87,12 @@ class Server:
     def _seconds_to_wait(self) -> float | None:
         if self._starting.waiting:
             return 0
+        if self._look_again:
+            return _AFTER_TROUBLE_SECONDS
         when = self._roster.next_look()
-        return None if when is None else max(0.0, when - time.monotonic())
+        if when is not None:
+            return max(0.0, when - time.monotonic())
+        return None if self._roster.live or self._connection else _IDLE_LOOK_SECONDS
 
     # Executors
 
@@ -94,6 +110,8 @@ class Server:
             accepted.close()
 
     def _attend(self, connection: Connection, mask: int) -> None:
+        if connection.closed:  # earlier in this turn, by a newer executor's hello
+            return
         if mask & selectors.EVENT_WRITE:
             connection.flush()
         if mask & selectors.EVENT_READ:
@@ -188,6 +206,7 @@ class Server:
             _supersede(older, journal.incarnation)
             self._settle(older)
             self._connection = connection
+        self._write_journal()  # nothing is told that the next supervisor would not know
         outcomes = [
             attempt.outcome for attempt in self._roster.attempts.values() if attempt.outcome is not None
         ]

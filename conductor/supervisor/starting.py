@@ -73,7 +73,9 @@ class Starting:
             self._spawn(attempt)
         except (LaunchRefused, OutputRefused, EnvironmentRefused) as refusal:
             self._roster.launch_failed(attempt, str(refusal))
-        except (OSError, ValueError) as error:
+        except (
+            Exception
+        ) as error:  # whatever it was, it is this attempt's failure, and somebody waits for an answer
             self._fail(attempt, _why(error))
 
     def open(self, attempts: Sequence[Attempt]) -> None:
@@ -163,7 +165,7 @@ class Starting:
             os.write(attempt.gate_pipe, OPEN_SESAME)
         except BrokenPipeError:
             return  # it has died; its end is about to be told
-        except (OSError, ValueError) as error:
+        except Exception as error:
             self._fail(attempt, _why(error))
             return
         os.close(attempt.gate_pipe)
@@ -200,7 +202,7 @@ def _may_open(attempt: Attempt) -> bool:
     return attempt.stage == "gated" and attempt.gate_pipe is not None and not attempt.discarded
 
 
-def _why(error: OSError | ValueError) -> str:
+def _why(error: Exception) -> str:
     if not isinstance(error, OSError):
         return f"The job cannot be started as submitted: {error}."
     known = _WHAT_TO_DO.get(error.errno or 0)

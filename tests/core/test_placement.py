@@ -135,6 +135,7 @@ def test_an_ended_job_is_forgotten_and_taken_in_again_when_it_is_requeued() -> N
     ended = story.cluster.jobs[JobId(1)]
     story.tell(job_stream(JobId(1)), JobCancelled(reason=None))
     assert (story.cluster.jobs, story.cluster.queues) == ({}, {})
+    story.cluster.forget_ended()
     again = RecordedEvent(
         position=Position(9),
         stream=job_stream(JobId(1)),
@@ -149,6 +150,12 @@ def test_an_ended_job_is_forgotten_and_taken_in_again_when_it_is_requeued() -> N
 
     story.cluster.adopt(evolve(ended, JobCancelled(reason=None), at=START, version=Version(2)))
     story.cluster.apply(again)
+    assert story.plan() == [(1, A)]
+
+
+def test_a_job_that_ends_and_is_requeued_in_one_breath_waits_again() -> None:
+    story = Story().node(A, 4).job(1)
+    story.tell(job_stream(JobId(1)), JobCancelled(reason=None), JobRequeued(attempt=2, reason=None))
     assert story.plan() == [(1, A)]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from conductor.supervisor.launch import SupervisorNotStarted
+from conductor.supervisor.launch import SupervisorNotStarted, start_detached
 from conductor.supervisor_client import (
     Discarded,
     Event,
@@ -166,14 +166,14 @@ def test_a_request_of_another_version_is_a_typed_error(spool: Path) -> None:
 
 
 def test_several_that_start_a_supervisor_at_once_share_one(spool: Path) -> None:
-    async def scenario() -> set[int]:
-        clients = await asyncio.gather(*(ensure_supervisor(spool, 1) for _ in range(3)))
-        pids = {client.supervisor_pid for client in clients}
-        for client in clients:
-            await client.close()
-        return pids
+    async def scenario() -> int:
+        await asyncio.gather(*(asyncio.to_thread(start_detached, spool) for _ in range(3)))
+        client = await SupervisorClient.connect(spool, 1)
+        await client.close()
+        return client.supervisor_pid
 
-    assert len(asyncio.run(scenario())) == 1
+    assert asyncio.run(scenario()) == int((spool / "supervisor.lock").read_text())
+    assert (spool / "supervisor.log").read_text().count("holds the spool") == 2
 
 
 def test_a_detached_supervisor_is_nobodys_child_and_leaves_the_session(spool: Path) -> None:

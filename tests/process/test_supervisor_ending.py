@@ -16,7 +16,9 @@ IGNORES_TERM = "trap '' TERM; echo ready; while :; do sleep 60; done\n"
 
 
 @pytest.fixture(scope="module", params=[(), ("--without-pidfds",)], ids=["pidfds", "no pidfds"])
-def supervised(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervised]:
+def supervised(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Supervised]:
     supervised = Supervised(tmp_path_factory.mktemp("ending") / "spool", request.param)
     yield supervised
     assert supervised.end() == 0
@@ -78,7 +80,9 @@ def test_usage_counts_orphans_too(executor: Executor, supervised: Supervised, al
     assert executor.run(allocation_id, script)["cpu_seconds"] >= 0.1
 
 
-def test_a_cancel_ends_a_job_with_sigterm(executor: Executor, supervised: Supervised, allocation_id: int) -> None:
+def test_a_cancel_ends_a_job_with_sigterm(
+    executor: Executor, supervised: Supervised, allocation_id: int
+) -> None:
     executor.started(allocation_id, "echo ready; exec sleep 60\n")
     until_printed(supervised, allocation_id)
     executor.ask("stop", allocation_id, cause="cancelled")
@@ -138,7 +142,7 @@ def test_a_job_that_ended_before_its_cancel_ended_by_itself(executor: Executor, 
 def test_a_script_that_ended_is_not_cancelled_while_its_rest_is_cleared_away(
     executor: Executor, supervised: Supervised, allocation_id: int
 ) -> None:
-    script = "(trap '' TERM; echo ready; while :; do sleep 60; done) &\nuntil grep -q ready /proc/$$/fd/1; do :; done; exit 5\n"
+    script = f"({IGNORES_TERM}) &\nuntil grep -q ready /proc/$$/fd/1; do :; done; exit 5\n"
     pid = executor.started(allocation_id, script, kill_grace_seconds=3600)
     until(lambda: gone(pid), "the script's end")
     executor.ask("stop", allocation_id, cause="cancelled", grace_seconds=0)
@@ -161,13 +165,14 @@ def test_a_time_limit_begins_when_the_gate_opens(executor: Executor, allocation_
     assert executor.event(allocation_id, "exited")["exit_code"] == 0
 
 
+UNTIL_PRINTED = "until grep -q . /proc/$$/fd/1; do :; done"
 LEAVING = {
     "in the background": "sleep 300 & echo $!; exit 3\n",
     "ignoring SIGTERM": "(trap '' TERM; sleep 300) & echo $!; exit 3\n",
     "in a group of its own": "set -m; sleep 300 & echo $!; exit 3\n",
     "in a session of its own": "setsid sleep 300 & echo $!; exit 3\n",
-    "a double-forked daemon": "(setsid sh -c 'echo $$; exec sleep 300' & ) ; until grep -q . /proc/$$/fd/1; do :; done; exit 3\n",
-    "a grandchild below a daemon": "setsid sh -c 'setsid sleep 300 & echo $!; wait' &\nuntil grep -q . /proc/$$/fd/1; do :; done; exit 3\n",
+    "a double-forked daemon": f"(setsid sh -c 'echo $$; exec sleep 300' & ) ; {UNTIL_PRINTED}; exit 3\n",
+    "a grandchild below a daemon": f"setsid sh -c 'setsid sleep 300 & echo $!; wait' &\n{UNTIL_PRINTED}; exit 3\n",
 }
 
 
@@ -197,25 +202,31 @@ def test_a_cancel_reaches_what_left_the_group(
 def test_ending_one_job_leaves_the_others_daemons_alone(
     executor: Executor, supervised: Supervised, allocation_id: int
 ) -> None:
-    daemon = "(setsid sh -c 'echo $$; exec sleep 300' &); until grep -q . /proc/$$/fd/1; do :; done; echo ready; read _ <{}\n"
     fifo = supervised.spool.parent / f"fifo{allocation_id}"
     os.mkfifo(fifo)
-    executor.started(allocation_id, daemon.format(fifo), kill_grace_seconds=0.05)
+    script = f"(setsid sh -c 'echo $$; exec sleep 300' &); {UNTIL_PRINTED}; echo ready; read _ <{fifo}\n"
+    executor.started(allocation_id, script, kill_grace_seconds=0.05)
     until_printed(supervised, allocation_id)
     (pid,) = pids_printed(supervised, allocation_id)
     for number in range(3):
-        executor.run(200_000 + 10 * allocation_id + number, LEAVING["a double-forked daemon"], kill_grace_seconds=0.05)
+        executor.run(
+            200_000 + 10 * allocation_id + number, LEAVING["a double-forked daemon"], kill_grace_seconds=0.05
+        )
     assert not gone(pid)
     fifo.write_text("\n")
     assert executor.event(allocation_id, "exited")["exit_code"] == 0
     assert gone(pid)
 
 
-def test_many_jobs_leave_no_descriptor_no_zombie_and_no_process(executor: Executor, supervised: Supervised) -> None:
+def test_many_jobs_leave_no_descriptor_no_zombie_and_no_process(
+    executor: Executor, supervised: Supervised
+) -> None:
     descriptors = Path(f"/proc/{supervised.process.pid}/fd")
     before = len(list(descriptors.iterdir()))
     for number in range(300_000, 300_050):
-        executor.gate(number, "sleep 300 & exit 0\n" if number % 10 == 0 else "exit 0\n", kill_grace_seconds=0.05)
+        executor.gate(
+            number, "sleep 300 & exit 0\n" if number % 10 == 0 else "exit 0\n", kill_grace_seconds=0.05
+        )
     for number in range(300_000, 300_050):
         executor.event(number, "gated")
         executor.ask("open", number)

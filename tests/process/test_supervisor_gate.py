@@ -118,14 +118,26 @@ def test_the_gates_own_variables_and_descriptors_are_gone(
     assert descriptors.pop("2").endswith(f"output/job_{allocation_id}.err")
     assert [path.rpartition("/")[2] for path in descriptors.values()] == [f"job_{allocation_id}.sh"]
     names = {line.partition("=")[0] for line in lines if not line[0].isdigit()}
-    expected = {"CONDUCTOR_JOB_ID", "CONDUCTOR_JOB_MARK", "HOME", "LANG", "MINE", "PATH", "PWD", "SHLVL", "USER", "_"}
+    expected = {
+        "CONDUCTOR_JOB_ID",
+        "CONDUCTOR_JOB_MARK",
+        "HOME",
+        "LANG",
+        "MINE",
+        "PATH",
+        "PWD",
+        "SHLVL",
+        "USER",
+        "_",
+    }
     assert names == expected
 
 
 def test_a_python_script_has_no_stray_descriptor(
     executor: Executor, supervised: Supervised, allocation_id: int
 ) -> None:
-    script = "#!/usr/bin/env python3\nimport os, sys\nfor fd in (0, 1, 2): os.fstat(fd)\n" + (
+    script = (
+        "#!/usr/bin/env python3\nimport os, sys\nfor fd in (0, 1, 2): os.fstat(fd)\n"
         "for fd in range(3, 64):\n    try: os.fstat(fd); print(fd)\n    except OSError: pass\n"
         "print(sys.argv[0], os.environ['A'])\n"
     )
@@ -146,7 +158,7 @@ def test_values_arrive_whatever_they_hold(
     executor: Executor, supervised: Supervised, allocation_id: int
 ) -> None:
     values = {
-        "QUOTES": "it's \"quoted\" `not run` $(not run) \\ $HOME",
+        "QUOTES": 'it\'s "quoted" `not run` $(not run) \\ $HOME',
         "LINES": "\nfirst\n\nthird\n",
         "BYTES": bytes(range(1, 256)).decode("utf-8", "surrogateescape"),
         "CHINESE": "你好",
@@ -175,7 +187,10 @@ def test_standard_names_win_over_the_jobs_own(
 ) -> None:
     names = {"SLURM_JOB_ID": "ours"}
     executor.run(
-        allocation_id, "echo $SLURM_JOB_ID\n", environment={"SLURM_JOB_ID": "theirs"}, standard_environment=names
+        allocation_id,
+        "echo $SLURM_JOB_ID\n",
+        environment={"SLURM_JOB_ID": "theirs"},
+        standard_environment=names,
     )
     assert output_of(supervised.spool, allocation_id) == b"ours\n"
 
@@ -198,7 +213,7 @@ def test_an_interpreter_gets_the_rest_of_its_line_as_one_argument(
     executor: Executor, supervised: Supervised, allocation_id: int, tmp_path: Path
 ) -> None:
     shows = tmp_path / "shows"
-    shows.write_text("#!/bin/sh\nfor word; do echo \"[$word]\"; done\n")
+    shows.write_text('#!/bin/sh\nfor word; do echo "[$word]"; done\n')
     shows.chmod(0o755)
     executor.run(allocation_id, f"#!{shows}  one  two\t \nnothing\n")
     path = supervised.spool / "scripts" / f"job_{allocation_id}.sh"
@@ -281,7 +296,9 @@ def test_equal_paths_share_one_open_file_and_append(
     assert path.read_bytes() == b"before\nout\nerr\nout\n"
 
 
-def test_a_gate_asked_for_twice_is_answered_twice_and_made_once(executor: Executor, allocation_id: int) -> None:
+def test_a_gate_asked_for_twice_is_answered_twice_and_made_once(
+    executor: Executor, allocation_id: int
+) -> None:
     first = executor.gated(allocation_id, "exit 7\n")
     assert executor.gated(allocation_id, "exit 8\n") == first
     for _ in range(2):
@@ -324,7 +341,9 @@ def test_a_work_folder_is_private_empty_and_the_jobs_own(executor: Executor, sup
     shutil.rmtree(spool / "work" / "job_60001")
 
 
-def test_output_bytes_are_kept_exactly(executor: Executor, supervised: Supervised, allocation_id: int) -> None:
+def test_output_bytes_are_kept_exactly(
+    executor: Executor, supervised: Supervised, allocation_id: int
+) -> None:
     script = "printf 'no end\\0\\033[31m\\377'; head -c 300000 /dev/zero >&2\n"
     executor.run(allocation_id, script)
     assert output_of(supervised.spool, allocation_id) == b"no end\0\x1b[31m\xff"

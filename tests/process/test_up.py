@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit, urlunsplit
 
 import psutil
 import pytest
@@ -166,6 +167,25 @@ def test_up_starts_every_role_as_a_process_of_its_own_and_says_where_it_answers(
     assert system.said.endswith("Stopped.\n")
     assert find_running(home) is None
     assert not _processes_that_name(home)
+
+
+def test_with_a_url_up_runs_no_server_and_shows_its_password_to_nobody(home: Path, database_url: str) -> None:
+    parts = urlsplit(database_url)
+    user, _, rest = parts.netloc.rpartition("@")
+    name, _, password = user.partition(":")
+    password = password or "geheim"
+    url = urlunsplit(parts._replace(netloc=f"{name}:{password}@{rest}"))
+    with up(home, CONDUCTOR_DATABASE_URL=url) as system:
+        roles = system.roles()
+        assert set(roles) == set(ROLES)
+        job_id = system.submit("exit 0")
+        system.job(job_id, "COMPLETED")
+        processes = [psutil.Process(system.process.pid), supervisor_of(home), *roles.values()]
+        assert not any(password in part for process in processes for part in process.cmdline())
+    kept = [
+        path for path in home.rglob("*") if path.is_file() and password in path.read_text(errors="replace")
+    ]
+    assert kept == []
 
 
 def test_up_speaks_chinese(home: Path) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from conductor.supervisor import journal as journal_module
 from conductor.supervisor.journal import Intent, Journal, Opening
 from conductor.supervisor.protocol import Exited, Process
 
@@ -79,14 +78,14 @@ def test_a_short_write_is_an_error_and_the_next_write_makes_up_for_it(
     journal = written(folder)
     journal.forgotten(1)
     really_write = os.write
-    monkeypatch.setattr(journal_module.os, "write", lambda descriptor, data: really_write(descriptor, data[:5]))
+    monkeypatch.setattr(os, "write", lambda descriptor, data: really_write(descriptor, data[:5]))
     with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
         journal.write()
     assert 1 in Journal(folder).remembered
     monkeypatch.undo()
     journal = written(folder)
     journal.forgotten(1)
-    monkeypatch.setattr(journal_module.os, "write", lambda descriptor, data: really_write(descriptor, data[:5]))
+    monkeypatch.setattr(os, "write", lambda descriptor, data: really_write(descriptor, data[:5]))
     with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
         journal.write()
     monkeypatch.undo()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conductor.supervisor.protocol import FRAME_LIMIT_BYTES, BrokenFrame, FrameReader, frame
@@ -13,11 +13,14 @@ TEXT = st.text(st.characters(codec=None), max_size=20)
 MESSAGES = st.lists(st.dictionaries(TEXT, TEXT | st.integers(), max_size=3), max_size=4)
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(MESSAGES, max_size=4), st.integers(1, 40))
 def test_frames_come_out_whole_and_in_order(frames: list[list[dict[str, object]]], piece: int) -> None:
     data = b"".join(frame(messages) for messages in frames)
     reader = FrameReader()
-    received = [message for at in range(0, len(data), piece) for message in reader.feed(data[at : at + piece])]
+    received = [
+        message for at in range(0, len(data), piece) for message in reader.feed(data[at : at + piece])
+    ]
     assert received == [message for messages in frames for message in messages]
 
 

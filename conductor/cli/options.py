@@ -1,0 +1,14 @@
+"""Arguments and options that several commands share."""
+
+from typing import Annotated
+
+import typer
+
+# Arguments are named by the usage line and explained by the command's own text.
+JobIds = Annotated[list[int], typer.Argument(metavar="ID", min=1, hidden=True)]
+JobId = Annotated[int, typer.Argument(metavar="ID", min=1, hidden=True)]
+NodeName = Annotated[str, typer.Argument(metavar="NAME", hidden=True)]
+Json = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
+Wide = Annotated[bool, typer.Option("--wide", help="Cut nothing, however wide it gets.")]
+Raw = Annotated[bool, typer.Option("--raw", help="On a terminal, do not make control characters visible.")]
+Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Kept in the log.")]

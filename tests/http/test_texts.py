@@ -1,0 +1,56 @@
+"""The catalogue is whole: every code has its sentence, in both languages, with the same gaps."""
+
+import re
+from pathlib import Path
+from string import Formatter
+
+import api.texts
+from api.texts import DETAILS, FIELDS, PHRASES, TITLES, language_of
+from api.validation import _CODES
+from conductor.core.errors import RejectionCode
+
+SOURCE = "".join(path.read_text("utf-8") for path in sorted(Path(api.texts.__file__).parent.glob("*.py")))
+
+
+def gaps(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name}
+
+
+def test_both_languages_fill_the_same_gaps() -> None:
+    for texts in (TITLES, DETAILS, FIELDS, PHRASES):
+        for code, (english, chinese) in texts.items():
+            assert gaps(english) >= gaps(chinese), code
+            assert re.search(r"[\u4e00-\u9fff]", chinese), code
+            if code != "refused":  # a refusal's own words are English; in Chinese its title comes first
+                assert gaps(english) == gaps(chinese), code
+
+
+def test_every_rejection_has_a_title() -> None:
+    assert {str(code) for code in RejectionCode} <= TITLES.keys()
+
+
+def test_every_code_in_use_has_its_texts() -> None:
+    fields = set(re.findall(r'FieldError\([^)]*?code="(\w+)"', SOURCE)) | set(re.findall(r'complaint\("(\w+)"', SOURCE))
+    fields |= {code for code, _ in _CODES.values()}
+    assert len(fields) > 25
+    assert fields <= FIELDS.keys()
+    problems = set(re.findall(r'Problem\(\s*\d+,\s*"(\w+)"', SOURCE))
+    assert len(problems) > 8
+    assert problems <= TITLES.keys()
+    details = set(re.findall(r'detail="(\w+)"', SOURCE)) - {"refused"}
+    assert details <= DETAILS.keys()
+
+
+def test_no_text_is_left_over() -> None:
+    for texts in (DETAILS, FIELDS, PHRASES):
+        for code in texts:
+            assert SOURCE.count(f'"{code}"') >= 2, code
+
+
+def test_the_best_language_of_the_header_is_taken() -> None:
+    assert language_of(None, "zh") == "zh"
+    assert language_of("fr, *;q=0.1", "en") == "en"
+    assert language_of("zh-Hans-CN", "en") == "zh"
+    assert language_of("en;q=0.5, zh;q=0.9", "en") == "zh"
+    assert language_of("zh;q=0.3,en-GB;q=0.8", "zh") == "en"
+    assert language_of("zh;q=nonsense", "en") == "en"

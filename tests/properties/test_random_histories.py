@@ -1,0 +1,105 @@
+"""Whatever commands come, in whatever order, from however many writers: the tables equal the log.
+
+The seed is in the test's name; a failing one replays the same wishes.
+"""
+
+import asyncio
+import random
+
+import pytest
+
+from conductor.core.commands import (
+    Allocate,
+    Cancel,
+    Command,
+    DrainNode,
+    Expire,
+    Hold,
+    RegisterNode,
+    Release,
+    Reprioritize,
+    Requeue,
+    Reserve,
+    ResumeNode,
+    Submit,
+    Unhold,
+)
+from conductor.core.events import ProcessIdentity, ReleaseReason
+from conductor.core.identifiers import AllocationId, Incarnation, JobId, NodeName
+from conductor.handler import Accepted
+from tests.fix_engine import Engine
+
+NODES = (NodeName("a"), NodeName("b"))
+CPUS = 4
+WISHES = 250
+
+
+class Wisher:
+    """Makes wishes that are often legal: numbers are drawn from a small range, as ours are."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+
+    def wish(self) -> Command:
+        chance = self.random
+        job_id = JobId(chance.randint(1, 30))
+        node_name = chance.choice(NODES)
+        allocation_id = AllocationId(chance.randint(1, 120))
+        incarnation = Incarnation(chance.choice([1, 1, 1, 2]))
+        process = ProcessIdentity(pid=chance.randint(1, 3), boot_id="boot", start_ticks=1)
+        cpu_ids = tuple(chance.sample(range(CPUS), chance.randint(1, 2)))
+        wishes: list[Command] = [
+            Submit(script="true\n", user_name="a", submitted_by="a", cpus_per_task=chance.randint(1, 2)),
+            Reserve(job_id=job_id, node_name=node_name),
+            Reserve(job_id=job_id, node_name=node_name),
+            Reserve(job_id=job_id, node_name=node_name, cpu_ids=cpu_ids, expires_in_seconds=0.001),
+            Allocate(allocation_id=allocation_id, incarnation=incarnation, process=process),
+            Allocate(allocation_id=allocation_id, incarnation=incarnation, process=process),
+            self._release(allocation_id, incarnation),
+            self._release(allocation_id, incarnation),
+            Cancel(job_id=job_id),
+            Expire(job_id=job_id, allocation_id=allocation_id),
+            Requeue(job_id=job_id),
+            Hold(job_id=job_id),
+            Unhold(job_id=job_id),
+            Reprioritize(job_id=job_id, priority=chance.randint(0, 3)),
+        ]
+        rare: list[Command] = [
+            DrainNode(node_name=node_name),
+            ResumeNode(node_name=node_name),
+            RegisterNode(node_name=node_name, spool_id="s", boot_id="b", total_cpus=CPUS),
+        ]
+        return chance.choice(rare if chance.random() < 0.05 else wishes)
+
+    def _release(self, allocation_id: AllocationId, incarnation: Incarnation) -> Release:
+        chance = self.random
+        return Release(
+            allocation_id=allocation_id,
+            incarnation=incarnation,
+            reason=chance.choice(list(ReleaseReason)),
+            exit_code=chance.choice([0, 1, None]),
+            exit_signal=None,
+        )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_after_any_history_of_two_writers_every_table_equals_the_log(engine: Engine, seed: int) -> None:
+    async def story(engine: Engine) -> int:
+        for name in NODES:
+            await engine.register(name, CPUS)
+        other = Engine(engine.url)
+        async with other.open():
+            accepted = await asyncio.gather(*(_wish(e, seed * 10 + n) for n, e in enumerate((engine, other))))
+        return sum(accepted)
+
+    assert engine.run(story) > WISHES // 4
+
+
+async def _wish(engine: Engine, seed: int) -> int:
+    """Wishes in waves of ten, so that batches hold several and writers collide."""
+    wisher = Wisher(seed)
+    accepted = 0
+    for _ in range(WISHES // 10):
+        outcomes = await asyncio.gather(*(engine.do(wisher.wish()) for _ in range(10)))
+        accepted += sum(isinstance(outcome, Accepted) for outcome in outcomes)
+    return accepted
