@@ -4,6 +4,8 @@ Promises: an address that others can reach is refused unless something in front 
 appears in a log.
 """
 
+import signal
+import socket
 from urllib.parse import urlsplit
 
 import structlog
@@ -22,10 +24,38 @@ def serve(settings: Settings, database_url: str) -> int:
     """Serve until a signal says otherwise; the exit code."""
     refuse_exposure(settings)
     if settings.api_auth == "off":
-        logger.warning("auth.off", meaning="whoever reaches this machine's loopback may run anything as this user")
+        logger.warning(
+            "auth.off", meaning="whoever reaches this machine's loopback may run anything as this user"
+        )
+    listening = listening_socket(settings.api_host.strip("[]"), settings.api_port)
     server = make_server(settings, database_url)
-    server.run()
+    host, port = listening.getsockname()[:2]
+    logger.info("api.listening", host=host, port=port)
+    _stop_on_signals(server)
+    server.run(sockets=[listening])
     return 0 if server.started else 1
+
+
+def _stop_on_signals(server: uvicorn.Server) -> None:
+    """Also for the moments before uvicorn listens to signals, and after, when it raises them once more."""
+
+    def stop(_number: int, _frame: object) -> None:
+        server.should_exit = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """Bound before anything else is begun. Raises `SettingsError` when the address cannot be had."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=1024)
+    except OSError as error:
+        raise SettingsError(
+            f"cannot listen on {host}, port {port}: {error.strerror or error}; set CONDUCTOR_API_HOST and "
+            "CONDUCTOR_API_PORT to an address and a port that are free here"
+        ) from error
 
 
 def make_server(settings: Settings, database_url: str) -> uvicorn.Server:

@@ -32,9 +32,7 @@ async def stats(engine: Engine) -> dict[str, Any]:
     row = await fetch_one(engine.pool, "stats")
     assert row is not None
     jobs = {str(state): row["jobs_by_state"].get(state, 0) for state in JobState}
-    nodes = {
-        str(state): row["nodes"].get(state, 0) for state in NodeState if state is not NodeState.REMOVED
-    }
+    nodes = {str(state): row["nodes"].get(state, 0) for state in NodeState if state is not NodeState.REMOVED}
     parts = {name: row[name] for name in ("used_cpus", "reserved_cpus", "available_cpus", "unavailable_cpus")}
     total = sum(parts.values())
     return {

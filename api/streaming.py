@@ -1,6 +1,7 @@
 """`GET /api/v1/jobs/{id}/output`: the bytes of an output, as far as they are or until the job's end."""
 
 import asyncio
+import contextlib
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from api.security import caller_of
 from api.texts import PHRASES, say
 from api.validation import validated_query
 from conductor.core.identifiers import JobId
+from conductor.database import DatabaseUnavailable
 
 _CHUNK_BYTES = 256 * 1024
 _LOOK_SECONDS = 0.1  # how old the newest output may be that a follower has not seen
@@ -40,7 +42,7 @@ async def get_output(request: Request) -> Response:
     engine, job_id = engine_of(request), job_id_of(request)
     place = await _place(engine, job_id)
     if query.follow:
-        return StreamingResponse(_follow(engine, job_id, query), media_type=_MEDIA_TYPE)
+        return StreamingResponse(_follow(engine, job_id, query, place), media_type=_MEDIA_TYPE)
     file = await asyncio.to_thread(open_output, output_path(place, query.stream, engine.settings.spool))
     if isinstance(file, Missing):
         if place["node_name"] is None:  # nothing has run that could have written anything
@@ -51,7 +53,9 @@ async def get_output(request: Request) -> Response:
     size = max(0, min(query.limit, total - query.offset))
     headers = {"Conductor-Output-Bytes": str(total)}
     if size <= _CHUNK_BYTES:
-        return Response(await _read_and_close(file, query.offset, size), media_type=_MEDIA_TYPE, headers=headers)
+        return Response(
+            await _read_and_close(file, query.offset, size), media_type=_MEDIA_TYPE, headers=headers
+        )
     chunks = _chunks(file, query.offset, query.offset + size)
     return StreamingResponse(chunks, media_type=_MEDIA_TYPE, headers=headers)
 
@@ -83,20 +87,25 @@ async def _chunks(file: int, offset: int, end: int) -> AsyncIterator[bytes]:
         os.close(file)
 
 
-async def _follow(engine: Engine, job_id: JobId, query: OutputQuery) -> AsyncIterator[bytes]:
-    """Whatever is written until the job has ended and the file has been read to its end."""
+async def _follow(engine: Engine, job_id: JobId, query: OutputQuery, place: Row) -> AsyncIterator[bytes]:
+    """Whatever is written until the job has ended and the file has been read to its end.
+
+    The database's absence is waited for: the job and its output go on without it.
+    """
     offset, end = query.offset, query.offset + query.limit
-    ended = False
-    while offset < end:
-        was_over = ended  # known before reading, so that what was written before the end is not missed
-        place = await _place(engine, job_id)
-        path = output_path(place, query.stream, engine.settings.spool)
-        async for chunk in _new_bytes(path, offset, end):
-            yield chunk
-            offset += len(chunk)
-        if was_over:
-            return
-        ended = await engine.watch.wait(job_id, lambda row: bool(row["final"]), _LOOK_SECONDS)
+    async with engine.watch.looking_at(job_id) as sight:
+        while offset < end:
+            row = sight.row  # before reading, so that what was written before the end is not missed
+            if row is not None and row["version"] != place["version"]:
+                with contextlib.suppress(DatabaseUnavailable):
+                    place = await _place(engine, job_id)  # the node may be part of the path
+            path = output_path(place, query.stream, engine.settings.spool)
+            async for chunk in _new_bytes(path, offset, end):
+                yield chunk
+                offset += len(chunk)
+            if row is not None and row["final"]:
+                return
+            await sight.changed(_LOOK_SECONDS)
 
 
 async def _new_bytes(path: Path, offset: int, end: int) -> AsyncIterator[bytes]:

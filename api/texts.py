@@ -167,7 +167,10 @@ FIELDS: Mapping[str, tuple[str, str]] = {
         "begins with a byte order mark (BOM); remove it with `dos2unix`",
         "以字节顺序标记（BOM）开头；请用 `dos2unix` 去除",
     ),
-    "nul": ("has a NUL byte; is it a binary file? Send a text", "含有 NUL 字节；是否为二进制文件？请发送文本"),
+    "nul": (
+        "has a NUL byte; is it a binary file? Send a text",
+        "含有 NUL 字节；是否为二进制文件？请发送文本",
+    ),
     "invalid_utf8": (
         "is not valid UTF-8; convert it with `iconv -f OLD -t UTF-8`",
         "不是有效的 UTF-8；请用 `iconv -f 原编码 -t UTF-8` 转换",
@@ -221,12 +224,10 @@ FIELDS: Mapping[str, tuple[str, str]] = {
 PHRASES: Mapping[str, tuple[str, str]] = {
     "nearest": ("; did you mean `{name}`?", "；是否想写 `{name}`？"),
     "refused": ("{message}", "{title}。（{message}）"),
-    "no_nodes": ("No node is registered.", "没有注册的节点。"),
     "output_missing": ("{path} is not on this machine", "本机没有 {path}"),
     "output_not_a_file": ("{path} is no ordinary file", "{path} 不是普通文件"),
     "output_forbidden": ("{path} may not be read by the API", "API 无权读取 {path}"),
     "output_joined": ("joined with stdout in {path}", "与 stdout 合并在 {path} 中"),
-    "ready": ("Ready.", "就绪。"),
 }
 
 

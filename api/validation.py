@@ -75,7 +75,10 @@ def validated_query(model: type[M], request: Request) -> M:
 def problem_of(errors: list[FieldError]) -> Problem:
     hidden = len(errors) - ERRORS_LISTED
     if hidden > 0:
-        errors = [*errors[:ERRORS_LISTED], FieldError(field="...", code="more_errors", values={"count": hidden})]
+        errors = [
+            *errors[:ERRORS_LISTED],
+            FieldError(field="...", code="more_errors", values={"count": hidden}),
+        ]
     code = "too_large" if any(error.code == "too_large" for error in errors) else None
     if code is not None:
         return Problem(413, code, detail="invalid", errors=errors)
@@ -102,9 +105,7 @@ def field_errors(
     ]
 
 
-def _field_error(
-    one: ErrorDetails, known: list[str], field: str, unknown: str, tagged: bool
-) -> FieldError:
+def _field_error(one: ErrorDetails, known: list[str], field: str, unknown: str, tagged: bool) -> FieldError:
     kind, context = one["type"], one.get("ctx", {})
     place = one["loc"][1:] if tagged and not kind.startswith("union_tag") else one["loc"]
     if kind == "conductor":

@@ -1,13 +1,13 @@
-"""Waiting: a bell that rings when the log grows, and those who wait for a job's state.
+"""Waiting: a bell that rings when the log grows, and those who look at a job until it is as they want it.
 
-Promises: who waits for a job sees its state whether notifications come or not, at most a poll interval late.
-Whatever the number of waiters, a ring costs one query.
+Promises: who looks at a job sees its state whether notifications come or not, at most a poll interval late.
+However many look, a ring costs one query.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from api.reading import Row, fetch
 from conductor.database import DatabaseUnavailable, Pool, jittered
@@ -32,49 +32,65 @@ class Bell:
                 await asyncio.wait_for(self._event.wait(), timeout_seconds)
 
 
-@dataclass(slots=True, eq=False)
-class _Waiter:
-    job_id: int
-    enough: Callable[[Row], bool]
-    seen: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+class Sight:
+    """One look at one job, kept up to date: `row` has its `state`, `final`, `version`; None when unknown."""
+
+    def __init__(self, job_id: int) -> None:
+        self.job_id = job_id
+        self.row: Row | None = None
+        self._changed = asyncio.Event()
+
+    def show(self, row: Row | None) -> None:
+        if row != self.row:
+            self.row = row
+            self._changed.set()
+
+    async def changed(self, timeout_seconds: float) -> None:
+        """Until the row has changed, or the time has passed."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), timeout_seconds)
+        self._changed.clear()
 
 
 class JobWatch:
-    """Tells waiters when a job's `state`, `final` and `version` are what they wait for."""
+    """Keeps every sight up to date."""
 
     def __init__(self, pool: Pool, bell: Bell, *, poll_seconds: float) -> None:
         self._pool = pool
         self._bell = bell
         self._poll_seconds = poll_seconds
-        self._waiters: set[_Waiter] = set()
+        self._sights: set[Sight] = set()
 
-    async def wait(self, job_id: int, enough: Callable[[Row], bool], timeout_seconds: float) -> bool:
-        """True as soon as the job's row is enough; False when the time has passed."""
-        waiter = _Waiter(job_id, enough)
-        self._waiters.add(waiter)
+    @asynccontextmanager
+    async def looking_at(self, job_id: int) -> AsyncIterator[Sight]:
+        sight = Sight(job_id)
+        self._sights.add(sight)
         try:
-            await self._look({waiter})  # after it was added, so that nothing is missed in between
-            await asyncio.wait_for(waiter.seen, timeout_seconds)
-        except TimeoutError:
-            return False
+            await self._look({sight})  # after it was added, so that nothing is missed in between
+            yield sight
         finally:
-            self._waiters.discard(waiter)
-        return True
+            self._sights.discard(sight)
+
+    async def wait(self, job_id: int, enough: Callable[[Row], bool], timeout_seconds: float) -> None:
+        """Until the job's row is enough, or the time has passed."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_seconds
+        async with self.looking_at(job_id) as sight:
+            while not (sight.row and enough(sight.row)) and (left := deadline - loop.time()) > 0:
+                await sight.changed(left)
 
     async def run(self) -> None:
         """Look at every ring and every poll interval, for ever; run it as a task and cancel it."""
         while True:
             rung = self._bell.rung
             with contextlib.suppress(DatabaseUnavailable):
-                await self._look(set(self._waiters))
+                await self._look(set(self._sights))
             await self._bell.wait_past(rung, jittered(self._poll_seconds))
 
-    async def _look(self, waiters: set[_Waiter]) -> None:
-        if not waiters:
+    async def _look(self, sights: set[Sight]) -> None:
+        if not sights:
             return
-        rows = await fetch(self._pool, "states", {"ids": list({waiter.job_id for waiter in waiters})})
+        rows = await fetch(self._pool, "states", {"ids": list({sight.job_id for sight in sights})})
         by_id = {row["id"]: row for row in rows}
-        for waiter in waiters:
-            row = by_id.get(waiter.job_id)
-            if row is not None and waiter.enough(row) and not waiter.seen.done():
-                waiter.seen.set_result(None)
+        for sight in sights:
+            sight.show(by_id.get(sight.job_id))

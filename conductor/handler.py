@@ -126,6 +126,7 @@ class Handler:
         """The oldest entry and everything that came since, within the bounds of a batch."""
         entries = [self._held_back or await self._waiting.get()]
         self._held_back = None
+        await self._let_others_hand_in()
         commands, script_bytes = len(entries[0].requests), entries[0].script_bytes
         while not self._waiting.empty():
             entry = self._waiting.get_nowait()
@@ -136,6 +137,13 @@ class Handler:
                 break
             entries.append(entry)
         return entries
+
+    async def _let_others_hand_in(self) -> None:
+        """Tasks that are ready to run may add to the batch. No timer: an idle loop comes back at once."""
+        size = -1
+        while size != self._waiting.qsize():
+            size = self._waiting.qsize()
+            await asyncio.sleep(0)
 
     async def _commit(self, entries: list[Entry]) -> None:
         """Until every entry has its answer. A batch that the database refuses is halved down to the culprit."""

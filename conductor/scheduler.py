@@ -42,6 +42,7 @@ SQL = load_queries("conductor", "scheduler.sql")
 LEADER_LEASE_SECONDS = 2.0  # a standby takes over within this, plus one renewal
 RENEWAL_SECONDS = 0.6
 _FOLLOW_LIMIT = 5000
+_MOST_PLACEMENTS = 1000  # in one cycle, so that a long queue on an empty cluster starts running early
 _HEARD_SECONDS = 0.5  # leases are looked at when the log brought nothing, and at least this often
 
 logger = structlog.get_logger("scheduler")
@@ -225,19 +226,21 @@ class Scheduler:
         logger.info("scheduler.stands_by", term=self.term)
 
     async def _cycle(self, memory: Memory) -> bool:
-        """Follow, expire, plan, reserve. True when there may be more to do at once."""
+        """Follow, expire, plan, reserve. True when there is more to place at once."""
         await follow(self.pool, memory)
         if memory.cluster.leadership.term != self.term:
             self._leads_until = 0.0  # somebody was elected since; the door refuses us anyway
             return False
         assert memory.now is not None
         memory.cluster.admit(memory.now)
+        expired = memory.cluster.expired(memory.now)
+        placements = plan(memory.cluster, memory.heard_from, most=_MOST_PLACEMENTS)
         commands: list[Command] = [
-            Expire(job_id=job_id, allocation_id=allocation.allocation_id)
-            for job_id, allocation in memory.cluster.expired(memory.now)
+            Expire(job_id=job_id, allocation_id=allocation.allocation_id) for job_id, allocation in expired
         ]
-        commands += [self._reserve(placement) for placement in plan(memory.cluster, memory.heard_from)]
-        return await self._hand_over(commands)
+        commands += [self._reserve(placement) for placement in placements]
+        await self._hand_over(commands)
+        return len(placements) == _MOST_PLACEMENTS
 
     def _reserve(self, placement: Placement) -> Reserve:
         return Reserve(
@@ -248,16 +251,13 @@ class Scheduler:
             term=self.term,
         )
 
-    async def _hand_over(self, commands: list[Command]) -> bool:
-        if not commands:
-            return False
+    async def _hand_over(self, commands: list[Command]) -> None:
         outcomes = await self.handler.handle_all(commands, self._provenance(), atomic=False)
         for command, outcome in zip(commands, outcomes, strict=True):
             if isinstance(outcome, Rejection):
                 logger.info(
                     "job.not_scheduled", command=type(command).__name__, code=outcome.code, why=outcome.message
                 )
-        return any(isinstance(outcome, Accepted) for outcome in outcomes)
 
     def _provenance(self) -> Provenance:
         term = f" term {self.term}" if self.term else ""

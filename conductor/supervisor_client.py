@@ -185,6 +185,7 @@ class SupervisorClient:
     def stop(
         self, allocation_id: int, *, cause: Cause = "cancelled", grace_seconds: float | None = None
     ) -> None:
+        """What still waits at its gate is discarded instead."""
         self._ask(
             {"type": "stop", "allocation_id": allocation_id, "cause": cause, "grace_seconds": grace_seconds}
         )

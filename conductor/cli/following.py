@@ -142,12 +142,20 @@ class Follower:
                 return
             else:
                 self.failed = None
-                return
+                # A server that shuts down ends its streams too; the next one goes on with them.
+                if self._has_ended():
+                    return
             # Output came, so the server was there again: begin with short pauses anew.
             pause_seconds = (
                 PAUSE_SECONDS if self._offset > before else min(2 * pause_seconds, LONGEST_PAUSE_SECONDS)
             )
             self._stopped.wait(pause_seconds)
+
+    def _has_ended(self) -> bool:
+        try:
+            return self._client.job(self._job_id).final
+        except Unreachable:
+            return False
 
     def _put(self, data: bytes, *, mine: bool = False) -> None:
         with self._lock:

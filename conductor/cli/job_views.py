@@ -56,6 +56,9 @@ def job_sheet(job: Job, events: Sequence[Event], screen: Screen) -> None:
     screen.line("")
     screen.say("timeline")
     timeline(events, screen)
+    if job.stdout_note and job.start_time is not None:
+        screen.line("")
+        screen.line(job.stdout_note)
     if job.stdout:
         screen.line("")
         screen.say("last_output", job_id=job.id)

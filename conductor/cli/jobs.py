@@ -10,9 +10,7 @@ from conductor.cli.options import JobId, JobIds, Json, Reason, Wide
 
 if TYPE_CHECKING:
     from conductor.cli.screen import Screen
-    from conductor.client import Changed, Client, JobPage
-
-PAGE = 500
+    from conductor.client import Changed, Client
 
 
 def jobs(
@@ -41,16 +39,16 @@ def jobs(
 
     screen = Screen.open()
     wanted = [one.upper() for given in states or () for one in given.split(",") if one]
-    filters = {
-        "states": wanted or (() if everything else ACTIVE_STATES),
-        "user_name": user,
-        "name": name,
-        "node_name": node,
-        "since": _instant(since, screen),
-        "until": _instant(until, screen),
-    }
     with connect(channel="cli") as client:
-        found = pages(client, limit, **filters)
+        found = client.all_jobs(
+            limit,
+            states=wanted or (() if everything else ACTIVE_STATES),
+            user_name=user,
+            name=name,
+            node_name=node,
+            since=_instant(since, screen),
+            until=_instant(until, screen),
+        )
     if as_json:
         screen.json(found.raw)
         return
@@ -168,22 +166,6 @@ def reprioritize(
             else:
                 screen.say("reprioritized", job_id=job_id, priority=priority)
     return code
-
-
-def pages(client: "Client", limit: int, **filters: Any) -> "JobPage":
-    """As many jobs as wanted, over as many pages as it takes, as one."""
-    from conductor.client import JobPage
-
-    found: list[Any] = []
-    raw: list[Any] = []
-    cursor: str | int | None = None
-    while True:
-        page = client.jobs(limit=min(PAGE, limit - len(found)), cursor=cursor, **filters)
-        found += page.jobs
-        raw += page.raw["jobs"]
-        cursor = page.next
-        if cursor is None or len(found) >= limit or not page.jobs:
-            return JobPage(jobs=tuple(found), next=cursor, raw={**page.raw, "jobs": raw, "next": cursor})
 
 
 def _each(

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 from conductor.cli import exits
 from conductor.cli import submission as option
 from conductor.cli.options import Raw
-from conductor.cli.screen import Screen
 from conductor.cli.times import duration
 
 if TYPE_CHECKING:
     from conductor.cli.following import Follower, Sheet
+    from conductor.cli.screen import Screen
     from conductor.client import Client, Job, Submission
     from conductor.settings import Settings
 
@@ -54,6 +54,7 @@ def run(
     Example: conductor run examples/hello.sh
     """
     from conductor.cli.following import Sheet
+    from conductor.cli.screen import Screen
     from conductor.settings import child_environment, load_settings
 
     settings, screen = load_settings(), Screen.open()
@@ -71,7 +72,9 @@ def run(
 class Run:
     """One job, watched from its submission to its end."""
 
-    def __init__(self, client: "Client", screen: Screen, sheet: "Sheet", keep_up: Callable[[], None]) -> None:
+    def __init__(
+        self, client: "Client", screen: "Screen", sheet: "Sheet", keep_up: Callable[[], None]
+    ) -> None:
         self._client = client
         self._screen = screen
         self._sheet = sheet
@@ -153,7 +156,9 @@ class Run:
         return exits.INTERRUPTED if self._cancelling else exits.OWN_FAILURE
 
     def _tell_end(self, job: "Job") -> None:
-        """A script's own exit code speaks for itself; any other end is told."""
+        """A script's own exit code speaks for itself; any other end is told, and output that is not here."""
+        if job.stdout_note and job.start_time is not None:
+            self._screen.note(job.stdout_note)
         if job.state == "COMPLETED" or (job.state == "FAILED" and job.exit_code is not None):
             return
         from conductor.cli.job_views import exit_text
@@ -180,29 +185,28 @@ def _terminable() -> Iterator[None]:
 
 
 @contextmanager
-def _server(settings: "Settings", screen: Screen) -> "Iterator[tuple[Client, Callable[[], None]]]":
+def _server(settings: "Settings", screen: "Screen") -> "Iterator[tuple[Client, Callable[[], None]]]":
     """A client of the server that answers, or of one brought up for now; and what keeps that one going."""
     from conductor.client import Unreachable, connect
 
     with connect(settings, channel="cli") as client:
         try:
             client.health()
-        except Unreachable as error:
+        except Unreachable:
             if settings.url is not None:
                 raise
-            missing = error
         else:
             yield client, lambda: None
             return
     # Imported here: it brings PostgreSQL's client library, which a server that answers makes unnecessary.
     from conductor.up import running_system
 
-    screen.warn("bringing_up", url=missing.url, home=settings.home)
+    screen.warn("bringing_up", home=settings.home)
     with running_system(settings, say=screen.note) as system, connect(settings, channel="cli") as client:
         yield client, system.look
 
 
-def _status_of(job: "Job", screen: Screen) -> str:
+def _status_of(job: "Job", screen: "Screen") -> str:
     if job.state != "RUNNING" or job.start_time is None:
         why = f": {job.reason}" if job.reason else ""
         return screen.text("status_waiting", job_id=job.id, why=why)

@@ -13,14 +13,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from conductor.cli.exits import WrongUsage
-from conductor.cli.screen import Screen
 from conductor.cli.times import parse_instant
-from conductor.client.models import Submission
+
+if TYPE_CHECKING:
+    from conductor.cli.screen import Screen
+    from conductor.client.models import Submission
 
 SCRIPT_BYTES = 1024 * 1024
 
@@ -118,8 +120,10 @@ class Wishes:
     hold: bool = False
 
 
-def submission_of(wishes: Wishes, environ: Mapping[str, str], screen: Screen) -> Submission:
+def submission_of(wishes: Wishes, environ: Mapping[str, str], screen: "Screen") -> "Submission":
     """What goes to the server. Where its output goes is left open."""
+    from conductor.client.models import Submission
+
     now = datetime.now().astimezone()
     begin = None if wishes.begin is None else parse_instant(wishes.begin, now)
     if wishes.begin is not None and begin is None:
@@ -159,7 +163,7 @@ def names_its_output(script: str) -> bool:
     return False
 
 
-def memory_mb(given: str | None, screen: Screen) -> int | None:
+def memory_mb(given: str | None, screen: "Screen") -> int | None:
     if given is None:
         return None
     found = _MEMORY.fullmatch(given.strip())
@@ -169,7 +173,7 @@ def memory_mb(given: str | None, screen: Screen) -> int | None:
     return -(-kib // 1024)
 
 
-def exported(given: str, environ: Mapping[str, str], screen: Screen) -> dict[str, str] | None:
+def exported(given: str, environ: Mapping[str, str], screen: "Screen") -> dict[str, str] | None:
     """The variables that --export names; later ones win."""
     values: dict[str, str] = {}
     for one in _list_of(given):
@@ -189,7 +193,7 @@ def exported(given: str, environ: Mapping[str, str], screen: Screen) -> dict[str
     return values or None
 
 
-def refuse(screen: Screen, key: str, **values: object) -> NoReturn:
+def refuse(screen: "Screen", key: str, **values: object) -> NoReturn:
     raise WrongUsage(screen.text(key, **values))
 
 
@@ -212,7 +216,7 @@ def _all_of(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _script_of(wishes: Wishes, screen: Screen) -> str:
+def _script_of(wishes: Wishes, screen: "Screen") -> str:
     arguments = list(wishes.arguments)
     for argument in arguments:
         if argument.startswith("-") and argument != "-":
@@ -238,7 +242,7 @@ def _option_in(argument: str) -> str:
     return argument.partition("=")[0] if argument.startswith("--") else argument[:2]
 
 
-def _read_script(path: str, screen: Screen) -> str:
+def _read_script(path: str, screen: "Screen") -> str:
     try:
         if path == "-":
             data = sys.stdin.buffer.read(SCRIPT_BYTES + 1)
@@ -255,14 +259,14 @@ def _read_script(path: str, screen: Screen) -> str:
         refuse(screen, "script_not_utf8", path=path, position=error.start + 1)
 
 
-def _tasks(wishes: Wishes, screen: Screen) -> int | None:
+def _tasks(wishes: Wishes, screen: "Screen") -> int | None:
     total, per_node = wishes.ntasks, wishes.ntasks_per_node
     if total is not None and per_node is not None and total > per_node:
         refuse(screen, "contradicting_tasks", ntasks=total, per_node=per_node)
     return total if total is not None else per_node
 
 
-def _work_dir(given: Path | None, screen: Screen) -> str:
+def _work_dir(given: Path | None, screen: "Screen") -> str:
     # As it is named here, links and all: `cd` would show the user the same.
     path = os.path.abspath(given) if given is not None else os.getcwd()  # noqa: PTH100, PTH109
     try:

@@ -84,8 +84,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     # running and following
     "bringing_up": (
-        "No server answers at {url}; bringing up a system in {home} for this job ...",
-        "{url} 没有服务器应答；正在 {home} 为此作业启动系统 ……",
+        "Nothing runs here yet; bringing up a system in {home} for this job ...",
+        "尚无系统在运行；正在 {home} 为此作业启动系统 ……",
     ),
     "status_waiting": ("job {job_id} waiting{why}", "作业 {job_id} 等待中{why}"),
     "status_running": ("job {job_id} running{where}: {time}", "作业 {job_id} 运行中{where}：{time}"),

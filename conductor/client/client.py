@@ -40,6 +40,8 @@ from conductor.settings import Settings, api_url_of, load_settings, read_token
 API = "/api/v1"
 # One long poll; shorter than what proxies in between usually allow.
 LONG_POLL_SECONDS = 20.0
+# The most that the server gives at once.
+PAGE = 1000
 
 Stream = Literal["stdout", "stderr"]
 
@@ -121,6 +123,20 @@ class Client:
             "cursor": cursor,
         }
         return read(JobPage, self._connection.json("GET", f"{API}/jobs", params=params))
+
+    def all_jobs(self, limit: int | None = None, **filters: Any) -> JobPage:
+        """Jobs over as many pages as it takes, as one page. Filters are those of `jobs`."""
+        found: list[Job] = []
+        raw: list[Raw] = []
+        cursor: str | int | None = None
+        while True:
+            left = PAGE if limit is None else min(PAGE, limit - len(found))
+            page = self.jobs(limit=left, cursor=cursor, **filters)
+            found += page.jobs
+            raw += page.raw["jobs"]
+            cursor = page.next
+            if cursor is None or not page.jobs or len(found) == limit:
+                return JobPage(jobs=tuple(found), next=cursor, raw={"jobs": raw, "next": cursor})
 
     def job(self, job_id: int) -> Job:
         return read(Job, self._connection.json("GET", f"{API}/jobs/{job_id}"))

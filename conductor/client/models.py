@@ -149,6 +149,7 @@ class Job:
     stdout_bytes: int | None = None
     stderr_bytes: int | None = None
     stdout_truncated: bool = False
+    stdout_note: str | None = None
     stderr_truncated: bool = False
     wait_seconds: float | None = None
     run_seconds: float | None = None

@@ -23,10 +23,10 @@ SAY_EVERY_SECONDS = 10.0
 LOOK_EVERY_SECONDS = 0.05
 
 
-def status_of(data: Path) -> str:
-    """What the server itself says: `starting`, `ready`, `stopping`; empty when it says nothing."""
+def status_of(data: Path, pid: int) -> str:
+    """What that server itself says: `starting`, `ready`, `stopping`; empty when it says nothing."""
     lines = _pid_file_lines(data)
-    return lines[STATUS_LINE].strip() if len(lines) > STATUS_LINE else ""
+    return lines[STATUS_LINE].strip() if len(lines) > STATUS_LINE and lines[0] == str(pid) else ""
 
 
 def wait_for_an_earlier_server(data: Path, say: Say) -> None:
@@ -35,7 +35,7 @@ def wait_for_an_earlier_server(data: Path, say: Say) -> None:
     say_at = time.monotonic() + 1.0
     while processes := list(_servers_on(data)):
         now = time.monotonic()
-        if status_of(data) == "stopping":
+        if any(status_of(data, process) == "stopping" for process in processes):
             patient_until = now + PATIENCE_SECONDS
         if now > patient_until:
             raise EmbeddedPostgresError(_in_the_way(data, processes))

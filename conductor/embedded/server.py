@@ -193,7 +193,7 @@ def _launch(place: Place, programs: Programs, account: Account) -> subprocess.Po
 
 def _wait_until_ready(process: subprocess.Popen[bytes], place: Place, say: Callable[[str], None]) -> None:
     say_at = time.monotonic() + SAY_EVERY_SECONDS
-    while status_of(place.data) != "ready":
+    while status_of(place.data, process.pid) != "ready":
         if process.poll() is not None:
             raise EmbeddedPostgresError(
                 f"PostgreSQL did not start; {place.log} ends with:\n{tail(place.log)}"

@@ -1,5 +1,6 @@
-"""`python -m conductor.supervisor --spool PATH [--detach] [--without-pidfds]`: becomes the supervisor of one
-spool.
+"""`python -m conductor.supervisor --spool PATH`: becomes the supervisor of one spool.
+
+`--detach` leaves it in the background once it listens; the other switches take a kernel for an older one.
 
 Started by the path of this file (see `launch`) it needs no search path and no `site`, which saves memory.
 Exit codes: 0 asked to end and holding nothing, 2 wrong arguments or an unusable spool, 3 another supervisor
@@ -15,11 +16,13 @@ from contextlib import suppress
 if not __package__:
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
-from conductor.supervisor.process_identity import pidfds_work
+from conductor.supervisor.kernel import Kernel, this_kernel
 from conductor.supervisor.spool import Spool, SpoolHeld, SpoolRefused
 
-_USAGE = "usage: python -m conductor.supervisor --spool PATH [--detach] [--without-pidfds]"
-_FLAGS = {"--detach", "--without-pidfds"}
+_USAGE = (
+    "usage: python -m conductor.supervisor --spool PATH [--detach] [--without-pidfds] [--without-child-list]"
+)
+_FLAGS = {"--detach", "--without-pidfds", "--without-child-list"}
 
 
 def main(arguments: list[str]) -> int:
@@ -36,10 +39,10 @@ def main(arguments: list[str]) -> int:
     except (SpoolRefused, OSError) as error:
         print(error, file=sys.stderr)
         return 2
-    return _serve(spool, detach="--detach" in flags, pidfds="--without-pidfds" not in flags and pidfds_work())
+    return _serve(spool, this_kernel().without(flags), detach="--detach" in flags)
 
 
-def _serve(spool: Spool, *, detach: bool, pidfds: bool) -> int:
+def _serve(spool: Spool, kernel: Kernel, *, detach: bool) -> int:
     from conductor.supervisor.server import Server
     from conductor.supervisor.standing import become_subreaper, leave_session, listen
 
@@ -49,7 +52,7 @@ def _serve(spool: Spool, *, detach: bool, pidfds: bool) -> int:
     leave_session()
     become_subreaper()
     spool.sign()
-    Server(spool, listener, pidfds=pidfds).run()
+    Server(spool, listener, kernel).run()
     with suppress(FileNotFoundError):
         os.unlink(spool.socket_path)
     return 0

@@ -40,6 +40,7 @@ def _adopt(roster: Roster, ending: Ending, remembered: Remembered) -> None:
     attempt.process, attempt.deadline, attempt.kill_grace_seconds = opening
     attempt.cpu_seconds = attempt.peak_kib = None
     process = opening.process
+    attempt.pid = process["pid"]
     if process["boot_id"] == roster.boot_id and process["pid_namespace"] == roster.pid_namespace:
         ending.watch_adopted(attempt)
     else:

@@ -34,6 +34,7 @@ class Attempt:
         "own_child",
         "own_work_folder",
         "peak_kib",
+        "pid",
         "process",
         "seen",
         "stage",
@@ -44,7 +45,8 @@ class Attempt:
     def __init__(self, intent: Intent, stage: protocol.Stage) -> None:
         self.intent = intent
         self.stage: protocol.Stage = stage
-        self.process: protocol.Process | None = None
+        self.pid: int | None = None
+        self.process: protocol.Process | None = None  # the same, identified
         self.outcome: protocol.Exited | protocol.LaunchFailed | None = None
         # What is still to be started: the request, then the pipe that opens the gate.
         self.gate: protocol.Gate | None = None
@@ -78,8 +80,8 @@ class Attempt:
     @property
     def leader(self) -> int:
         """The script's own process; its number is its group's and its session's."""
-        assert self.process is not None
-        return self.process["pid"]
+        assert self.pid is not None
+        return self.pid
 
     @property
     def live(self) -> bool:

@@ -18,13 +18,14 @@ _UNSENT_LIMIT_BYTES = 64 * 1024 * 1024
 
 
 class Connection:
-    __slots__ = ("_reader", "_unsent", "closed", "incarnation", "socket")
+    __slots__ = ("_reader", "_unsent", "closed", "incarnation", "socket", "waits_to_send")
 
     def __init__(self, accepted: socket.socket) -> None:
         accepted.setblocking(False)
         self.socket = accepted
         self.incarnation: int | None = None  # None until it has said hello
         self.closed = False
+        self.waits_to_send = False  # the selector's view of `unsent`
         self._reader = protocol.FrameReader()
         self._unsent = b""
 

@@ -15,6 +15,7 @@ import time
 
 from conductor.supervisor import protocol
 from conductor.supervisor.attempt import Attempt
+from conductor.supervisor.kernel import Kernel
 from conductor.supervisor.leftovers import Leftovers
 from conductor.supervisor.process_identity import is_alive, open_verified
 from conductor.supervisor.roster import Roster
@@ -29,11 +30,11 @@ _ENDED = os.WEXITED | os.WNOHANG | os.WNOWAIT
 class Ending:
     __slots__ = ("_closing", "_leftovers", "_pidfds", "_roster", "_selector")
 
-    def __init__(self, roster: Roster, selector: selectors.BaseSelector, *, pidfds: bool) -> None:
+    def __init__(self, roster: Roster, selector: selectors.BaseSelector, kernel: Kernel) -> None:
         self._roster = roster
         self._selector = selector
-        self._pidfds = pidfds
-        self._leftovers = Leftovers(roster)
+        self._pidfds = kernel.pidfds
+        self._leftovers = Leftovers(roster, child_list=kernel.child_list)
         self._closing: dict[int, Attempt] = {}  # own children whose leader has ended and that left something
 
     # Stopping

@@ -1,4 +1,4 @@
-"""What a supervisor must still know after it was killed: one JSON record a line, appended.
+"""What a supervisor must still know after it was killed: JSON records, an array a line, appended.
 
 Records survive processes, not a power cut, so nothing is flushed to disk. Each `write` is one system call for
 all records gathered, made before the facts they announce. A torn line is skipped: what it announced has not
@@ -64,7 +64,7 @@ class Journal:
     def __init__(self, folder: int) -> None:
         """Reads what an earlier supervisor left in the folder (a directory descriptor)."""
         self._folder = folder
-        self._gathered: list[str] = []
+        self._gathered: list[_Record] = []
         self._torn = False
         self._bytes = 0
         self.incarnation = 0
@@ -94,7 +94,7 @@ class Journal:
         if not self._gathered:
             return
         # What a short write left is abandoned: a new line begins, and all of it is written again.
-        data = ("\n" * self._torn + "\n".join(self._gathered) + "\n").encode("ascii")
+        data = ("\n" * self._torn + encode_json(self._gathered) + "\n").encode("ascii")
         self._torn = True
         _write_all(self._descriptor, data)
         self._torn = False
@@ -118,9 +118,7 @@ class Journal:
             os.unlink(temporary, dir_fd=self._folder)
         descriptor = self._open(temporary)
         try:
-            _write_all(
-                descriptor, "".join(encode_json(record) + "\n" for record in self._records()).encode("ascii")
-            )
+            _write_all(descriptor, (encode_json(self._records()) + "\n").encode("ascii"))
             os.rename(temporary, _NAME, src_dir_fd=self._folder, dst_dir_fd=self._folder)
         except OSError:
             os.close(descriptor)
@@ -138,12 +136,13 @@ class Journal:
         return records
 
     def _add(self, record: _Record) -> None:
-        self._gathered.append(encode_json(record))
+        self._gathered.append(record)
         self._apply(record)
 
     def _replay(self, line: bytes) -> None:
         try:
-            self._apply(decode_json(line.decode("ascii")))
+            for record in decode_json(line.decode("ascii")):
+                self._apply(record)
         except (ValueError, KeyError, TypeError):
             return  # torn
 

@@ -19,9 +19,9 @@ from conductor.supervisor.roster import Roster, log
 class Leftovers:
     __slots__ = ("_children", "_orphans", "_roster")
 
-    def __init__(self, roster: Roster) -> None:
+    def __init__(self, roster: Roster, *, child_list: bool) -> None:
         self._roster = roster
-        self._children = OwnChildren()
+        self._children = OwnChildren(listed=child_list)
         self._orphans: dict[int, Attempt | None] = {}
 
     def any_of(self, attempt: Attempt) -> bool:

@@ -17,6 +17,7 @@ class ProcessStat(NamedTuple):
 
     pid: int
     state: str
+    threads: int
     parent: int
     group: int
     session: int
@@ -24,7 +25,8 @@ class ProcessStat(NamedTuple):
 
     @property
     def alive(self) -> bool:
-        return self.state not in "ZX"
+        """A zombie is not, unless only its first thread has ended."""
+        return self.state not in "ZX" or self.threads > 1
 
 
 def read_boot_id() -> str:
@@ -43,9 +45,8 @@ def read_stat(pid: int) -> ProcessStat | None:
         return None
     # The command's name stands in brackets and may itself hold brackets and spaces.
     fields = text[text.rindex(b")") + 2 :].split(None, 20)
-    return ProcessStat(
-        pid, fields[0].decode("ascii"), int(fields[1]), int(fields[2]), int(fields[3]), int(fields[19])
-    )
+    state, parent, group, session = fields[0].decode("ascii"), int(fields[1]), int(fields[2]), int(fields[3])
+    return ProcessStat(pid, state, int(fields[17]), parent, group, session, start_ticks=int(fields[19]))
 
 
 def is_alive(process: protocol.Process, boot_id: str, pid_namespace: int) -> bool:
@@ -70,17 +71,6 @@ def open_verified(pid: int, start_ticks: int) -> int | None:
         return descriptor
     os.close(descriptor)
     return None
-
-
-def pidfds_work() -> bool:
-    """Kernels before 5.3 have none."""
-    if not hasattr(os, "pidfd_open"):
-        return False
-    try:
-        os.close(os.pidfd_open(os.getpid()))
-    except OSError:
-        return False
-    return True
 
 
 def _read(path: str) -> bytes:

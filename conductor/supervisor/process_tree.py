@@ -21,10 +21,10 @@ class OwnChildren:
 
     __slots__ = ("_descriptor",)
 
-    def __init__(self) -> None:
-        # One descriptor, as the list is read at every exit. Some kernels are built without it.
+    def __init__(self, *, listed: bool) -> None:
+        # One descriptor, as the list is read at every exit.
         path = f"/proc/self/task/{os.getpid()}/children"
-        self._descriptor = os.open(path, os.O_RDONLY) if os.path.exists(path) else None
+        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC) if listed else None
 
     def pids(self) -> list[int]:
         if self._descriptor is None:

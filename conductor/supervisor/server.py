@@ -22,6 +22,7 @@ from conductor.supervisor.connection import Connection
 from conductor.supervisor.ending import Ending
 from conductor.supervisor.gate import Gate
 from conductor.supervisor.journal import Journal
+from conductor.supervisor.kernel import Kernel
 from conductor.supervisor.process_identity import read_boot_id, read_pid_namespace
 from conductor.supervisor.requests import RequestRefused, checked
 from conductor.supervisor.roster import Roster, log
@@ -33,7 +34,7 @@ _IDLE_LOOK_SECONDS = 10.0
 
 
 class Server:
-    def __init__(self, spool: Spool, listener: socket.socket, *, pidfds: bool) -> None:
+    def __init__(self, spool: Spool, listener: socket.socket, kernel: Kernel) -> None:
         """The caller is this process's final form: signals, subreaper and children belong to it."""
         self._selector = selectors.DefaultSelector()
         self._listener = listener
@@ -44,7 +45,7 @@ class Server:
         journal = Journal(spool.folder)
         self._roster = Roster(spool, journal, read_boot_id(), read_pid_namespace())
         self._starting = Starting(self._roster, Gate())
-        self._ending = Ending(self._roster, self._selector, pidfds=pidfds)
+        self._ending = Ending(self._roster, self._selector, kernel)
         self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
         self._selector.register(self._wakeup, selectors.EVENT_READ, self._signalled)
         adopt(self._roster, self._ending)
@@ -80,7 +81,7 @@ class Server:
         for attempt in self._roster.due(now):
             self._ending.look_at(attempt, now)
         if self._starting.waiting:
-            self._starting.spawn_next()
+            self._starting.advance()
         self._write_journal()
         self._tell()
 
@@ -130,8 +131,9 @@ class Server:
             if self._connection is connection:
                 self._connection = None
             return
-        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if connection.unsent else 0)
-        if self._selector.get_key(connection.socket).events != wanted:
+        if connection.unsent != connection.waits_to_send:
+            connection.waits_to_send = connection.unsent
+            wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if connection.unsent else 0)
             self._selector.modify(connection.socket, wanted, connection)
 
     def _obey(self, connection: Connection, messages: list[dict[str, Any]]) -> None:

@@ -12,7 +12,7 @@ import os
 import signal
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from conductor.supervisor import protocol
 from conductor.supervisor.attempt import Attempt
@@ -35,7 +35,7 @@ _WHAT_TO_DO = {
 
 
 class Starting:
-    __slots__ = ("_base", "_gate", "_marks_of_this_life", "_roster", "_waiting")
+    __slots__ = ("_base", "_gate", "_marks_of_this_life", "_roster", "_spawned", "_waiting")
 
     def __init__(self, roster: Roster, gate: Gate) -> None:
         self._roster = roster
@@ -45,10 +45,11 @@ class Starting:
         # do the same and bring in OpenSSL: 4 MB.)
         self._marks_of_this_life = os.urandom(8).hex()
         self._waiting: deque[Attempt] = deque()
+        self._spawned: list[Attempt] = []
 
     @property
     def waiting(self) -> bool:
-        return bool(self._waiting)
+        return bool(self._waiting or self._spawned)
 
     def gate(self, messages: Sequence[protocol.Gate]) -> None:
         roster = self._roster
@@ -62,20 +63,24 @@ class Starting:
             self._waiting.append(attempt)
         self._write_journal_or_fail(list(self._waiting))
 
-    def spawn_next(self) -> None:
-        attempt = self._waiting.popleft()
-        if attempt.outcome is not None:
-            return
-        if attempt.discarded:
-            self._roster.discarded(attempt)
-            return
+    def advance(self) -> None:
+        """Identifies the last turn's child, spawns one more."""
+        spawned, self._spawned = self._spawned, []
+        for attempt in spawned:
+            self._or_fail(attempt, self._identify)
+        if self._waiting:
+            attempt = self._waiting.popleft()
+            if attempt.discarded:
+                self._roster.discarded(attempt)
+            elif attempt.outcome is None:
+                self._or_fail(attempt, self._spawn)
+
+    def _or_fail(self, attempt: Attempt, step: Callable[[Attempt], None]) -> None:
         try:
-            self._spawn(attempt)
+            step(attempt)
         except (LaunchRefused, OutputRefused, EnvironmentRefused) as refusal:
-            self._roster.launch_failed(attempt, str(refusal))
-        except (
-            Exception
-        ) as error:  # whatever it was, it is this attempt's failure, and somebody waits for an answer
+            self._fail(attempt, str(refusal))
+        except Exception as error:  # whatever it was: it is this attempt's failure, and somebody waits for it
             self._fail(attempt, _why(error))
 
     def open(self, attempts: Sequence[Attempt]) -> None:
@@ -126,36 +131,32 @@ class Starting:
             job_id, message["stdout_path"], message["stderr_path"], join=message["join_output"]
         )
         try:
-            pid, attempt.gate_pipe = self._gate.spawn(start, code, environment, work_dir, stdout, stderr)
+            attempt.pid, attempt.gate_pipe = self._gate.spawn(
+                start, code, environment, work_dir, stdout, stderr
+            )
         finally:
             os.close(stdout)
             if stderr != stdout:
                 os.close(stderr)
-        self._spawned(attempt, pid, message["cpu_ids"] if message["set_affinity"] else [])
+        self._roster.leaders[attempt.pid] = attempt
+        # Its /proc entry cannot be read until its exec is over; meanwhile there is other work.
+        self._spawned.append(attempt)
 
-    def _spawned(self, attempt: Attempt, pid: int, cpu_ids: list[int]) -> None:
-        roster = self._roster
-        roster.leaders[pid] = attempt
-        namespace = roster.pid_namespace
-        attempt.process = {
-            "pid": pid,
-            "boot_id": roster.boot_id,
-            "start_ticks": 0,
-            "pid_namespace": namespace,
-        }
-        stat = read_stat(pid)
+    def _identify(self, attempt: Attempt) -> None:
+        if attempt.gate_pipe is None:
+            return  # it has ended already, or has been discarded
+        message, stat = attempt.gate, read_stat(attempt.leader)
+        assert message is not None
         assert stat is not None  # not reaped: at the least its zombie is there
-        attempt.process["start_ticks"] = stat.start_ticks
-        if cpu_ids:
-            try:
-                os.sched_setaffinity(pid, cpu_ids)
-            except OSError as error:
-                reason = (
-                    f"The process cannot be bound to the CPUs {cpu_ids} ({error.strerror}); see TOTAL_CPUS."
-                )
-                self._fail(attempt, reason)
-                return
-        roster.outbox.append(attempt.gated_message())
+        attempt.process = {
+            "pid": stat.pid,
+            "boot_id": self._roster.boot_id,
+            "start_ticks": stat.start_ticks,
+            "pid_namespace": self._roster.pid_namespace,
+        }
+        if message["set_affinity"]:
+            _bind(attempt.leader, message["cpu_ids"])
+        self._roster.outbox.append(attempt.gated_message())
 
     def _open(self, attempt: Attempt) -> None:
         assert attempt.gate is not None
@@ -184,7 +185,7 @@ class Starting:
 
     def _fail(self, attempt: Attempt, reason: str) -> None:
         """Told at once when there is no child yet, otherwise when the child is gone."""
-        if attempt.process is None:
+        if attempt.pid is None:
             self._roster.launch_failed(attempt, reason)
         else:
             attempt.failure = reason
@@ -194,12 +195,21 @@ class Starting:
         if attempt.gate_pipe is not None:
             os.close(attempt.gate_pipe)
             attempt.gate_pipe = None
-        if attempt.process is not None:
+        if attempt.pid is not None:
             signal_own_group(attempt.leader, signal.SIGKILL)
 
 
 def _may_open(attempt: Attempt) -> bool:
-    return attempt.stage == "gated" and attempt.gate_pipe is not None and not attempt.discarded
+    """Identified, and its gate not closed by a discard or a failure."""
+    return attempt.stage == "gated" and attempt.process is not None and attempt.gate_pipe is not None
+
+
+def _bind(pid: int, cpu_ids: list[int]) -> None:
+    try:
+        os.sched_setaffinity(pid, cpu_ids)
+    except OSError as error:
+        reason = f"The process cannot be bound to the CPUs {cpu_ids} ({error.strerror}); see TOTAL_CPUS."
+        raise LaunchRefused(reason) from error
 
 
 def _why(error: Exception) -> str:

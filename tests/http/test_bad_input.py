@@ -182,7 +182,8 @@ def test_broken_json_is_a_400_that_says_where(shared_api: Api, body: bytes) -> N
 
 
 @pytest.mark.parametrize(
-    "content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "text/x-sh", None]
+    "content_type",
+    ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "text/x-sh", None],
 )
 def test_a_body_that_is_not_called_json_is_a_415_that_names_the_type(
     shared_api: Api, content_type: str | None
@@ -201,7 +202,9 @@ def test_a_compressed_body_is_refused(shared_api: Api) -> None:
     assert "uncompressed" in answer.json()["detail"]
 
 
-@pytest.mark.parametrize("job_id", ["9", "0", "-1", "x", "9" * 17, "9" * 5000, "1.0", "%31%00", "..%2f1", "١"])
+@pytest.mark.parametrize(
+    "job_id", ["9", "0", "-1", "x", "9" * 17, "9" * 5000, "1.0", "%31%00", "..%2f1", "١"]
+)
 @pytest.mark.parametrize("verb", ["", "/script", "/environment", "/events", "/output"])
 def test_an_unknown_job_is_a_404_to_read(shared_api: Api, job_id: str, verb: str) -> None:
     answer = shared_api.client.get(f"/api/v1/jobs/{job_id}{verb}")

@@ -8,17 +8,29 @@ import pytest
 from conductor.core import commands as core
 from tests.fix_api import Api
 
+NODE = {"node_name": "n", "spool_id": "s", "boot_id": "b"}
 PROCESS = {"pid": 4711, "boot_id": "boot", "start_ticks": 99, "pid_namespace": "4026531836"}
 
 
 def test_the_life_of_a_job_by_commands_alone(api: Api) -> None:
     submitted = api.command("Submit", script="true\n", cpus=2)
     [event] = submitted["events"]
-    assert (event["type"], event["stream"], event["version"], event["position"]) == ("JobSubmitted", "job-1", 1, 1)
+    assert (event["type"], event["stream"], event["version"], event["position"]) == (
+        "JobSubmitted",
+        "job-1",
+        1,
+        1,
+    )
     assert submitted["position"] == 1
     assert set(event) == {"position", "stream", "version", "type", "data", "at"}
     registered = api.command(
-        "RegisterNode", node_name="n1", spool_id="s", boot_id="b", total_cpus=4, memory_mb=100, labels={"a": "b"}
+        "RegisterNode",
+        node_name="n1",
+        spool_id="s",
+        boot_id="b",
+        total_cpus=4,
+        memory_mb=100,
+        labels={"a": "b"},
     )
     assert (registered["incarnation"], registered["lease_seconds"]) == (1, 30.0)
     reserved = api.command("Reserve", job_id=1, node_name="n1", cpu_ids=[3, 1], expires_in_seconds=5)
@@ -29,7 +41,13 @@ def test_the_life_of_a_job_by_commands_alone(api: Api) -> None:
     assert allocated["events"][0]["data"]["process"] == PROCESS
     again = api.command("Allocate", **allocation, process=PROCESS)
     assert (again["ok"], again["events"]) == (True, [])
-    outcome = {"reason": "finished", "exit_code": 0, "exit_signal": None, "cpu_seconds": 1.5, "memory_peak_mb": 12}
+    outcome = {
+        "reason": "finished",
+        "exit_code": 0,
+        "exit_signal": None,
+        "cpu_seconds": 1.5,
+        "memory_peak_mb": 12,
+    }
     api.command("Release", **allocation, **outcome)
     job = api.get("/jobs/1")
     assert (job["state"], job["resource_allocation"]["cpu_seconds"]) == ("COMPLETED", 1.5)
@@ -80,9 +98,9 @@ def test_a_refusal_alone_has_its_status_and_appends_nothing(
 
 def test_a_list_is_answered_one_by_one_in_order(api: Api) -> None:
     job_id = api.submit()
+    wishes = [("Hold", job_id), ("Hold", 99), ("Unhold", job_id)]
     answer = api.post(
-        "/commands",
-        {"commands": [{"type": "Hold", "job_id": job_id}, {"type": "Hold", "job_id": 99}, {"type": "Unhold", "job_id": job_id}]},
+        "/commands", {"commands": [{"type": kind, "job_id": number} for kind, number in wishes]}
     )
     assert answer.status_code == 200
     assert [one["ok"] for one in answer.json()["answers"]] == [True, False, True]
@@ -133,8 +151,16 @@ def test_a_version_that_is_current_is_accepted(api: Api) -> None:
         ({"type": "Reserve", "job_id": 1, "node_name": "a b"}, "node_name", "bad_name"),
         ({"type": "Reserve", "job_id": 1, "node_name": "n", "cpu_ids": []}, "cpu_ids", "too_few"),
         ({"type": "Reserve", "job_id": 1, "node_name": "n", "cpu_ids": [-1]}, "cpu_ids[0]", "too_small"),
-        ({"type": "Reserve", "job_id": 1, "node_name": "n", "expires_in_seconds": 0}, "expires_in_seconds", "must_exceed"),
-        ({"type": "Allocate", "allocation_id": 1, "incarnation": 1, "process": 7}, "process", "not_an_object"),
+        (
+            {"type": "Reserve", "job_id": 1, "node_name": "n", "expires_in_seconds": 0},
+            "expires_in_seconds",
+            "must_exceed",
+        ),
+        (
+            {"type": "Allocate", "allocation_id": 1, "incarnation": 1, "process": 7},
+            "process",
+            "not_an_object",
+        ),
         (
             {"type": "Allocate", "allocation_id": 1, "incarnation": 1, "process": {**PROCESS, "pid": 0}},
             "process.pid",
@@ -142,14 +168,18 @@ def test_a_version_that_is_current_is_accepted(api: Api) -> None:
         ),
         ({"type": "Release", "allocation_id": 1, "incarnation": 1, "reason": "done"}, "exit_code", "missing"),
         (
-            {"type": "RegisterNode", "node_name": "n", "spool_id": "s", "boot_id": "b", "total_cpus": 2, "cpu_ids": [1]},
+            {"type": "RegisterNode", **NODE, "total_cpus": 2, "cpu_ids": [1]},
             "cpu_ids",
             "contradiction",
         ),
         ("Cancel", "body", "not_an_object"),
         ({"commands": {}}, "commands", "not_a_list"),
         ({"commands": [{"type": "Cancel"}] * 1001}, "commands", "too_many"),
-        ({"commands": [{"type": "Cancel", "job_id": 1}, {"type": "Hold", "job_id": 0}]}, "commands[1].job_id", "too_small"),
+        (
+            {"commands": [{"type": "Cancel", "job_id": 1}, {"type": "Hold", "job_id": 0}]},
+            "commands[1].job_id",
+            "too_small",
+        ),
         ({"commands": [], "atomc": True}, "atomc", "unknown_field"),
         ({"commands": [], "atomic": 1}, "atomic", "not_a_boolean"),
         ({"type": "Expire", "job_id": 1, "allocation_id": 1}, "type", "not_one_of"),
@@ -161,7 +191,9 @@ def test_a_malformed_command_is_named_field_by_field(
 ) -> None:
     answer = shared_api.post("/commands", command)
     assert answer.status_code == 422, answer.text
-    assert (field, code) in {(error["field"], error["code"]) for error in answer.json()["errors"]}, answer.text
+    assert (field, code) in {(error["field"], error["code"]) for error in answer.json()["errors"]}, (
+        answer.text
+    )
     assert shared_api.count_events() == 2
 
 
@@ -169,5 +201,9 @@ def test_every_command_of_the_core_but_the_schedulers_own_can_be_sent(shared_api
     answer = shared_api.post("/commands", {"type": "?"})
     [error] = answer.json()["errors"]
     names = {name.strip("' ") for name in error["message"].partition("one of")[2].split(",")}
-    classes = {name for name, kind in vars(core).items() if isinstance(kind, type) and kind.__module__ == core.__name__}
+    classes = {
+        name
+        for name, kind in vars(core).items()
+        if isinstance(kind, type) and kind.__module__ == core.__name__
+    }
     assert names == classes - {"Expire", "ElectLeader"}

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import httpx
-import psycopg
 import pytest
 
 from tests.fix_api import Api, api_settings, running_api
@@ -67,9 +66,10 @@ def test_without_postgresql_everything_else_is_a_503_that_says_when_to_retry(hom
 
 def test_a_lost_connection_is_made_again(api: Api) -> None:
     api.submit()
-    ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    with psycopg.connect(api.database_url, autocommit=True) as connection:
-        connection.execute(ended)
+    api.sql(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
     answers = [api.post("/jobs/submit", {"script": "true\n"}).status_code for _ in range(3)]
     assert answers[-1] == 201
     assert set(answers) <= {201, 503}

@@ -17,12 +17,19 @@ def test_a_job_shows_its_allocation_and_times_from_start_to_end(api: Api) -> Non
     running = api.get(f"/jobs/{job_id}")
     assert (running["state"], running["allocated_cpus"]) == ("RUNNING", 2)
     allocation = running["resource_allocation"]
-    assert (allocation["process_id"], allocation["status"], allocation["cpu_ids"]) == (4711, "allocated", [0, 1])
+    assert (allocation["process_id"], allocation["status"], allocation["cpu_ids"]) == (
+        4711,
+        "allocated",
+        [0, 1],
+    )
     assert "cpu_spans" not in allocation
     api.end(allocation_id, exit_code=3)
     ended = api.get(f"/jobs/{job_id}")
     assert (ended["state"], ended["exit_code"], ended["final"]) == ("FAILED", 3, True)
-    assert (ended["resource_allocation"]["status"], ended["resource_allocation"]["process_id"]) == ("released", 4711)
+    assert (ended["resource_allocation"]["status"], ended["resource_allocation"]["process_id"]) == (
+        "released",
+        4711,
+    )
     assert ended["wait_seconds"] >= 0
     assert ended["run_seconds"] >= 0
 
@@ -54,7 +61,9 @@ def test_cancelling_a_running_job_is_a_202_until_its_node_has_ended_it(api: Api)
         asked = api.post(f"/jobs/{job_id}/cancel")
         assert (asked.status_code, asked.json()["state"]) == (202, "RUNNING")
         assert asked.json()["cancel_requested_at"] is not None
-    lease = api.client.put("/api/v1/nodes/node-1/lease", json={"incarnation": 1, "allocations": [allocation_id]})
+    lease = api.client.put(
+        "/api/v1/nodes/node-1/lease", json={"incarnation": 1, "allocations": [allocation_id]}
+    )
     assert lease.json()["cancel"] == [allocation_id]
     api.command(
         "Release",
@@ -90,9 +99,7 @@ def test_a_cancel_that_waits_in_vain_is_still_a_202(api: Api) -> None:
 
 
 @pytest.mark.parametrize("poll_only", [False, True])
-def test_waiting_for_a_state_returns_when_the_job_gets_there(
-    api: Api, poll_only: bool
-) -> None:
+def test_waiting_for_a_state_returns_when_the_job_gets_there(api: Api, poll_only: bool) -> None:
     with running_api(api_settings(api.settings.home, poll_only=poll_only), api.database_url) as waiting:
         api.register()
         job_id = api.submit()
@@ -115,7 +122,11 @@ def test_waiting_ends_with_the_job_or_the_time(api: Api) -> None:
 
 def test_hold_unhold_and_requeue_may_be_repeated(api: Api) -> None:
     job_id = api.submit()
-    for verb, held, reason in (("hold", True, "JobHeldUser"), ("unhold", False, None), ("requeue", False, None)):
+    for verb, held, reason in (
+        ("hold", True, "JobHeldUser"),
+        ("unhold", False, None),
+        ("requeue", False, None),
+    ):
         for _ in range(2):
             answer = api.post(f"/jobs/{job_id}/{verb}")
             assert answer.status_code == 200

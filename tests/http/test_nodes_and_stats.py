@@ -35,7 +35,9 @@ def test_cpus_add_up_through_a_jobs_life_and_a_nodes(api: Api) -> None:
 
     def cpus() -> tuple[int, ...]:
         stats = stats_of(api)
-        return tuple(stats[f"{part}_cpus"] for part in ("total", "used", "reserved", "available", "unavailable"))
+        return tuple(
+            stats[f"{part}_cpus"] for part in ("total", "used", "reserved", "available", "unavailable")
+        )
 
     assert cpus() == (12, 3, 2, 7, 0)
     api.post("/nodes/n1/drain", {"reason": "new disk"})
@@ -86,7 +88,10 @@ def test_the_lease_of_an_older_incarnation_is_refused(api: Api) -> None:
     api.register("n1")
     answer = api.client.put("/api/v1/nodes/n1/lease", json={"incarnation": 1, "allocations": []})
     assert (answer.status_code, answer.json()["code"]) == (409, "stale_incarnation")
-    assert api.client.put("/api/v1/nodes/n1/lease", json={"incarnation": 2, "allocations": []}).status_code == 200
+    assert (
+        api.client.put("/api/v1/nodes/n1/lease", json={"incarnation": 2, "allocations": []}).status_code
+        == 200
+    )
 
 
 @pytest.mark.parametrize("name", ["nowhere", "a%20b", "%2e%2e", "x" * 300, "'; DROP TABLE nodes; --", "节点"])

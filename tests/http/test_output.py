@@ -97,7 +97,11 @@ def test_a_job_shows_the_ends_of_both_outputs(api: Api) -> None:
     output_file(api, job_id, "err").write_bytes(b"oh\xffno\n")
     api.end(allocation_id)
     job = api.get(f"/jobs/{job_id}")
-    assert (job["stdout_bytes"], job["stdout_truncated"], len(job["stdout"])) == (TAIL_BYTES + 8, True, TAIL_BYTES)
+    assert (job["stdout_bytes"], job["stdout_truncated"], len(job["stdout"])) == (
+        TAIL_BYTES + 8,
+        True,
+        TAIL_BYTES,
+    )
     assert job["stdout"].endswith("the end\n")
     assert (job["stderr"], job["stderr_bytes"], job["stderr_truncated"]) == ("oh\ufffdno\n", 6, False)
     assert job["stderr_note"] is None

@@ -118,7 +118,9 @@ def test_time_limits_in_minutes_and_in_slurms_forms(
         ({"cpus": 4, "ntasks_per_node": 2, "cpus_per_task": 2}, (2, 2)),
     ],
 )
-def test_the_spellings_of_a_jobs_width(api_for_forms: Api, fields: dict[str, int], shape: tuple[int, int]) -> None:
+def test_the_spellings_of_a_jobs_width(
+    api_for_forms: Api, fields: dict[str, Any], shape: tuple[int, int]
+) -> None:
     row = row_of(api_for_forms, api_for_forms.submit(**fields))
     assert (row["ntasks_per_node"], row["cpus_per_task"]) == shape
     assert row["total_cpus_required"] == 4

@@ -19,10 +19,10 @@ def gaps(text: str) -> set[str]:
 def test_both_languages_fill_the_same_gaps() -> None:
     for texts in (TITLES, DETAILS, FIELDS, PHRASES):
         for code, (english, chinese) in texts.items():
-            assert gaps(english) >= gaps(chinese), code
+            if code == "refused":  # a rejection's own words are English; in Chinese their title comes first
+                continue
             assert re.search(r"[\u4e00-\u9fff]", chinese), code
-            if code != "refused":  # a refusal's own words are English; in Chinese its title comes first
-                assert gaps(english) == gaps(chinese), code
+            assert gaps(english) == gaps(chinese), code
 
 
 def test_every_rejection_has_a_title() -> None:
@@ -30,7 +30,9 @@ def test_every_rejection_has_a_title() -> None:
 
 
 def test_every_code_in_use_has_its_texts() -> None:
-    fields = set(re.findall(r'FieldError\([^)]*?code="(\w+)"', SOURCE)) | set(re.findall(r'complaint\("(\w+)"', SOURCE))
+    fields = set(re.findall(r'FieldError\([^)]*?code="(\w+)"', SOURCE)) | set(
+        re.findall(r'complaint\("(\w+)"', SOURCE)
+    )
     fields |= {code for code, _ in _CODES.values()}
     assert len(fields) > 25
     assert fields <= FIELDS.keys()

@@ -188,15 +188,20 @@ def test_folders_that_were_there_keep_their_modes(home: Path) -> None:
 def test_a_pid_file_that_names_a_strangers_process_harms_nobody(home: Path) -> None:
     with EmbeddedPostgres(home, extra_config=QUICK) as server:
         assert server.data is not None
-    with subprocess.Popen(["sleep", "600"]) as stranger:
-        (server.data / "postmaster.pid").write_text(f"{stranger.pid}\n{server.data}\n0\n5432\n\n\n\nready\n")
+        data = server.data
+    # Of the server's own user: PostgreSQL itself would take no other for a server.
+    stranger = subprocess.Popen(["sleep", "600"], user=data.stat().st_uid)
+    try:
+        (data / "postmaster.pid").write_text(f"{stranger.pid}\n{data}\n0\n5432\n\n\n\nready\n")
         with (
             EmbeddedPostgres(home, extra_config=QUICK) as server,
             psycopg.connect(server.url()) as connection,
         ):
             assert connection.execute("SELECT 1").fetchone() == (1,)
         assert stranger.poll() is None
+    finally:
         stranger.kill()
+        stranger.wait()
 
 
 def test_an_interrupted_first_start_begins_again(home: Path) -> None:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -31,17 +32,13 @@ def fifo(tmp_path: Path) -> Path:
     return tmp_path / "fifo"
 
 
-def records(spool: Path) -> list[dict[str, object]]:
-    return [json.loads(line) for line in (spool / "journal").read_text().splitlines()]
-
-
 def rewritten(spool: Path, key: str, value: object) -> None:
     """The journal as another boot or another PID namespace would have left it."""
-    changed = records(spool)
-    for record in changed:
-        if isinstance(process := record.get("process"), dict):
-            process[key] = value
-    (spool / "journal").write_text("".join(json.dumps(record) + "\n" for record in changed))
+    lines = [json.loads(line) for line in (spool / "journal").read_text().splitlines()]
+    for record in chain(*lines):
+        if "process" in record:
+            record["process"][key] = value
+    (spool / "journal").write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
 def test_a_killed_supervisor_closes_its_gates_and_nothing_runs(spool: Path, tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_nothing_is_in_the_file_before_it_is_written(folder: int, tmp_path: Path
 def test_a_torn_last_line_is_skipped_and_written_over(folder: int, tmp_path: Path, cut: int) -> None:
     written(folder)
     whole = (tmp_path / "journal").read_bytes()
-    torn = b'{"opened":2,"process":{"pid":8,"boot_id":"b","start_ticks":1,"pid_namespace":1}}'[:cut]
+    torn = b'[{"opened":2,"process":{"pid":8,"boot_id":"b","start_ticks":1,"pid_namespace":1}}]'[:cut]
     (tmp_path / "journal").write_bytes(whole + torn)
     again = Journal(folder)
     assert again.remembered[2].opening is None
