@@ -16,9 +16,9 @@ from api.submission import STRICT
 from api.validation import validated
 from api.wire import Command, command_of, commands_of, core_command
 from conductor.codec import event_type
+from conductor.completing import Request as Wish
 from conductor.core.errors import Rejection
 from conductor.core.events import Event, NodeRegistered, RecordedEvent, ResourcesReserved
-from conductor.deciding import Request as Wish
 from conductor.handler import Outcome
 from conductor.settings import Settings
 

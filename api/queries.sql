@@ -15,7 +15,13 @@ SELECT j.id, j.name, j.state, j.reason, j.final, j.user_name, j.account, j.submi
        EXTRACT(EPOCH FROM coalesce(j.start_time, j.end_time, now()) - j.submit_time)::double precision
            AS wait_seconds,
        EXTRACT(EPOCH FROM coalesce(j.end_time, now()) - j.start_time)::double precision AS run_seconds,
-       to_jsonb(a) - 'cpu_spans' AS resource_allocation
+       CASE WHEN a.id IS NOT NULL THEN (
+           SELECT row_to_json(r) FROM (
+               SELECT a.id, a.job_id, a.attempt, a.node_name, a.allocated_cpus, a.cpu_ids, a.memory_mb, a.status,
+                      a.process_id, a.boot_id, a.pid_namespace, a.process_start_ticks, a.reservation_time,
+                      a.expires_at, a.allocation_time, a.release_time, a.release_reason, a.exit_code,
+                      a.exit_signal, a.cpu_seconds, a.memory_peak_mb, a.version) r
+       ) END AS resource_allocation
 FROM jobs j
 LEFT JOIN resource_allocations a ON a.job_id = j.id
 WHERE j.id = %(job_id)s;
@@ -163,9 +169,9 @@ WHERE NOT EXISTS (
 ORDER BY 1;
 
 -- name: health
-SELECT (SELECT jsonb_build_object('holder', holder, 'lease_expires_at', expires_at, 'live', expires_at > now())
+SELECT (SELECT json_build_object('holder', holder, 'lease_expires_at', expires_at, 'live', expires_at > now())
         FROM scheduler_lease) AS scheduler,
-       (SELECT coalesce(jsonb_agg(jsonb_build_object(
+       (SELECT coalesce(json_agg(json_build_object(
                    'name', n.name, 'state', n.state, 'lease_expires_at', l.expires_at,
                    'live', coalesce(l.expires_at > now() AND l.incarnation = n.incarnation, false)) ORDER BY n.name),
                '[]')

@@ -1,7 +1,7 @@
 """The API as a process: uvicorn, which ends in order on SIGTERM and SIGINT.
 
-Promises: an address that others can reach is refused unless something in front of it encrypts; the token never
-appears in a log.
+Promises: an address that others can reach is refused unless something is said to protect the way to it; the token
+never appears in a log.
 """
 
 import signal
@@ -77,11 +77,12 @@ def make_server(settings: Settings, database_url: str) -> uvicorn.Server:
 
 
 def refuse_exposure(settings: Settings) -> None:
-    """Raises `SettingsError` for an address beyond loopback when nothing is said to encrypt the way to it."""
+    """Raises `SettingsError` for an address beyond loopback when nothing is said to protect the way to it."""
     encrypted = settings.url is not None and urlsplit(settings.url).scheme == "https"
-    if not is_loopback(settings.api_host) and not encrypted and not getattr(settings, "api_exposed", False):
+    if not (is_loopback(settings.api_host) or encrypted or settings.api_trusted_proxy):
         raise SettingsError(
             f"CONDUCTOR_API_HOST={settings.api_host} can be reached by others and would carry tokens and "
             "scripts unencrypted; listen on 127.0.0.1, or put a TLS proxy in front and set CONDUCTOR_URL to "
-            "its https:// address"
+            "its https:// address, or say with CONDUCTOR_API_TRUSTED_PROXY=true that a proxy or a private "
+            "network protects the way"
         )

@@ -18,10 +18,10 @@ from api.problems import FieldError, Problem, invalid, refused
 from api.reading import answer, fetch_one
 from api.security import Caller, Identity, caller_of
 from api.submission import Submission, submission_of, submissions_of
+from conductor.completing import Request as Wish
 from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.events import JobSubmitted
 from conductor.core.job import JobState
-from conductor.deciding import Request as Wish
 from conductor.handler import Accepted, Outcome
 
 JOBS_AT_ONCE = 10_000

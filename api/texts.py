@@ -96,8 +96,8 @@ DETAILS: Mapping[str, tuple[str, str]] = {
         ),
     ),
     "database_away": (
-        "PostgreSQL cannot be reached. Check that it runs; `conductor doctor` looks for the cause.",
-        "无法连接 PostgreSQL。请检查其是否在运行；`conductor doctor` 可查找原因。",
+        "PostgreSQL cannot be reached. Check that it runs and that CONDUCTOR_DATABASE_URL names it.",
+        "无法连接 PostgreSQL。请检查其是否在运行，以及 CONDUCTOR_DATABASE_URL 是否正确。",
     ),
     "no_schema": (
         "The database has no schema of Conductor's yet. Run `conductor migrate`.",

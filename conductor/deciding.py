@@ -1,18 +1,18 @@
-"""What the handler decides in one try: complete the commands, load and fold their streams, settle them.
+"""What the handler decides in one try: load and fold the streams of the commands, and settle them.
 
 `settle` is pure. Inside a batch each command sees the events of those before it.
 """
 
-import uuid
 from collections import ChainMap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from psycopg import AsyncConnection
 
-from conductor.core.commands import Allocate, Command, RegisterNode, Release, Reserve, Submit
+from conductor.completing import SQL, Request
+from conductor.core.commands import Submit
 from conductor.core.decider import State, States, decide, evolve, fold, streams_read
 from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.events import (
@@ -23,29 +23,21 @@ from conductor.core.events import (
     RecordedEvent,
     ResourcesReserved,
 )
-from conductor.core.identifiers import AllocationId, JobId, NodeName, Position, StreamName, Version
+from conductor.core.holdings import Holdings
+from conductor.core.identifiers import Position, StreamName, Version
 from conductor.core.job import Job
-from conductor.database import load_queries
-from conductor.log import LOG_CHANNEL, SCHEDULER_CHANNEL, SQL as LOG_SQL
-from conductor.log import NewEvent, cancel_channel, node_channel, recorded_event
-
-SQL = load_queries("conductor", "handler.sql")
-_DRAWN_AHEAD = 64
+from conductor.log import (
+    LOG_CHANNEL,
+    SCHEDULER_CHANNEL,
+    NewEvent,
+    cancel_channel,
+    node_channel,
+    recorded_event,
+)
+from conductor.log import SQL as LOG_SQL
 
 # What moves nothing in the queue or on the nodes need not wake the scheduler.
 _QUIET_FOR_SCHEDULER = frozenset({"ResourcesReserved", "ResourcesAllocated", "LateReport", "JobHeld"})
-
-
-@dataclass(slots=True, kw_only=True)
-class Request:
-    """A command on its way. Ids that were drawn for it stay with it through every try."""
-
-    command: Command
-    provenance: Provenance
-    expected_version: int | None = None
-    digest: str | None = None
-    tried: bool = False
-    unfit: Rejection | None = None  # found while completing it, before anything was decided
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,102 +51,34 @@ class Loaded:
     widest_node_cpus: int | None
 
 
+# A rejection, a slice of the plan's events, or what was recorded before.
+Verdict = Rejection | slice | tuple[RecordedEvent, ...]
+
+
 @dataclass(slots=True, kw_only=True)
 class Plan:
-    """What a batch comes to. A verdict is a rejection, a slice of `events`, or what was recorded before."""
+    """What a batch comes to."""
 
-    verdicts: list[list[Rejection | slice | tuple[RecordedEvent, ...]]] = field(default_factory=list)
+    verdicts: list[list[Verdict]] = field(default_factory=list)
     events: list[NewEvent] = field(default_factory=list)
     changed: dict[StreamName, State] = field(default_factory=dict)
     streams_read: dict[StreamName, int] = field(default_factory=dict)
     scripts: dict[str, str] = field(default_factory=dict)
     environments: dict[str, Mapping[str, str]] = field(default_factory=dict)
     channels: list[str] = field(default_factory=list)
+    holdings: Holdings = field(default_factory=lambda: Holdings(()))
+    answered: dict[str, Verdict] = field(default_factory=dict)  # by command_id, within this batch
 
+    def mark(self) -> Callable[[], None]:
+        """What takes the plan back to how it stands now."""
+        events, changed = len(self.events), dict(self.changed)
+        holdings, answered = self.holdings.copy(), dict(self.answered)
 
-class IdStock:
-    """Numbers from the sequences. Allocation ids are drawn ahead, so that most batches need no round trip."""
+        def take_back() -> None:
+            del self.events[events:]
+            self.changed, self.holdings, self.answered = changed, holdings, answered
 
-    def __init__(self) -> None:
-        self._allocation_ids: list[int] = []
-
-    async def draw(self, connection: AsyncConnection[Any], query: str, count: int) -> list[int]:
-        cursor = await connection.execute(LOG_SQL[query], {"count": count})
-        return [number for (number,) in await cursor.fetchall()]
-
-    async def allocation_ids(self, connection: AsyncConnection[Any], count: int) -> list[int]:
-        if len(self._allocation_ids) < count:
-            ahead = max(count, _DRAWN_AHEAD)
-            self._allocation_ids += await self.draw(connection, "draw_allocation_ids", ahead)
-        drawn, self._allocation_ids = self._allocation_ids[:count], self._allocation_ids[count:]
-        return drawn
-
-
-async def complete(connection: AsyncConnection[Any], requests: Sequence[Request], stock: IdStock) -> None:
-    """Draw the ids that commands still lack, and find the job and node of bare allocation ids."""
-    await _draw(connection, requests, stock)
-    await _find_allocations(connection, requests)
-    for request in requests:
-        if isinstance(request.command, Reserve) and request.command.cpu_ids is None:
-            await _choose_cpus(connection, request, request.command)
-
-
-async def _draw(connection: AsyncConnection[Any], requests: Sequence[Request], stock: IdStock) -> None:
-    submits = [(r, c) for r in requests if isinstance(c := r.command, Submit) and c.job_id is None]
-    if submits:
-        for (request, submit), number in zip(
-            submits, await stock.draw(connection, "draw_job_ids", len(submits)), strict=True
-        ):
-            environment_id = str(uuid.uuid4()) if submit.environment else None
-            request.command = replace(submit, job_id=JobId(number), environment_id=environment_id)
-    reserves = [(r, c) for r in requests if isinstance(c := r.command, Reserve) and c.allocation_id is None]
-    if reserves:
-        for (request, reserve), number in zip(
-            reserves, await stock.allocation_ids(connection, len(reserves)), strict=True
-        ):
-            request.command = replace(reserve, allocation_id=AllocationId(number))
-    for request in requests:
-        if isinstance(request.command, RegisterNode) and request.command.cpu_block is None:
-            [number] = await stock.draw(connection, "draw_cpu_blocks", 1)
-            request.command = replace(request.command, cpu_block=number)
-
-
-async def _find_allocations(connection: AsyncConnection[Any], requests: Sequence[Request]) -> None:
-    bare: list[tuple[Request, Allocate | Release]] = []
-    for request in requests:
-        command = request.command
-        if isinstance(command, Allocate | Release) and (command.job_id is None or command.node_name is None):
-            bare.append((request, command))
-    if not bare:
-        return
-    ids = [command.allocation_id for _, command in bare]
-    cursor = await connection.execute(SQL["find_allocations"], {"ids": ids})
-    found = {row[0]: (JobId(row[1]), NodeName(row[2])) for row in await cursor.fetchall()}
-    for request, command in bare:
-        if command.allocation_id in found:
-            job_id, node_name = found[command.allocation_id]
-            request.command = replace(command, job_id=job_id, node_name=node_name)
-            request.unfit = None
-        else:
-            request.unfit = Rejection(
-                code=RejectionCode.NOT_FOUND, message=f"There is no allocation {command.allocation_id}."
-            )
-
-
-async def _choose_cpus(connection: AsyncConnection[Any], request: Request, command: Reserve) -> None:
-    """The lowest free CPUs; whoever takes one of them first wins, and the constraint says so."""
-    free = await connection.execute(SQL["free_cpus"], {"node_name": command.node_name})
-    cpus = [cpu for (cpu,) in await free.fetchall()]
-    needed = await (await connection.execute(SQL["required_cpus"], {"job_id": command.job_id})).fetchone()
-    count = needed[0] if needed else 0
-    if count <= len(cpus):
-        request.command = replace(command, cpu_ids=tuple(cpus[:count]))
-        request.unfit = None
-        return
-    request.unfit = Rejection(
-        code=RejectionCode.CPUS_TAKEN,
-        message=f"Job {command.job_id} needs {count} CPUs; node {command.node_name} has {len(cpus)} free.",
-    )
+        return take_back
 
 
 async def load(connection: AsyncConnection[Any], requests: Sequence[Request]) -> Loaded:
@@ -211,23 +135,20 @@ async def _one(cursor: Any) -> Any:
 
 def settle(entries: Sequence[tuple[Sequence[Request], bool]], loaded: Loaded) -> Plan:
     """Decide every request in order. An atomic entry with a refusal comes to nothing as a whole."""
-    plan = Plan()
-    channels: dict[str, None] = {}
+    plan = Plan(holdings=Holdings(state for state in loaded.states.values() if isinstance(state, Job)))
     for requests, atomic in entries:
-        mark, changed = len(plan.events), dict(plan.changed) if atomic else None
+        since = len(plan.events)
+        take_back = plan.mark() if atomic else None
         verdicts = [_settle_one(request, loaded, plan) for request in requests]
-        if changed is not None and any(isinstance(verdict, Rejection) for verdict in verdicts):
-            del plan.events[mark:]
-            plan.changed = changed
-            verdicts = [v if isinstance(v, Rejection) else _NOT_DONE for v in verdicts]
+        if take_back is not None and any(isinstance(verdict, Rejection) for verdict in verdicts):
+            take_back()
+            verdicts = [verdict if isinstance(verdict, Rejection) else _NOT_DONE for verdict in verdicts]
         else:
-            _keep_bodies(plan, requests, plan.events[mark:])
-            for request in requests:
-                _note_streams(plan, request, loaded, since=mark)
+            _keep_bodies(plan, requests, plan.events[since:])
+            _note_streams(plan, requests, loaded, written={new.stream for new in plan.events[since:]})
         plan.verdicts.append(verdicts)
-    for new in plan.events:
-        channels.update(dict.fromkeys(_channels(new.event, plan.changed[new.stream])))
-    plan.channels = [*channels, *([LOG_CHANNEL] if plan.events else [])]
+    channels = [channel for new in plan.events for channel in _channels(new.event, plan.changed[new.stream])]
+    plan.channels = [*dict.fromkeys(channels), *([LOG_CHANNEL] if plan.events else [])]
     return plan
 
 
@@ -237,26 +158,38 @@ _NOT_DONE = Rejection(
 )
 
 
-def _settle_one(
-    request: Request, loaded: Loaded, plan: Plan
-) -> Rejection | slice | tuple[RecordedEvent, ...]:
-    repeated = loaded.repeats.get(request.provenance.command_id or "")
-    if repeated:
-        return _repeated(request, repeated)
-    if request.unfit is not None:
-        return request.unfit
+def _settle_one(request: Request, loaded: Loaded, plan: Plan) -> Verdict:
+    command_id = request.provenance.command_id
+    if command_id is None:
+        return _decide_one(request, loaded, plan)
+    if command_id in loaded.repeats:
+        return _repeated(request, loaded.repeats[command_id])
+    if command_id in plan.answered:
+        return plan.answered[command_id]
+    verdict = _decide_one(request, loaded, plan)
+    if not isinstance(verdict, Rejection):
+        plan.answered[command_id] = verdict
+    return verdict
+
+
+def _decide_one(request: Request, loaded: Loaded, plan: Plan) -> Verdict:
     states = ChainMap(plan.changed, loaded.states)
-    stream = streams_read(request.command)[0]
-    conflict = _version_conflict(request, states.get(stream))
-    if conflict:
-        return conflict
-    verdict = decide(
-        request.command, states, at=loaded.at, widest_node_cpus=loaded.widest_node_cpus
-    )
+    stream = streams_read(request.command)[0] if request.unfit is None else None
+    conflict = request.unfit or _version_conflict(request, states.get(stream) if stream else None)
+    if conflict is not None or stream is None:
+        return conflict or _NOT_DONE
+    decided = decide(request.command, states, at=loaded.at, widest_node_cpus=loaded.widest_node_cpus)
+    taken = next((t for e in decided.events if (t := _taken(e, plan))), None)
+    if taken is not None:
+        return taken
     start = len(plan.events)
-    for index, event in enumerate(verdict.events):
+    for index, event in enumerate(decided.events):
         _append(plan, states, stream, event, _provenance(request, index), loaded.at)
-    return verdict.rejection or slice(start, len(plan.events))
+    return decided.rejection or slice(start, len(plan.events))
+
+
+def _taken(event: Event, plan: Plan) -> Rejection | None:
+    return plan.holdings.conflict(event) if isinstance(event, ResourcesReserved) else None
 
 
 def _append(
@@ -264,7 +197,10 @@ def _append(
 ) -> None:
     before = states.get(stream)
     version = Version((before.version if before else 0) + 1)
-    plan.changed[stream] = evolve(before, event, at=at, version=version)
+    after = evolve(before, event, at=at, version=version)
+    if isinstance(after, Job):
+        plan.holdings.move(before if isinstance(before, Job) else None, after)
+    plan.changed[stream] = after
     plan.events.append(NewEvent(stream=stream, version=version, event=event, provenance=provenance))
 
 
@@ -276,9 +212,7 @@ def _provenance(request: Request, index: int) -> Provenance:
     )
 
 
-def _repeated(
-    request: Request, events: tuple[RecordedEvent, ...]
-) -> Rejection | tuple[RecordedEvent, ...]:
+def _repeated(request: Request, events: tuple[RecordedEvent, ...]) -> Verdict:
     if events[0].provenance.command_digest == request.digest:
         return events
     return Rejection(
@@ -312,16 +246,16 @@ def _keep_bodies(plan: Plan, requests: Sequence[Request], events: Sequence[NewEv
             plan.environments[event.environment_id] = command.environment
 
 
-def _note_streams(plan: Plan, request: Request, loaded: Loaded, *, since: int) -> None:
+def _note_streams(
+    plan: Plan, requests: Sequence[Request], loaded: Loaded, *, written: set[StreamName]
+) -> None:
     """Only decisions that led to events rest on versions at the door."""
-    if request.unfit is not None:
-        return
-    read = streams_read(request.command)
-    if not any(new.stream == read[0] for new in plan.events[since:]):
-        return
-    for stream in read:
-        state = loaded.states.get(stream)
-        plan.streams_read[stream] = int(state.version) if state else 0
+    for request in requests:
+        read = streams_read(request.command) if request.unfit is None else ()
+        if read and read[0] in written:
+            for stream in read:
+                state = loaded.states.get(stream)
+                plan.streams_read[stream] = int(state.version) if state else 0
 
 
 def _channels(event: Event, state: State) -> list[str]:

@@ -1,333 +1,33 @@
-"""A node's executor: register, take reservations, gate, allocate, watch, release, renew the lease.
+"""A node's executor: register, work for as long as the session lasts, register anew.
 
-The simple equivalent, for one reservation:
-
-    supervisor.gate(script)                 a process stands ready and has run nothing
-    handler.handle(Allocate(its identity))  now the log knows it
-    supervisor.open() or .discard()         the script starts, or never runs
-    ... supervisor says: exited ...
-    handler.handle(Release(its outcome))
-    supervisor.forget()
-
-Every step is a message that may be repeated, and what to do next is read from the supervisor and the log, not
-from this process: kill it anywhere, and the next one carries on. A session begins with a registration (a new
-incarnation) and ends when the supervisor, the lease or our place on this node is lost; then another begins.
+A session (`node_session`) begins with a registration, which is a new incarnation, and ends when the supervisor,
+the lease or our place on this node is lost; then another begins. Told to stop, it gives up the lease, so that no
+new work comes here, and leaves the jobs to their supervisor and the next executor.
 """
 
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Any, TypeVar, assert_never
 
 import structlog
 
-from conductor.core.commands import Allocate, Command, RegisterNode, Release
-from conductor.core.errors import ConductorError, Rejection, RejectionCode
-from conductor.core.events import NodeRegistered, ProcessIdentity, Provenance, ReleaseReason
-from conductor.core.identifiers import AllocationId, Incarnation, JobId, NodeName
-from conductor.database import (
-    DatabaseUnavailable,
-    Pool,
-    WakeUp,
-    jittered,
-    listen,
-    load_queries,
-    open_pool,
-)
-from conductor.handler import Accepted, Handler, Outcome, running_handler
-from conductor.log import SCHEDULER_CHANNEL, cancel_channel, node_channel, reachable
+from conductor.core.commands import RegisterNode
+from conductor.core.errors import ConductorError, Rejection
+from conductor.core.events import NodeRegistered, Provenance
+from conductor.core.identifiers import Incarnation, NodeName
+from conductor.database import jittered, listen, open_pool
+from conductor.handler import Handler, running_handler
+from conductor.log import cancel_channel, node_channel
 from conductor.machine import Machine, read_machine
+from conductor.node_session import LeaseLost, Session, Superseded, WakeUps, patiently
 from conductor.running import stop_on_signals
 from conductor.settings import Settings
-from conductor.starting import gate_request
-from conductor.supervisor_client import (
-    Discarded,
-    Exited,
-    Gated,
-    LaunchFailed,
-    NotHeld,
-    Opened,
-    SupersededExecutor,
-    SupervisorClient,
-    SupervisorGone,
-    ensure_supervisor,
-)
-from conductor.supervisor_client import Event as SupervisorEvent
+from conductor.supervisor_client import SupersededExecutor, SupervisorGone, ensure_supervisor
 from projections.rows import changed_rows
 
-SQL = load_queries("conductor", "executor.sql")
-
-RECONCILE_SECONDS = 30.0
-_STOP_SECONDS = 4.0  # what is on its way to the log at SIGTERM gets this long
-
-T = TypeVar("T")
-
 logger = structlog.get_logger("executor")
-
-
-class Superseded(Exception):
-    """Another executor has this node now; it takes over the jobs, and this process must stop."""
-
-
-class LeaseLost(Exception):
-    """The lease ran out; register anew."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WakeUps:
-    """What the node's two channels set."""
-
-    reserved: WakeUp = field(default_factory=WakeUp)
-    cancelled: WakeUp = field(default_factory=WakeUp)
-
-
-@dataclass(slots=True, kw_only=True)
-class Session:
-    """One incarnation's work with one supervisor."""
-
-    settings: Settings
-    pool: Pool
-    handler: Handler
-    supervisor: SupervisorClient
-    machine: Machine
-    incarnation: Incarnation
-    wake_ups: WakeUps
-    _held: dict[AllocationId, JobId] = field(default_factory=dict)  # given to the supervisor, not yet forgotten
-    _stopped: set[AllocationId] = field(default_factory=set)
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
-
-    @property
-    def node_name(self) -> NodeName:
-        return NodeName(self.settings.node_name)
-
-    async def run(self) -> None:
-        """Until something of the session is lost; raises what that was."""
-        self._take_over()
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._renew_lease())
-                group.create_task(self._keep_looking(self.wake_ups.reserved, self._take_reservations))
-                group.create_task(self._keep_looking(self.wake_ups.cancelled, self._carry_out_cancels))
-                group.create_task(self._follow_supervisor())
-                group.create_task(self._reconcile())
-        except ExceptionGroup as lost:
-            raise lost.exceptions[0] from None
-        finally:
-            await self._finish_reports()
-
-    def _take_over(self) -> None:
-        """What an earlier executor left behind: gated children ask the log again, exits are told again."""
-        for attempt in self.supervisor.held:
-            self._held[AllocationId(attempt.allocation_id)] = JobId(attempt.job_id)
-            if attempt.stage == "gated" and attempt.process is not None:
-                self._react(Gated(allocation_id=attempt.allocation_id, process=attempt.process))
-
-    async def _renew_lease(self) -> None:
-        announced = False
-        while True:
-            expires_at = await _patiently(self._renew_once)
-            if expires_at is None:
-                await self._explain_refusal()
-            if not announced:  # the scheduler may now place jobs here
-                announced = True
-                async with reachable(self.pool) as connection:
-                    await connection.execute(SQL["wake_scheduler"], {"channel": SCHEDULER_CHANNEL})
-            await asyncio.sleep(jittered(self.settings.lease_seconds / 3))
-
-    async def _renew_once(self, lease_seconds: float | None = None) -> Any:
-        wanted = {
-            "node_name": self.node_name,
-            "incarnation": self.incarnation,
-            "lease_seconds": self.settings.lease_seconds if lease_seconds is None else lease_seconds,
-            "held": list(self._held),
-        }
-        async with reachable(self.pool) as connection:
-            row = await (await connection.execute(SQL["renew_lease"], wanted)).fetchone()
-        return row[0] if row else None
-
-    async def _explain_refusal(self) -> None:
-        async with reachable(self.pool) as connection:
-            row = await (
-                await connection.execute(SQL["newest_incarnation"], {"node_name": self.node_name})
-            ).fetchone()
-        if row and row[0] > self.incarnation:
-            raise Superseded(f"incarnation {row[0]} of node {self.node_name} took over")
-        raise LeaseLost(f"the lease of node {self.node_name} ran out or the node was removed")
-
-    async def give_up_lease(self) -> None:
-        """No new work comes here from now on."""
-        with contextlib.suppress(DatabaseUnavailable):
-            await self._renew_once(lease_seconds=0)
-
-    async def _keep_looking(self, wake_up: WakeUp, look: Callable[[], Awaitable[None]]) -> None:
-        """At every wake-up, and at least once a poll interval."""
-        while True:
-            try:
-                await look()
-            except DatabaseUnavailable as error:
-                logger.warning("executor.database_away", error=str(error))
-            await wake_up.wait(self.settings.poll_seconds)
-
-    async def _take_reservations(self) -> None:
-        wanted = {"node_name": self.node_name, "held": list(self._held)}
-        async with reachable(self.pool) as connection:
-            reserved = await (await connection.execute(SQL["reservations"], wanted)).fetchall()
-        for row in reserved:
-            request = gate_request(row, self.settings, self.machine)
-            self._held[AllocationId(request.allocation_id)] = JobId(request.job_id)
-            self.supervisor.gate(request)
-
-    async def _carry_out_cancels(self) -> None:
-        async with reachable(self.pool) as connection:
-            cursor = await connection.execute(SQL["cancels"], {"node_name": self.node_name})
-            asked = {AllocationId(allocation_id) for (allocation_id,) in await cursor.fetchall()}
-        for allocation_id in sorted(asked - self._stopped):
-            self._stopped.add(allocation_id)
-            self.supervisor.stop(allocation_id)
-            logger.info("job.signalled", allocation=allocation_id, signal="SIGTERM", why="cancelled")
-
-    async def _follow_supervisor(self) -> None:
-        while True:
-            for event in await self.supervisor.next_events():
-                self._react(event)
-
-    def _react(self, event: SupervisorEvent) -> None:
-        match event:
-            case Gated():
-                self._start(self._allocate(event))
-            case LaunchFailed() | Exited():
-                self._start(self._release(event))
-            case Discarded():
-                self._forget(AllocationId(event.allocation_id))
-            case NotHeld():
-                self._forget(AllocationId(event.allocation_id))
-                self._start(_patiently(self._release_unheld))
-            case Opened():
-                pass
-            case _:
-                assert_never(event)
-
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _allocate(self, gated: Gated) -> None:
-        """Ask the log whether the gated process may run, and tell the supervisor."""
-        allocation_id = AllocationId(gated.allocation_id)
-        process = ProcessIdentity(
-            pid=gated.process.pid,
-            boot_id=gated.process.boot_id,
-            start_ticks=gated.process.start_ticks,
-            pid_namespace=str(gated.process.pid_namespace),
-        )
-        outcome = await self._commit(
-            Allocate(
-                allocation_id=allocation_id,
-                incarnation=self.incarnation,
-                process=process,
-                job_id=self._held.get(allocation_id),
-                node_name=self.node_name,
-            )
-        )
-        if isinstance(outcome, Accepted):
-            self.supervisor.open(allocation_id)
-            logger.info("job.started", allocation=allocation_id, pid=process.pid)
-            return
-        logger.info("job.not_started", allocation=allocation_id, code=outcome.code, why=outcome.message)
-        if outcome.code is RejectionCode.STALE_INCARNATION:
-            return  # whoever took over decides about the gated process
-        self.supervisor.discard(allocation_id)
-
-    async def _release(self, end: LaunchFailed | Exited) -> None:
-        allocation_id = AllocationId(end.allocation_id)
-        command = self._release_command(allocation_id, end)
-        outcome = await self._commit(command)
-        if isinstance(outcome, Rejection):
-            logger.warning("job.late_report", allocation=allocation_id, code=outcome.code, why=outcome.message)
-            if outcome.code is RejectionCode.STALE_INCARNATION:
-                return
-        else:
-            logger.info("process.gone", allocation=allocation_id, reason=command.reason, exit=command.exit_code)
-        self.supervisor.forget(allocation_id)
-        self._forget(allocation_id)
-
-    def _release_command(self, allocation_id: AllocationId, end: LaunchFailed | Exited) -> Release:
-        ran = end if isinstance(end, Exited) else None
-        return Release(
-            allocation_id=allocation_id,
-            incarnation=self.incarnation,
-            reason=_release_reason(end),
-            exit_code=ran.exit_code if ran else None,
-            exit_signal=ran.exit_signal if ran else None,
-            cpu_seconds=ran.cpu_seconds if ran else None,
-            memory_peak_mb=ran.memory_peak_mb if ran else None,
-            detail=end.detail if isinstance(end, Exited) else end.reason,
-            job_id=self._held.get(allocation_id),
-            node_name=self.node_name,
-        )
-
-    def _forget(self, allocation_id: AllocationId) -> None:
-        self._held.pop(allocation_id, None)
-        self._stopped.discard(allocation_id)
-
-    async def _reconcile(self) -> None:
-        """Level-triggered: what the log believes to run here and the supervisor does not hold has ended unseen."""
-        while True:
-            await _patiently(self._release_unheld)
-            await asyncio.sleep(jittered(RECONCILE_SECONDS))
-
-    async def _release_unheld(self) -> None:
-        async with reachable(self.pool) as connection:
-            cursor = await connection.execute(SQL["allocated_here"], {"node_name": self.node_name})
-            unheld = [AllocationId(row[0]) for row in await cursor.fetchall() if row[0] not in self._held]
-        for allocation_id in unheld:
-            logger.warning("allocation.missing", allocation=allocation_id)
-            await self._commit(
-                Release(
-                    allocation_id=allocation_id,
-                    incarnation=self.incarnation,
-                    reason=ReleaseReason.FINISHED,
-                    exit_code=None,
-                    exit_signal=None,
-                    detail="unknown: the node's supervisor does not know this process",
-                )
-            )
-
-    async def _commit(self, command: Command) -> Outcome:
-        """For as long as it takes: the process waits at its gate, the exit in the journal."""
-        host, incarnation = self.node_name, self.incarnation
-        provenance = Provenance(
-            actor=f"executor@{host}", channel=f"executor@{host} incarnation {incarnation}"
-        )
-        return await _patiently(lambda: self.handler.handle(command, provenance))
-
-    async def _finish_reports(self) -> None:
-        """What is on its way to the log may arrive; the rest the next session does again."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=_STOP_SECONDS)
-        for task in self._tasks:
-            task.cancel()
-
-
-def _release_reason(end: LaunchFailed | Exited) -> ReleaseReason:
-    if isinstance(end, LaunchFailed):
-        return ReleaseReason.LAUNCH_FAILED
-    causes = {"cancelled": ReleaseReason.CANCELLED, "timed_out": ReleaseReason.TIMED_OUT}
-    return causes.get(end.cause or "", ReleaseReason.FINISHED)
-
-
-async def _patiently(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Again and again while the database is away."""
-    while True:
-        try:
-            return await attempt()
-        except DatabaseUnavailable as error:
-            logger.warning("executor.database_away", error=str(error))
-            await asyncio.sleep(jittered(0.5))
 
 
 async def register(handler: Handler, settings: Settings, machine: Machine) -> Incarnation:
@@ -342,7 +42,7 @@ async def register(handler: Handler, settings: Settings, machine: Machine) -> In
     )
     host = settings.node_name
     provenance = Provenance(actor=f"executor@{host}", channel=f"executor@{host}")
-    outcome = await _patiently(lambda: handler.handle(command, provenance))
+    outcome = await patiently(lambda: handler.handle(command, provenance))
     if isinstance(outcome, Rejection):
         raise ConductorError(f"Node {host} cannot register: {outcome.message}")
     event = outcome.events[0].event
@@ -413,9 +113,7 @@ async def _listening(settings: Settings, database_url: str, wake_ups: WakeUps) -
         node_channel(settings.node_name): wake_ups.reserved,
         cancel_channel(settings.node_name): wake_ups.cancelled,
     }
-    task = asyncio.create_task(
-        listen(database_url, list(channels), lambda channel: channels[channel].set())
-    )
+    task = asyncio.create_task(listen(database_url, list(channels), lambda channel: channels[channel].set()))
     try:
         yield
     finally:

@@ -18,13 +18,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from conductor.codec import encode
+from conductor.completing import IdStock, Request, complete
 from conductor.core.commands import Command, Submit
 from conductor.core.decider import State
 from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.events import Provenance, RecordedEvent
 from conductor.core.identifiers import Position, StreamName
 from conductor.database import DatabaseUnavailable, Pool, jittered
-from conductor.deciding import IdStock, Request, complete, load, settle
+from conductor.deciding import Verdict, load, settle
 from conductor.log import Batch, ConstraintViolated, VersionConflict, append, reachable
 
 Projector = Callable[
@@ -119,7 +120,7 @@ class Handler:
             entries = await self._next_entries()
             try:
                 await self._commit(entries)
-            except Exception as error:  # noqa: BLE001 - every waiter must get an answer, whatever went wrong
+            except Exception as error:
                 _fail(entries, error)
 
     async def _next_entries(self) -> list[Entry]:
@@ -200,9 +201,7 @@ class Handler:
             _answer(entry, [_outcome(verdict, recorded, loaded.position) for verdict in verdicts])
 
 
-def _outcome(
-    verdict: Rejection | slice | tuple[RecordedEvent, ...], recorded: list[RecordedEvent], seen: Position
-) -> Outcome:
+def _outcome(verdict: Verdict, recorded: list[RecordedEvent], seen: Position) -> Outcome:
     match verdict:
         case Rejection():
             return verdict

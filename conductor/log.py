@@ -14,8 +14,7 @@ import psycopg
 from psycopg import AsyncClientCursor, AsyncConnection
 from psycopg_pool import PoolTimeout
 
-from conductor.codec import decode, decode_provenance, encode, encode_provenance, event_type
-from conductor.codec import SCHEMA_VERSIONS
+from conductor.codec import SCHEMA_VERSIONS, decode, decode_provenance, encode, encode_provenance, event_type
 from conductor.core.events import Event, Provenance, RecordedEvent
 from conductor.core.identifiers import Position, StreamName, Version
 from conductor.database import DatabaseUnavailable, Pool, load_queries

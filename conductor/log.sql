@@ -1,6 +1,3 @@
--- name: clock
-SELECT clock_timestamp();
-
 -- name: read_streams
 -- Whole streams, folded by the caller.
 SELECT position, stream, version, type, schema_version, at, recorded_at, data, metadata

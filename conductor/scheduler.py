@@ -25,14 +25,13 @@ from conductor.core.commands import Command, ElectLeader, Expire, Reserve
 from conductor.core.decider import State, fold
 from conductor.core.errors import Rejection
 from conductor.core.events import LeaderElected, Provenance, RecordedEvent
-from conductor.core.identifiers import NodeName, Position, StreamName, Term
+from conductor.core.identifiers import NodeName, StreamName, Term
 from conductor.core.job import Job
 from conductor.core.placement import Placement, plan
 from conductor.database import DatabaseUnavailable, Pool, WakeUp, listen, load_queries, open_pool
-from conductor.handler import Accepted, Handler, running_handler
-from conductor.log import SCHEDULER_CHANNEL
+from conductor.handler import Handler, running_handler
+from conductor.log import SCHEDULER_CHANNEL, reachable, recorded_event
 from conductor.log import SQL as LOG_SQL
-from conductor.log import reachable, recorded_event
 from conductor.running import stop_on_signals
 from conductor.settings import Settings
 from projections.rows import changed_rows
@@ -256,7 +255,10 @@ class Scheduler:
         for command, outcome in zip(commands, outcomes, strict=True):
             if isinstance(outcome, Rejection):
                 logger.info(
-                    "job.not_scheduled", command=type(command).__name__, code=outcome.code, why=outcome.message
+                    "job.not_scheduled",
+                    command=type(command).__name__,
+                    code=outcome.code,
+                    why=outcome.message,
                 )
 
     def _provenance(self) -> Provenance:

@@ -91,6 +91,11 @@ class Settings(BaseModel):
     api_auth: Literal["on", "off"] = Field(
         "on", description="`off` serves old clients without a token, on loopback only."
     )
+    api_trusted_proxy: bool = Field(
+        False,
+        description="Says that others reach the API only through a proxy or a private network that protects the "
+        "way; without it, an address beyond loopback is refused.",
+    )
     url: str | None = Field(None, description="Where clients find the API.")
     poll_seconds: Seconds = Field(1.0, description="How often to look when no notification comes.")
     poll_only: bool = Field(

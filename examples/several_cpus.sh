@@ -3,6 +3,6 @@
 
 echo "This job has $SLURM_CPUS_ON_NODE CPUs: $CONDUCTOR_CPU_IDS."
 seq 1 4 | xargs -P "$SLURM_CPUS_ON_NODE" -I {} sh -c '
-    sum=$(seq 1 200000 | awk "{ sum += \$1 % {} } END { print sum }")
+    sum=$(seq 1 200000 | awk "{ sum += \$1 % ({} + 1) } END { print sum }")
     echo "task {}: $sum"
 '

@@ -67,7 +67,10 @@ class Ledger:
         for cpu_id in event.cpu_ids:
             holder = account.holders.get(cpu_id)
             if holder is not None:
-                yield f"CPU {cpu_id} of {event.node_name} was promised to allocation {event.allocation_id} while {holder} held it"
+                yield (
+                    f"CPU {cpu_id} of {event.node_name} was promised to allocation {event.allocation_id} "
+                    f"while {holder} held it"
+                )
             if cpu_id not in account.cpu_ids:
                 yield f"{event.node_name} has no CPU {cpu_id}, promised to allocation {event.allocation_id}"
             account.holders[cpu_id] = event.allocation_id

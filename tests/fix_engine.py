@@ -43,7 +43,10 @@ class Engine:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator["Engine"]:
-        async with open_pool(self.url, size=4) as self.pool, running_handler(self.pool, changed_rows) as handler:
+        async with (
+            open_pool(self.url, size=4) as self.pool,
+            running_handler(self.pool, changed_rows) as handler,
+        ):
             self.handler = handler
             yield self
 
@@ -72,7 +75,9 @@ class Engine:
         assert isinstance(event, NodeRegistered)
         return event
 
-    async def reserve(self, job_id: JobId, *cpu_ids: int, node: str = "node-1", **more: Any) -> ResourcesReserved:
+    async def reserve(
+        self, job_id: JobId, *cpu_ids: int, node: str = "node-1", **more: Any
+    ) -> ResourcesReserved:
         command = Reserve(job_id=job_id, node_name=NodeName(node), cpu_ids=cpu_ids or None, **more)
         event = (await self.accepted(command))[0].event
         assert isinstance(event, ResourcesReserved)
@@ -81,7 +86,7 @@ class Engine:
     def sql(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """As the database's administrator."""
         with psycopg.connect(self.url, autocommit=True) as connection:
-            cursor = connection.execute(statement, parameters)  # type: ignore[call-overload]  # a test's own text
+            cursor = connection.execute(statement, parameters)
             return cursor.fetchall() if cursor.description else []
 
     def differences(self) -> list[str]:

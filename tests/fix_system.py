@@ -34,7 +34,12 @@ class Node:
         self.spool = self.home / "spool"
         self.home.mkdir()
         self.spool.mkdir(mode=0o700)
-        self.settings = {"NODE_NAME": name, "TOTAL_CPUS": str(cpus), "CONDUCTOR_HOME": str(self.home), **settings}
+        self.settings = {
+            "NODE_NAME": name,
+            "TOTAL_CPUS": str(cpus),
+            "CONDUCTOR_HOME": str(self.home),
+            **settings,
+        }
         self.supervisor = system.spawn(supervisor_command(self.spool), {})
         self.executor = self.start_executor()
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from conductor.core.commands import Command
 from conductor.core.decider import State, decide, evolve, stream_of
@@ -66,8 +67,8 @@ class World:
         return job
 
 
-def submitted(job_id: int = 1, **changes: object) -> JobSubmitted:
-    fields: dict[str, object] = {
+def submitted(job_id: int = 1, **changes: Any) -> JobSubmitted:
+    fields: dict[str, Any] = {
         "job_id": job_id,
         "name": f"job_{job_id}",
         "user_name": "alice",
@@ -92,7 +93,7 @@ def submitted(job_id: int = 1, **changes: object) -> JobSubmitted:
         "stderr_path": None,
         "comment": None,
     }
-    return JobSubmitted(**{**fields, **changes})  # type: ignore[arg-type]  # the dict is checked by the dataclass
+    return JobSubmitted(**{**fields, **changes})
 
 
 def registered(name: NodeName = NODE, *, incarnation: int = 1, cpus: int = 4) -> NodeRegistered:
@@ -137,15 +138,15 @@ def one_node() -> World:
     return World().given(node_stream(NODE), registered())
 
 
-def pending(**changes: object) -> World:
+def pending(**changes: Any) -> World:
     return one_node().given(job_stream(JobId(1)), submitted(**changes))
 
 
-def with_reservation(**changes: object) -> World:
+def with_reservation(**changes: Any) -> World:
     return pending(**changes).given(job_stream(JobId(1)), reserved())
 
 
-def running(**changes: object) -> World:
+def running(**changes: Any) -> World:
     return with_reservation(**changes).given(job_stream(JobId(1)), allocated())
 
 

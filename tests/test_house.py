@@ -26,6 +26,8 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "leash": (),
     "logfile": (),
     "running": (),
+    "swf": ("core",),
+    "version": (),
     "home": ("core",),
     "settings": ("core", "home"),
     # the log and its tables
@@ -35,32 +37,32 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "log": ("core", "codec", "database"),
     "projections": ("core", "database", "log", "migrate"),
     # the one door to writing
-    "deciding": ("core", "database", "log"),
-    "handler": ("core", "codec", "database", "log", "deciding"),
+    "handler": ("core", "codec", "database", "log"),
     # the two that act on their own
     "scheduler": ("core", "database", "handler", "log", "projections", "running", "settings"),
     "supervisor": (),
     "supervisor_client": ("supervisor",),
-    "machine": ("home", "settings"),
-    "job_environment": ("projections",),
-    "starting": ("core", "job_environment", "machine", "settings", "supervisor_client"),
     "executor": (
-        *("core", "database", "handler", "log", "projections", "running", "settings"),
-        *("machine", "starting", "supervisor_client"),
+        *("core", "database", "handler", "home", "log", "projections", "running", "settings"),
+        "supervisor_client",
     ),
     # doors for people and programs
-    "api": ("core", "codec", "database", "deciding", "handler", "log", "projections", "settings"),
+    "api": ("core", "codec", "database", "handler", "log", "projections", "settings"),
     "client": ("core", "settings"),
     # the whole system on one machine
     "embedded": ("core", "home", "leash", "logfile"),
-    "version": (),
-    "up": (
-        *("core", "embedded", "home", "leash", "logfile", "migrate", "settings", "supervisor", "version"),
-    ),
+    "up": ("core", "embedded", "home", "leash", "logfile", "migrate", "settings", "supervisor", "version"),
     "cli": (
-        *("api", "client", "core", "embedded", "executor", "migrate", "projections", "scheduler"),
+        *("api", "client", "core", "database", "embedded", "executor", "migrate", "projections", "scheduler"),
         *("settings", "supervisor", "up", "version"),
     ),
+}
+# Modules that lie side by side and are one room.
+TOGETHER = {
+    "handler": ("deciding", "completing"),
+    "executor": ("node_session", "starting", "machine", "job_environment"),
+    "version": ("",),
+    "cli": ("__main__",),
 }
 
 # Modules of the standard library that compute and do nothing else.
@@ -75,8 +77,8 @@ DOORS = {
     "typer": {"cli"},
     "rich": {"cli"},
     "httpx": {"client"},
-    "psutil": {"machine"},
-    "psycopg": {"database", "log", "deciding", "migrate", "projections", "scheduler", "api", "embedded", "up", "cli"},
+    "psutil": {"executor"},
+    "psycopg": {"database", "log", "handler", "migrate", "projections", "scheduler", "api", "embedded", "up", "cli"},
     "psycopg_pool": {"database", "log"},
     "orjson": {"codec", "database", "api"},
     "pydantic": {"codec", "settings", "api", "client"},
@@ -104,7 +106,6 @@ MAY_READ_ENVIRONMENT: Mapping[str, str] = {}
 MOST_LINES, MOST_FUNCTION_LINES = 400, 60
 LONGER_FILES = {
     "conductor/core/job_decide.py": "every command on a job, one after another, each a few lines",
-    "conductor/executor.py": "one session's loops share what it holds; what surrounds them is a page",
 }
 
 MAY_INHERIT = {"Submit": "the command is the submission's model with three fields more; both are only read"}
@@ -139,7 +140,8 @@ def room_of(module: str) -> str | None:
         return None
     if first != "conductor":
         return first
-    return {"": "version", "__main__": "cli"}.get(rest, rest.partition(".")[0])
+    name = rest.partition(".")[0]
+    return next((room for room, names in TOGETHER.items() if name in names), name)
 
 
 @cache

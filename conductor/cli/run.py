@@ -65,21 +65,28 @@ def run(
         comment=comment,
     )  # fmt: skip
     wanted = option.submission_of(wishes, child_environment(settings), screen)
-    with _terminable(), _server(settings, screen) as (client, keep_up):
-        return Run(client, screen, Sheet(raw=raw), keep_up).to_the_end(wanted)
+    with _interrupts() as interrupts, _server(settings, screen) as (client, keep_up):
+        return Run(client, screen, Sheet(raw=raw), interrupts, keep_up).to_the_end(wanted)
 
 
 class Run:
     """One job, watched from its submission to its end."""
 
     def __init__(
-        self, client: "Client", screen: "Screen", sheet: "Sheet", keep_up: Callable[[], None]
+        self,
+        client: "Client",
+        screen: "Screen",
+        sheet: "Sheet",
+        interrupts: "Interrupts",
+        keep_up: Callable[[], None],
     ) -> None:
         self._client = client
         self._screen = screen
         self._sheet = sheet
+        self._interrupts = interrupts
         self._keep_up = keep_up
         self._asked = not (sys.stdin.isatty() and sys.stderr.isatty())
+        self._to_cancel = False
         self._cancelling = False
         self._answered_at = time.monotonic()
 
@@ -87,6 +94,7 @@ class Run:
         """Gives the exit code."""
         from conductor.cli.following import Follower
 
+        self._interrupts.noting = True
         job_id = self._client.submit(wanted).job_id
         followers = [
             Follower(self._client, job_id, "stdout", lambda data: self._sheet.write("stdout", data)),
@@ -111,36 +119,48 @@ class Run:
         while True:
             try:
                 self._keep_up()
-                job = self._client.wait_once(job_id, LOOK_EVERY_SECONDS)
-                self._answered_at = time.monotonic()
+                job = self._look(job_id)
                 if job.final:
                     return job
-                self._sheet.status(_status_of(job, self._screen))
             except Unreachable:
                 if time.monotonic() - self._answered_at > AWAY_SECONDS:
                     return None
                 self._sheet.status(self._screen.text("status_away", job_id=job_id))
                 time.sleep(LOOK_EVERY_SECONDS)
-            except KeyboardInterrupt as interrupt:
-                if self._cancelling:
-                    return None
-                self._interrupted(job_id, unasked=isinstance(interrupt, Terminated))
+            except KeyboardInterrupt:
+                self._interrupted(job_id, signal.SIGINT)
+            number = self._interrupts.take()
+            if number is not None and self._to_cancel:
+                return None
+            if number is not None:
+                self._interrupted(job_id, number)
 
-    def _interrupted(self, job_id: int, *, unasked: bool) -> None:
-        if not (self._asked or unasked):
+    def _look(self, job_id: int) -> "Job":
+        """Cancel the job when that is wanted, wait a little for its end, and show how it stands."""
+        if self._to_cancel and not self._cancelling:
+            self._client.cancel(job_id, reason="interrupted")
+            self._cancelling = True
+            with self._sheet.pause():
+                self._screen.warn("cancelling", job_id=job_id)
+        job = self._client.wait_once(job_id, LOOK_EVERY_SECONDS)
+        self._answered_at = time.monotonic()
+        self._sheet.status(_status_of(job, self._screen))
+        return job
+
+    def _interrupted(self, job_id: int, number: int) -> None:
+        # SIGTERM comes from a program, which cannot be asked anything.
+        if not self._asked and number == signal.SIGINT:
             self._asked = True
-            if not self._wants_to_cancel(job_id):
-                return
-        with self._sheet.pause():
-            self._screen.warn("cancelling", job_id=job_id)
-        self._cancelling = True
-        self._client.cancel(job_id, reason="interrupted")
+            self._to_cancel = self._wants_to_cancel(job_id)
+        else:
+            self._to_cancel = True
 
     def _wants_to_cancel(self, job_id: int) -> bool:
         with self._sheet.pause():
             print(self._screen.text("ask_cancel", job_id=job_id), end="", file=sys.stderr, flush=True)
             try:
-                return sys.stdin.readline().strip().lower() in ("y", "yes", "是")
+                with self._interrupts.at_once():
+                    return sys.stdin.readline().strip().lower() in ("y", "yes", "是")
             except KeyboardInterrupt:
                 print(file=sys.stderr)
                 return True  # pressed again instead of answering: that is an answer
@@ -153,7 +173,7 @@ class Run:
     def _given_up(self, job_id: int) -> int:
         self._sheet.status("")
         self._screen.warn("left_behind" if self._cancelling else "lost_touch", job_id=job_id)
-        return exits.INTERRUPTED if self._cancelling else exits.OWN_FAILURE
+        return exits.INTERRUPTED if self._to_cancel else exits.OWN_FAILURE
 
     def _tell_end(self, job: "Job") -> None:
         """A script's own exit code speaks for itself; any other end is told, and output that is not here."""
@@ -168,20 +188,43 @@ class Run:
         self._screen.warn("ended", job_id=job.id, state=job.state, why=why and f": {why}")
 
 
-class Terminated(KeyboardInterrupt):
-    """SIGTERM: from a program, which cannot be asked anything."""
+class Interrupts:
+    """SIGINT and SIGTERM. Once there is a job, the first is noted and waits until the job's number is known."""
+
+    def __init__(self) -> None:
+        self.noting = False
+        self._noted: int | None = None
+
+    def come(self, number: int, _frame: FrameType | None) -> None:
+        """The signals' handler. A second one that finds the first still waiting breaks off whatever hangs."""
+        if not self.noting or self._noted is not None:
+            raise KeyboardInterrupt
+        self._noted = number
+
+    def take(self) -> int | None:
+        """The signal that came since this was last asked."""
+        noted, self._noted = self._noted, None
+        return noted
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """In this block a signal raises `KeyboardInterrupt`."""
+        self.noting = False
+        try:
+            yield
+        finally:
+            self.noting = True
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
-    def raise_terminated(_number: int, _frame: FrameType | None) -> None:
-        raise Terminated
-
-    before = signal.signal(signal.SIGTERM, raise_terminated)
+def _interrupts() -> Iterator[Interrupts]:
+    interrupts = Interrupts()
+    before = {number: signal.signal(number, interrupts.come) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield interrupts
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

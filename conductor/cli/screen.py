@@ -8,7 +8,6 @@ what was asked for, standard error everything else.
 import json
 import os
 import re
-import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from conductor.cli.texts import Language, text
 from conductor.cli.visible import one_line, visible
 
 WIDTH = 80
+NARROWEST = 40
 _UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
@@ -90,6 +90,8 @@ class Screen:
         if not self.out_is_terminal:
             return WIDTH
         try:
-            return max(20, os.get_terminal_size(sys.stdout.fileno()).columns)
+            columns = os.get_terminal_size(sys.stdout.fileno()).columns
         except OSError:
-            return shutil.get_terminal_size((WIDTH, 24)).columns
+            columns = 0
+        # Some terminals do not know how wide they are and say 0.
+        return max(NARROWEST, columns) if columns else WIDTH

@@ -133,23 +133,43 @@ def psql(
     from conductor.settings import child_environment, database_url_of, load_settings
 
     settings = load_settings()
-    variables = libpq_variables(database_url_of(settings), role)
+    url = database_url_of(settings)
+    variables = libpq_variables(url, None if role is None else _role_of(url, role), limited=role == "report")
     program = _psql_program()
     # By its path: it looks for its own libraries beside the name it is started under.
     os.execve(program, [program, *(arguments or [])], {**child_environment(settings), **variables})
 
 
-def libpq_variables(database_url: str, role: str | None) -> dict[str, str]:
+def libpq_variables(database_url: str, role: str | None, *, limited: bool) -> dict[str, str]:
     """The URL, and the role to take on, as the environment that psql reads."""
     from psycopg.conninfo import conninfo_to_dict
 
     parts = {name: str(value) for name, value in conninfo_to_dict(database_url).items() if value is not None}
     variables = {_LIBPQ[name]: value for name, value in parts.items() if name in _LIBPQ}
     if role is not None:
-        options = [variables.get("PGOPTIONS", ""), f"-c role={parts['dbname']}_{role}"]
-        options += [_REPORT_LIMITS] if role == "report" else []
+        options = [variables.get("PGOPTIONS", ""), f"-c role={role}", _REPORT_LIMITS if limited else ""]
         variables["PGOPTIONS"] = " ".join(filter(None, options))
     return variables
+
+
+def _role_of(database_url: str, role: str) -> str:
+    """The role's full name: the three are named alike, after the database as it was called at first."""
+    import psycopg
+
+    from conductor.database import connect_error
+    from conductor.migrate import MigrationError
+
+    owner = (
+        "SELECT relowner::regrole::text FROM pg_class WHERE oid = to_regclass('public.conductor_migrations')"
+    )
+    try:
+        with psycopg.connect(database_url) as connection:
+            found = connection.execute(owner).fetchone()
+    except psycopg.OperationalError as error:
+        raise MigrationError(connect_error(database_url, error)) from error
+    if found is None:
+        raise MigrationError("The database has no tables of Conductor's yet. Run `conductor migrate` first.")
+    return str(found[0]).strip('"').removesuffix("_owner") + f"_{role}"
 
 
 def _psql_program() -> str:

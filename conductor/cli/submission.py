@@ -45,7 +45,7 @@ _KIB_OF = {"K": 1, "": 1024, "M": 1024, "G": 1024**2, "T": 1024**3}
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # What describes the shell that submits, or a job that this shell itself runs in, and not the job to be.
 _OF_THE_CALLER = re.compile(r"(CONDUCTOR|SLURM)_\w*|NODE_NAME|TOTAL_CPUS|SLURMD_NODENAME|_|PWD|OLDPWD|SHLVL")
-_OUTPUT_LINE = re.compile(r"#SBATCH\s+(-o|--output\b)")
+_OUTPUT_LINE = re.compile(r"#SBATCH\s(.*\s)?(-o|--output(?![\w-]))")
 
 Arguments = Annotated[list[str] | None, typer.Argument(metavar="FILE|-", hidden=True)]
 Wrap = Annotated[

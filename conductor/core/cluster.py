@@ -71,7 +71,9 @@ class Cluster:
     leadership: Leadership = field(default_factory=Leadership)
     queues: dict[Shape, list[Place]] = field(default_factory=dict)
     reserved: dict[JobId, Allocation] = field(default_factory=dict)
-    _ended: dict[JobId, Job] = field(default_factory=dict)  # since `forget_ended`: a requeue may follow at once
+    _ended: dict[JobId, Job] = field(
+        default_factory=dict
+    )  # since `forget_ended`: a requeue may follow at once
     _later: list[tuple[datetime, JobId]] = field(default_factory=list)  # begin time not reached
     _queued: dict[JobId, tuple[Shape, Place]] = field(default_factory=dict)
 

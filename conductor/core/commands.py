@@ -160,8 +160,6 @@ class ElectLeader:
     host: str
 
 
-JobCommand = (
-    Submit | Cancel | Hold | Unhold | Reprioritize | Requeue | Reserve | Expire | Allocate | Release
-)
+JobCommand = Submit | Cancel | Hold | Unhold | Reprioritize | Requeue | Reserve | Expire | Allocate | Release
 NodeCommand = RegisterNode | DrainNode | ResumeNode | DeclareNodeLost | RemoveNode
 Command = JobCommand | NodeCommand | ElectLeader

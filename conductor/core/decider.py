@@ -21,6 +21,7 @@ from conductor.core.commands import (
     Reserve,
     ResumeNode,
 )
+from conductor.core.decision import Refused, Surroundings
 from conductor.core.errors import ConductorError, IllegalTransition, Rejection
 from conductor.core.events import (
     Event,
@@ -42,7 +43,6 @@ from conductor.core.identifiers import (
     node_stream,
 )
 from conductor.core.job import Job
-from conductor.core.job_decide import Refused, Surroundings
 from conductor.core.job_decide import decide as decide_job
 from conductor.core.leadership import Leadership
 from conductor.core.node import Node

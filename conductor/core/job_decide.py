@@ -4,7 +4,6 @@ An idempotent repeat (cancel what is cancelled, allocate with the same process) 
 """
 
 import hashlib
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -21,58 +20,25 @@ from conductor.core.commands import (
     Submit,
     Unhold,
 )
-from conductor.core.errors import Rejection, RejectionCode
+from conductor.core.decision import Decision, Refused, Surroundings, refuse
+from conductor.core.errors import RejectionCode
 from conductor.core.events import (
     CancelRequested,
-    Event,
     JobCancelled,
     JobHeld,
     JobReprioritized,
     JobRequeued,
     JobSubmitted,
     JobUnheld,
-    LateReport,
     ReleaseReason,
-    ResourcesAllocated,
     ResourcesReleased,
     ResourcesReserved,
 )
-from conductor.core.identifiers import Incarnation
-from conductor.core.job import Allocation, AllocationStatus, Job, JobState
-from conductor.core.leadership import Leadership
+from conductor.core.job import AllocationStatus, Job, JobState
+from conductor.core.job_report import decide_allocate, decide_release
 from conductor.core.node import Node, NodeState
 
 RESERVATION_SECONDS = 60.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
-    """A rejection, with what is kept of the attempt all the same (late reports)."""
-
-    rejection: Rejection
-    kept: tuple[Event, ...] = ()
-
-
-Decision = tuple[Event, ...] | Refused
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What a decision on a job may look at besides the job: its node, the leader, the widest node."""
-
-    at: datetime
-    node: Node | None = None
-    leadership: Leadership = Leadership()
-    widest_node_cpus: int | None = None  # None: no node has ever registered, so a job waits
-
-
-def refuse(
-    code: RejectionCode, message: str, job: Job | None = None, *, field: str | None = None
-) -> Refused:
-    state, version = (str(job.state), int(job.version)) if job else (None, None)
-    return Refused(
-        rejection=Rejection(code=code, message=message, state=state, version=version, field=field)
-    )
 
 
 def decide(command: JobCommand, job: Job | None, around: Surroundings) -> Decision:
@@ -97,9 +63,9 @@ def decide(command: JobCommand, job: Job | None, around: Surroundings) -> Decisi
         case Expire():
             return _expire(command, job, around)
         case Allocate():
-            return _allocate(command, job, around)
+            return decide_allocate(command, job, around)
         case Release():
-            return _release(command, job, around)
+            return decide_release(command, job, around)
         case _:
             assert_never(command)
 
@@ -205,19 +171,16 @@ def _requeue(command: Requeue, job: Job) -> Decision:
 
 def _returned(job: Job, reason: ReleaseReason, detail: str | None) -> ResourcesReleased:
     assert job.allocation is not None
-    return ResourcesReleased(
-        allocation_id=job.allocation.allocation_id, reason=reason, detail=detail
-    )
+    return ResourcesReleased(allocation_id=job.allocation.allocation_id, reason=reason, detail=detail)
 
 
 def _reserve(command: Reserve, job: Job, around: Surroundings) -> Decision:
-    assert command.allocation_id is not None and command.cpu_ids is not None
+    assert command.allocation_id is not None, "the handler draws it"
+    assert command.cpu_ids is not None, "the handler chooses them"
     if job.allocation is not None and job.allocation.allocation_id == command.allocation_id:
         return ()  # the first try's answer was lost; its commit was not
     refused = (
-        _deposed(command, job, around)
-        or _not_waiting(job, around.at)
-        or _unusable(around.node, command, job)
+        _deposed(command, job, around) or _not_waiting(job, around.at) or _unusable(around.node, command, job)
     )
     if refused:
         return refused
@@ -268,9 +231,7 @@ def _unusable(node: Node | None, command: Reserve, job: Job) -> Refused | None:
     if node is None or node.state is NodeState.REMOVED:
         return refuse(RejectionCode.NODE_UNKNOWN, f"No node {name} is registered.", job)
     if node.state is not NodeState.UP:
-        return refuse(
-            RejectionCode.NODE_DRAINED, f"Node {name} is {node.state}: it takes no new jobs.", job
-        )
+        return refuse(RejectionCode.NODE_DRAINED, f"Node {name} is {node.state}: it takes no new jobs.", job)
     wanted = job.submitted.total_cpus
     if len(cpu_ids) != wanted or len(set(cpu_ids)) != wanted:
         return refuse(
@@ -281,9 +242,7 @@ def _unusable(node: Node | None, command: Reserve, job: Job) -> Refused | None:
         )
     foreign = sorted(set(cpu_ids) - set(node.cpu_ids))
     if foreign:
-        return refuse(
-            RejectionCode.INVALID, f"Node {name} has no CPU {foreign[0]}.", job, field="cpu_ids"
-        )
+        return refuse(RejectionCode.INVALID, f"Node {name} has no CPU {foreign[0]}.", job, field="cpu_ids")
     return None
 
 
@@ -296,146 +255,5 @@ def _expire(command: Expire, job: Job, around: Surroundings) -> Decision:
     ):
         return ()
     if around.at < allocation.expires_at:
-        return refuse(
-            RejectionCode.WRONG_STATE, f"The reservation holds until {allocation.expires_at}.", job
-        )
+        return refuse(RejectionCode.WRONG_STATE, f"The reservation holds until {allocation.expires_at}.", job)
     return (_returned(job, ReleaseReason.EXPIRED, None),)
-
-
-def _allocate(command: Allocate, job: Job, around: Surroundings) -> Decision:
-    allocation = job.allocation_of(command.allocation_id)
-    if allocation is None:
-        return refuse(RejectionCode.NOT_FOUND, f"There is no {_subject(command)}.", job)
-    fenced = _fenced(command.incarnation, around.node, allocation, job)
-    if fenced:
-        return fenced
-    if not allocation.live:
-        return _closed(allocation, job)
-    if allocation.status is AllocationStatus.ALLOCATED:
-        if allocation.process == command.process:
-            return ()
-        return refuse(
-            RejectionCode.WRONG_STATE,
-            f"Allocation {allocation.allocation_id} already belongs to another process.",
-            job,
-        )
-    if around.at >= allocation.expires_at:
-        return refuse(
-            RejectionCode.RESERVATION_EXPIRED,
-            f"The reservation ended at {allocation.expires_at}; the job goes back to the queue.",
-            job,
-        )
-    return (
-        ResourcesAllocated(
-            allocation_id=command.allocation_id,
-            incarnation=command.incarnation,
-            process=command.process,
-        ),
-    )
-
-
-def _fenced(
-    incarnation: Incarnation, node: Node | None, allocation: Allocation, job: Job
-) -> Refused | None:
-    if node is None or node.node_name != allocation.node_name:
-        return refuse(
-            RejectionCode.NODE_UNKNOWN,
-            f"Allocation {allocation.allocation_id} belongs to node {allocation.node_name}.",
-            job,
-        )
-    if incarnation != node.incarnation:
-        return refuse(
-            RejectionCode.STALE_INCARNATION,
-            f"Incarnation {incarnation} of node {node.node_name} is over: {node.incarnation} took its place.",
-            job,
-        )
-    return None
-
-
-def _closed(allocation: Allocation, job: Job) -> Refused:
-    reason = allocation.release.reason if allocation.release else None
-    codes = {
-        ReleaseReason.CANCELLED: RejectionCode.CANCELLED,
-        ReleaseReason.EXPIRED: RejectionCode.RESERVATION_EXPIRED,
-    }
-    code = codes.get(reason, RejectionCode.ATTEMPT_CLOSED) if reason else RejectionCode.ATTEMPT_CLOSED
-    return refuse(
-        code, f"Allocation {allocation.allocation_id} was released ({reason}); nothing may run in it.", job
-    )
-
-
-def _release(command: Release, job: Job, around: Surroundings) -> Decision:
-    allocation = job.allocation_of(command.allocation_id)
-    if allocation is None:
-        return refuse(RejectionCode.NOT_FOUND, f"There is no {_subject(command)}.", job)
-    fenced = _fenced(command.incarnation, around.node, allocation, job)
-    if fenced:
-        return _noted(fenced, command, job)
-    if not allocation.live:
-        if allocation.release is not None and _same_outcome(allocation.release, command):
-            return ()
-        return _noted(_closed_report(allocation, job), command, job)
-    impossible = _impossible(command, allocation, job)
-    if impossible:
-        return impossible
-    released = ResourcesReleased(
-        allocation_id=command.allocation_id,
-        reason=command.reason,
-        exit_code=command.exit_code,
-        exit_signal=command.exit_signal,
-        cpu_seconds=command.cpu_seconds,
-        memory_peak_mb=command.memory_peak_mb,
-        detail=command.detail,
-    )
-    if job.requeue_requested:
-        return released, JobRequeued(attempt=job.attempt + 1, reason=None)
-    return (released,)
-
-
-def _closed_report(allocation: Allocation, job: Job) -> Refused:
-    return refuse(
-        RejectionCode.ATTEMPT_CLOSED,
-        f"Allocation {allocation.allocation_id} was closed before; the report is kept and changes nothing.",
-        job,
-    )
-
-
-def _same_outcome(release: ResourcesReleased, command: Release) -> bool:
-    return (release.reason, release.exit_code, release.exit_signal) == (
-        command.reason,
-        command.exit_code,
-        command.exit_signal,
-    )
-
-
-def _noted(refused: Refused, command: Release, job: Job) -> Refused:
-    """Keep what was said too late, once an allocation."""
-    if command.allocation_id in job.late_reports:
-        return refused
-    report = LateReport(
-        allocation_id=command.allocation_id,
-        incarnation=command.incarnation,
-        reason=command.reason,
-        exit_code=command.exit_code,
-        exit_signal=command.exit_signal,
-    )
-    return Refused(rejection=refused.rejection, kept=(report,))
-
-
-def _impossible(command: Release, allocation: Allocation, job: Job) -> Refused | None:
-    """Reports that contradict what the log knows of the allocation."""
-    if command.reason in (ReleaseReason.EXPIRED, ReleaseReason.REPAIRED, ReleaseReason.NODE_LOST):
-        return refuse(
-            RejectionCode.INVALID, f"An executor cannot release as {command.reason}.", job, field="reason"
-        )
-    if allocation.status is AllocationStatus.RESERVED and command.reason is not ReleaseReason.LAUNCH_FAILED:
-        return refuse(
-            RejectionCode.WRONG_STATE,
-            "No process was ever allocated here; only launch_failed can end a reservation.",
-            job,
-        )
-    if command.reason is ReleaseReason.CANCELLED and job.cancel_requested_at is None:
-        return refuse(
-            RejectionCode.INVALID, f"Nobody cancelled job {job.job_id}.", job, field="reason"
-        )
-    return None

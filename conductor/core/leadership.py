@@ -23,6 +23,4 @@ def evolve(leadership: Leadership, event: LeaderElected, *, at: datetime, versio
     """The leadership after an election. Raises `IllegalTransition` when the term does not grow by one."""
     if event.term != leadership.term + 1:
         raise IllegalTransition(f"term {event.term} cannot follow term {leadership.term}")
-    return Leadership(
-        version=version, term=event.term, holder=event.holder, host=event.host, elected_at=at
-    )
+    return Leadership(version=version, term=event.term, holder=event.holder, host=event.host, elected_at=at)

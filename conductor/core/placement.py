@@ -72,9 +72,7 @@ def plan(cluster: Cluster, usable: Iterable[NodeName], *, most: int = 1000) -> l
         if room is None:
             heappop(heads)
             continue
-        placements.append(
-            Placement(job_id=place.job_id, node_name=room.name, cpu_ids=room.take(shape))
-        )
+        placements.append(Placement(job_id=place.job_id, node_name=room.name, cpu_ids=room.take(shape)))
         queue = cluster.queues[shape]
         if index + 1 < len(queue):
             heapreplace(heads, (queue[index + 1], shape, index + 1))

@@ -52,7 +52,8 @@ class Starting:
         return bool(self._waiting or self._spawned)
 
     def gate(self, messages: Sequence[protocol.Gate]) -> None:
-        roster = self._roster
+        """A repeat is answered with what has happened."""
+        roster, intended = self._roster, []
         for message in messages:
             if (known := roster.attempts.get(message["allocation_id"])) is not None:
                 roster.tell(known)
@@ -60,8 +61,9 @@ class Starting:
             attempt = self._attempt(message)
             roster.add(attempt)
             roster.journal.gated(attempt.intent)
-            self._waiting.append(attempt)
-        self._write_journal_or_fail(list(self._waiting))
+            intended.append(attempt)
+        self._write_journal_or_fail(intended)
+        self._waiting += intended
 
     def advance(self) -> None:
         """Identifies the last turn's child, spawns one more."""
@@ -214,7 +216,7 @@ def _bind(pid: int, cpu_ids: list[int]) -> None:
 
 def _why(error: Exception) -> str:
     if not isinstance(error, OSError):
-        return f"The job cannot be started as submitted: {error}."
+        return f"The job cannot be started as submitted: {str(error) or repr(error)}."
     known = _WHAT_TO_DO.get(error.errno or 0)
     named = f" ({error.filename})" if error.filename else ""
     return known or f"The node could not start the job{named}: {error.strerror}."

@@ -254,7 +254,12 @@ def test_a_requeue_of_a_running_job_begins_the_next_attempt_when_its_process_is_
     assert world.job.state is JobState.RUNNING
     world.when(release(ReleaseReason.CANCELLED, exit_code=None))
     job = world.job
-    assert (job.state, job.attempt, job.cancel_requested_at, job.started_at) == (JobState.PENDING, 2, None, None)
+    assert (job.state, job.attempt, job.cancel_requested_at, job.started_at) == (
+        JobState.PENDING,
+        2,
+        None,
+        None,
+    )
     assert job.past_allocations[0].process == PROCESS
 
 
@@ -335,4 +340,5 @@ def test_a_late_report_is_legal_wherever_the_job_stands() -> None:
     for state in JobState:
         before = in_state(state).job
         after = evolve(before, report, at=START, version=Version(before.version + 1))
-        assert (after.state, after.late_reports) == (state, {ALLOCATION})
+        assert after.state is state
+        assert after.late_reports == {ALLOCATION}

@@ -1,6 +1,8 @@
 """The plan: FIFO + First Fit on the least loaded node, and the same as the plainest way of saying it."""
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -29,6 +31,7 @@ from conductor.core.identifiers import (
     job_stream,
     node_stream,
 )
+from conductor.core.job import evolve
 from conductor.core.node import NodeState
 from conductor.core.placement import Placement, plan
 from tests.given import START, registered, reserved, submitted
@@ -62,7 +65,7 @@ class Story:
     def node(self, name: NodeName, cpus: int) -> "Story":
         return self.tell(node_stream(name), registered(name, cpus=cpus))
 
-    def job(self, job_id: int, cpus: int = 1, **more: object) -> "Story":
+    def job(self, job_id: int, cpus: int = 1, **more: Any) -> "Story":
         return self.tell(job_stream(JobId(job_id)), submitted(job_id, cpus_per_task=cpus, **more))
 
     def plan(self) -> list[tuple[int, str]]:
@@ -105,13 +108,8 @@ def test_a_job_with_a_begin_time_is_admitted_when_it_comes() -> None:
 
 def test_memory_is_counted_where_the_node_states_it() -> None:
     story = Story().job(1, memory_mb=600).job(2, memory_mb=600)
-    node = registered(A, cpus=8)
-    story.tell(node_stream(A), type(node)(**{**_fields(node), "memory_mb": 1000}))
+    story.tell(node_stream(A), replace(registered(A, cpus=8), memory_mb=1000))
     assert story.plan() == [(1, A)]
-
-
-def _fields(event: object) -> dict[str, object]:
-    return {name: getattr(event, name) for name in type(event).__slots__}  # type: ignore[attr-defined]
 
 
 def test_a_node_that_is_not_up_or_not_heard_from_gets_nothing() -> None:
@@ -146,8 +144,6 @@ def test_an_ended_job_is_forgotten_and_taken_in_again_when_it_is_requeued() -> N
         provenance=Provenance(actor="t", channel="t"),
     )
     assert story.cluster.unknown_requeues([again]) == {job_stream(JobId(1))}
-    from conductor.core.job import evolve
-
     story.cluster.adopt(evolve(ended, JobCancelled(reason=None), at=START, version=Version(2)))
     story.cluster.apply(again)
     assert story.plan() == [(1, A)]

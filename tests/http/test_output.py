@@ -1,13 +1,19 @@
 """A job's output is read as far as it is, whatever its processes have made of the file."""
 
+import asyncio
 import os
 import threading
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from api import streaming
+from api.engine import Engine
 from api.output import TAIL_BYTES, Missing, Tail, open_output, output_path, read_tail
+from api.reading import Row
+from conductor.core.identifiers import JobId
 from tests.fix_api import Api
 
 JOB: dict[str, Any] = {
@@ -68,12 +74,26 @@ def test_what_is_no_ordinary_file_is_never_read(tmp_path: Path) -> None:
     secret.write_text("secret")
     (tmp_path / "link").symlink_to(secret)
     (tmp_path / "folder").mkdir()
-    os.mkfifo(tmp_path / "fifo")
-    for name in ("link", "folder", "fifo"):
+    for name in ("link", "folder"):
         found = open_output(tmp_path / name)
         assert isinstance(found, Missing), name
         assert found.code == "output_not_a_file"
     assert open_output(Path("/dev/zero")) == Missing(code="output_not_a_file", path="/dev/zero")
+
+
+def test_a_fifo_is_not_waited_for(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    found: list[object] = []
+    reader = threading.Thread(target=lambda: found.append(open_output(fifo)))
+    reader.start()
+    reader.join(timeout=5)
+    waits = reader.is_alive()
+    if waits:
+        fifo.open("w").close()  # lets the reader go
+        reader.join()
+    assert not waits
+    assert found == [Missing(code="output_not_a_file", path=str(fifo))]
 
 
 def test_what_is_not_there_is_missing_and_no_failure(tmp_path: Path) -> None:
@@ -198,3 +218,31 @@ def test_following_an_ended_job_gives_its_output_and_ends(api: Api) -> None:
     answer = api.client.get(f"/api/v1/jobs/{job_id}/output?follow=true&offset=5")
     assert answer.content == b"there was\n"
     assert api.client.get(f"/api/v1/jobs/{job_id}/output?follow=1&stream=stderr").content == b""
+
+
+def test_what_is_written_between_the_last_look_and_the_end_is_not_missed(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.register()
+    job_id = api.submit()
+    allocation_id = api.start(job_id)
+    engines: list[Engine] = []
+    look, place = streaming._new_bytes, streaming._place
+
+    async def place_of(engine: Engine, job: JobId) -> Row:
+        engines.append(engine)
+        return await place(engine, job)
+
+    async def look_and_then_end_the_job(path: Path, offset: int, end: int) -> AsyncIterator[bytes]:
+        async for chunk in look(path, offset, end):
+            yield chunk
+        if not path.exists():
+            output_file(api, job_id).write_bytes(b"last words\n")
+            await asyncio.to_thread(api.end, allocation_id)
+            while not all(sight.row and sight.row["final"] for sight in engines[0].watch._sights):
+                await asyncio.sleep(0.005)
+
+    monkeypatch.setattr(streaming, "_place", place_of)
+    monkeypatch.setattr(streaming, "_new_bytes", look_and_then_end_the_job)
+    answer = api.client.get(f"/api/v1/jobs/{job_id}/output?follow=1")
+    assert answer.content == b"last words\n"

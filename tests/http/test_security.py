@@ -179,10 +179,11 @@ def test_a_configured_address_is_a_known_host(tmp_path: Path) -> None:
     assert EVERYWHERE not in allowed_hosts(settings)
 
 
-def test_an_address_that_others_can_reach_is_refused_unless_the_way_is_encrypted(tmp_path: Path) -> None:
+def test_an_address_that_others_can_reach_is_refused_unless_the_way_is_protected(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="TLS proxy"):
         refuse_exposure(Settings(home=tmp_path, api_host=EVERYWHERE))
     refuse_exposure(Settings(home=tmp_path, api_host=EVERYWHERE, url="https://conductor.example.org"))
+    refuse_exposure(Settings(home=tmp_path, api_host=EVERYWHERE, api_trusted_proxy=True))
     for loopback in ("127.0.0.1", "::1", "localhost"):
         refuse_exposure(Settings(home=tmp_path, api_host=loopback))
 

@@ -16,6 +16,8 @@ from api.server import listening_socket
 from conductor.settings import SettingsError, child_environment
 from tests.fix_api import TOKEN, api_settings
 
+ROOT = Path(__file__).resolve().parents[2]
+
 
 @contextmanager
 def served(home: Path, database_url: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
@@ -24,7 +26,8 @@ def served(home: Path, database_url: str) -> Iterator[tuple[subprocess.Popen[byt
         port = free.getsockname()[1]
     settings = api_settings(home, api_port=port, database_url=database_url)
     command = [sys.executable, "-P", "-m", "conductor", "api"]
-    with subprocess.Popen(command, env=child_environment(settings)) as process:
+    environment = {**child_environment(settings), "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, env=environment, cwd="/") as process:
         try:
             url = f"http://127.0.0.1:{port}"
             wait_until_ready(process, url)

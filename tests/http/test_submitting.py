@@ -54,7 +54,7 @@ def test_every_field_reaches_the_row(api: Api) -> None:
         "account": "physics",
         "requeue": True,
         "held": True,
-        "begin_time": "2099-01-01T00:00:00Z",
+        "begin_time": "2099-01-01T00:00:00+00:00",
         "stdout_path": "out/%x-%5j.txt",
         "stderr_path": "/tmp/%u/%%.err",
         "comment": "two\nlines",
@@ -64,16 +64,19 @@ def test_every_field_reaches_the_row(api: Api) -> None:
     assert api.get(f"/jobs/{job_id}/environment")["environment"] == {"GREETING": "你好", "EMPTY": ""}
 
 
-def test_the_answer_has_every_column_of_the_table(api: Api) -> None:
-    columns = {
-        name
-        for (name,) in api.sql(
-            "SELECT attname FROM pg_attribute WHERE attrelid = 'jobs'::regclass AND attnum > 0 AND NOT attisdropped"
-        )
-    }
+def test_the_answers_have_every_column_of_the_tables(api: Api) -> None:
+    def columns(table: str) -> set[str]:
+        named = "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped"
+        return {name for (name,) in api.sql(named, table)}
+
+    api.register()
     job_id = api.submit()
-    assert columns <= row_of(api, job_id).keys()
-    assert columns <= api.get("/jobs")["jobs"][0].keys()
+    api.start(job_id)
+    job = row_of(api, job_id)
+    assert columns("jobs") <= job.keys()
+    assert columns("jobs") <= api.get("/jobs")["jobs"][0].keys()
+    assert columns("resource_allocations") - {"cpu_spans"} == job["resource_allocation"].keys()
+    assert columns("resource_allocations") - {"cpu_spans"} == api.get("/allocations")["allocations"][0].keys()
 
 
 def test_what_is_left_out_has_its_default(api: Api) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from conductor.core.commands import Allocate, Cancel, Command, Release, Reserve, Submit
+from conductor.core.commands import Allocate, Cancel, Command, Release, Requeue, Reserve, Submit
 from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.events import (
     JobSubmitted,
@@ -38,7 +38,9 @@ def test_a_cpu_is_never_promised_twice_and_only_the_culprit_is_refused(engine: E
         await engine.register(cpus=8)
         jobs = [await engine.submit() for _ in range(6)]
         await engine.reserve(jobs[0], 3)
-        wishes: list[Command] = [reserve(job, cpu) for job, cpu in zip(jobs[1:], (0, 1, 3, 4, 5), strict=True)]
+        wishes: list[Command] = [
+            reserve(job, cpu) for job, cpu in zip(jobs[1:], (0, 1, 3, 4, 5), strict=True)
+        ]
         return list(await engine.handler.handle_all(wishes, PROVENANCE, atomic=False))
 
     outcomes = engine.run(story)
@@ -53,9 +55,7 @@ def test_two_schedulers_that_both_believe_a_cpu_is_free_cannot_both_have_it(engi
         jobs = [await engine.submit() for _ in range(2)]
         other = Engine(engine.url)
         async with other.open():
-            return list(
-                await asyncio.gather(engine.do(reserve(jobs[0], 2)), other.do(reserve(jobs[1], 2)))
-            )
+            return list(await asyncio.gather(engine.do(reserve(jobs[0], 2)), other.do(reserve(jobs[1], 2))))
 
     outcomes = engine.run(story)
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Accepted", "Rejection"]
@@ -76,6 +76,30 @@ def test_the_constraint_and_not_the_handler_keeps_a_cpu_from_being_promised_twic
 
     assert [type(outcome) for outcome in engine.run(story)] == [Accepted, Accepted]
     assert any("was promised to allocation" in sentence for sentence in engine.differences())
+
+
+def test_cpus_that_are_freed_later_in_a_batch_are_not_promised_earlier_in_it(engine: Engine) -> None:
+    """The constraint judges the batch as a whole; in the log, positions inside it count as well."""
+
+    async def story(engine: Engine) -> list[object]:
+        await engine.register()
+        first, second = await engine.submit(), await engine.submit()
+        await engine.reserve(first, 0)
+        early: list[Command] = [reserve(second, 0), Cancel(job_id=first)]
+        late: list[Command] = [
+            Requeue(job_id=first),
+            reserve(first, 1),
+            Cancel(job_id=first),
+            reserve(second, 1),
+        ]
+        return [
+            *await engine.handler.handle_all(early, PROVENANCE, atomic=False),
+            *await engine.handler.handle_all(late, PROVENANCE, atomic=True),
+        ]
+
+    outcomes = engine.run(story)
+    assert [type(outcome) for outcome in outcomes[:2]] == [Rejection, Accepted]
+    assert all(isinstance(outcome, Accepted) for outcome in outcomes[2:]), outcomes
 
 
 def test_a_job_has_one_live_allocation_at_most(engine: Engine) -> None:
@@ -104,7 +128,12 @@ def test_cpus_are_chosen_when_left_out_and_said_to_be_taken_when_there_are_too_f
 def test_a_refused_command_leaves_nothing_and_its_neighbours_pass(engine: Engine) -> None:
     async def story(engine: Engine) -> list[object]:
         await engine.register(cpus=2)
-        wishes = [SUBMIT, replace(SUBMIT, cpus_per_task=3), Cancel(job_id=JobId(999)), SUBMIT]
+        wishes: list[Command] = [
+            SUBMIT,
+            replace(SUBMIT, cpus_per_task=3),
+            Cancel(job_id=JobId(999)),
+            SUBMIT,
+        ]
         return list(await engine.handler.handle_all(wishes, PROVENANCE, atomic=False))
 
     outcomes = engine.run(story)
@@ -208,9 +237,9 @@ def test_a_commit_whose_answer_was_lost_happens_once(
     engine.run(story)
     count = {"submit": 1, "reserve": 2, "allocate": 3, "release": 4, "cancel": 2}[kind]
     jobs = 2 if kind == "submit" else 1
-    assert engine.sql("SELECT max(version), count(DISTINCT stream) FROM events WHERE stream LIKE 'job-%%'") == [
-        (count, jobs)
-    ]
+    assert engine.sql(
+        "SELECT max(version), count(DISTINCT stream) FROM events WHERE stream LIKE 'job-%%'"
+    ) == [(count, jobs)]
 
 
 def test_commands_wait_out_a_killed_backend(engine: Engine) -> None:
@@ -249,8 +278,6 @@ def test_scripts_are_kept_once_and_environments_never_reach_the_log(engine: Engi
 
 
 def test_a_requeued_job_has_one_row_and_its_earlier_allocation_moves_to_the_past(engine: Engine) -> None:
-    from conductor.core.commands import Requeue
-
     async def story(engine: Engine) -> None:
         await engine.register()
         job_id = await engine.submit()
@@ -271,7 +298,7 @@ def test_the_projections_cannot_be_written_by_a_batch_that_is_refused_at_the_doo
     with psycopg.connect(engine.url, autocommit=True) as connection, pytest.raises(psycopg.DatabaseError):
         connection.execute(
             "SELECT * FROM commit_batch(now(), '{\"job-1\": 5}', '[]', "
-            "'{\"nodes\": [{\"name\": \"n\", \"state\": \"UP\", \"total_cpus\": 1, \"cpu_ids\": [0], \"labels\": {},"
+            '\'{"nodes": [{"name": "n", "state": "UP", "total_cpus": 1, "cpu_ids": [0], "labels": {},'
             ' "incarnation": 1, "boot_id": "b", "spool_id": "s", "cpu_block": 0,'
             ' "registered_at": "2026-01-01T00:00:00Z", "version": 1}]}\', NULL, \'{}\')'
         )

@@ -82,7 +82,9 @@ def test_a_strangers_tables_are_refused_and_left_alone(empty_database_url: str) 
     with psycopg.connect(empty_database_url) as connection:
         connection.execute("CREATE TABLE jobs (mine text)")
         connection.execute("INSERT INTO jobs VALUES ('precious')")
-    with pytest.raises(MigrationError, match="not Conductor's: jobs.*Nothing was changed.*CONDUCTOR_DATABASE_URL"):
+    with pytest.raises(
+        MigrationError, match=r"not Conductor's: jobs.*Nothing was changed.*CONDUCTOR_DATABASE_URL"
+    ):
         migrate(empty_database_url)
     with psycopg.connect(empty_database_url) as connection:
         assert connection.execute("SELECT mine FROM jobs").fetchall() == [("precious",)]
@@ -103,9 +105,7 @@ def test_a_failing_migration_changes_nothing(
     assert numbers == (last.number,)
 
 
-def test_an_older_server_gets_a_clear_error(
-    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_older_server_gets_a_clear_error(empty_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(migrate_module, "OLDEST_SERVER", 99)
     with pytest.raises(MigrationError, match="Conductor needs 99 or newer"):
         migrate(empty_database_url)
@@ -117,11 +117,9 @@ def test_an_unreachable_server_gets_a_clear_error_without_the_password() -> None
     assert "hunter2" not in str(refusal.value)
 
 
-def test_a_role_that_may_not_make_roles_is_told_what_it_needs(
-    postgres_url: str, ordinary_url: str
-) -> None:
+def test_a_role_that_may_not_make_roles_is_told_what_it_needs(postgres_url: str, ordinary_url: str) -> None:
     role = urlsplit(ordinary_url).username or ""
     with psycopg.connect(postgres_url, autocommit=True) as admin:
         admin.execute(sql.SQL("ALTER ROLE {} NOCREATEROLE").format(sql.Identifier(role)))
-    with pytest.raises(MigrationError, match="CREATEROLE.*run `conductor migrate` again"):
+    with pytest.raises(MigrationError, match=r"CREATEROLE.*run `conductor migrate` again"):
         migrate(ordinary_url)

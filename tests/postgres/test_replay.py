@@ -37,6 +37,12 @@ async def a_busy_day(engine: Engine) -> None:
     await engine.reserve(await engine.submit(cpus_per_task=2))
 
 
+A_GHOST = """
+    INSERT INTO nodes SELECT 'ghost', state, reason, total_cpus, cpu_ids, memory_mb, labels, incarnation,
+                             boot_id, spool_id, cpu_block, registered_at, version FROM nodes
+"""
+
+
 def test_an_untouched_database_equals_its_log(engine: Engine) -> None:
     engine.run(a_busy_day)
     seen: list[tuple[int, int]] = []
@@ -57,8 +63,7 @@ def test_an_untouched_database_equals_its_log(engine: Engine) -> None:
         ("UPDATE resource_allocations SET cpu_spans = '{}' WHERE job_id = 2", "row_differs", "cpu_spans"),
         ("DELETE FROM resource_allocations WHERE job_id = 2", "row_missing", "the log has it"),
         ("DELETE FROM jobs WHERE id = 1", "row_missing", "jobs 1"),
-        ("INSERT INTO nodes SELECT 'ghost', state, reason, total_cpus, cpu_ids, memory_mb, labels, incarnation,"
-         " boot_id, spool_id, cpu_block, registered_at, version FROM nodes", "row_unexpected", "nodes ghost"),
+        (A_GHOST, "row_unexpected", "nodes ghost"),
         ("UPDATE scripts SET body = 'rm -rf /'", "script_altered", "no longer has this digest"),
     ],
 )  # fmt: skip
@@ -75,7 +80,7 @@ def test_a_row_changed_by_hand_is_found(tampered_engine: Engine, damage: str, co
     [
         ("UPDATE events SET data = data || '{\"priority\": 9}' WHERE position = 3", "hash_broken"),
         ("UPDATE events SET at = at + interval '1 microsecond' WHERE position = 3", "hash_broken"),
-        ("UPDATE events SET metadata = metadata || '{\"actor\": \"eve\"}' WHERE position = 3", "hash_broken"),
+        ('UPDATE events SET metadata = metadata || \'{"actor": "eve"}\' WHERE position = 3', "hash_broken"),
         ("DELETE FROM events WHERE position = 3", "position_missing"),
     ],
 )

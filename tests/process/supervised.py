@@ -37,9 +37,12 @@ def gone(pid: int) -> bool:
 class Supervised:
     """A supervisor in the foreground, as a child of the test."""
 
-    def __init__(self, spool: Path, options: Sequence[str] = (), **popen: Any) -> None:
+    def __init__(self, spool: Path, options: Sequence[str] = (), *, ignoring: str = "", **popen: Any) -> None:
+        """`ignoring` names signals that whoever starts it ignores."""
         self.spool = spool
         command = supervisor_command(spool, options)
+        if ignoring:
+            command = ["/bin/sh", "-c", f"trap '' {ignoring}; exec \"$@\"", "sh", *command]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, **popen)
         self._executors: list[Executor] = []
 

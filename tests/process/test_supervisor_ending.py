@@ -61,11 +61,11 @@ def test_a_signal_is_told_as_a_signal(executor: Executor, allocation_id: int, nu
     assert (exited["exit_code"], exited["exit_signal"], exited["cause"]) == (None, number, None)
 
 
-def test_signals_have_their_usual_effect_in_a_job(
-    executor: Executor, supervised: Supervised, allocation_id: int
-) -> None:
-    executor.run(allocation_id, "grep -E 'Sig(Ign|Blk)' /proc/self/status\n")
-    assert [int(word, 16) for word in output_of(supervised.spool, allocation_id).split()[1::2]] == [0, 0]
+def test_no_signal_is_ignored_or_blocked_in_a_job(tmp_path: Path) -> None:
+    supervised = Supervised(tmp_path / "spool", ignoring="USR1 QUIT HUP")
+    supervised.executor().run(1, "grep -E 'Sig(Ign|Blk)' /proc/self/status\n")
+    assert [int(word, 16) for word in output_of(supervised.spool, 1).split()[1::2]] == [0, 0]
+    assert supervised.end() == 0
 
 
 def test_usage_counts_the_script_and_what_it_waited_for(executor: Executor, allocation_id: int) -> None:
@@ -77,7 +77,9 @@ def test_usage_counts_the_script_and_what_it_waited_for(executor: Executor, allo
 
 def test_usage_counts_orphans_too(executor: Executor, supervised: Supervised, allocation_id: int) -> None:
     burn = "import time\\nwhile time.process_time() < 0.1: pass"
-    script = f"(python3 -c $'{burn}'; echo ready) &\nuntil grep -q ready /proc/$$/fd/1; do sleep 0.01; done\n"
+    script = (
+        f"( (python3 -c $'{burn}'; echo ready) & )\nuntil grep -q ready /proc/$$/fd/1; do sleep 0.01; done\n"
+    )
     assert executor.run(allocation_id, script)["cpu_seconds"] >= 0.1
 
 
@@ -125,17 +127,23 @@ def test_a_second_stop_may_shorten_the_grace(
 def test_a_stopped_process_hears_the_cancel(
     executor: Executor, supervised: Supervised, allocation_id: int
 ) -> None:
-    pid = executor.started(allocation_id, "echo ready; exec sleep 60\n", kill_grace_seconds=3600)
+    script = "trap 'exit 9' TERM; echo ready; while :; do sleep 0.01; done\n"
+    pid = executor.started(allocation_id, script, kill_grace_seconds=3600)
     until_printed(supervised, allocation_id)
     os.kill(pid, signal.SIGSTOP)
     executor.ask("stop", allocation_id, cause="cancelled")
-    assert executor.event(allocation_id, "exited")["exit_signal"] == signal.SIGTERM
+    assert executor.event(allocation_id, "exited")["exit_code"] == 9
 
 
-def test_a_job_that_ended_before_its_cancel_ended_by_itself(executor: Executor, allocation_id: int) -> None:
-    pid = executor.started(allocation_id, "exit 4\n")
+def test_a_job_that_ended_before_its_cancel_ended_by_itself(
+    executor: Executor, supervised: Supervised, allocation_id: int
+) -> None:
+    """Also when the supervisor hears of the cancel before it hears of the end."""
+    pid = executor.started(allocation_id, "read _ </dev/null; exit 4\n")
+    os.kill(supervised.process.pid, signal.SIGSTOP)
     until(lambda: gone(pid), "the script's end")
     executor.ask("stop", allocation_id, cause="cancelled")
+    os.kill(supervised.process.pid, signal.SIGCONT)
     exited = executor.event(allocation_id, "exited")
     assert (exited["exit_code"], exited["cause"]) == (4, None)
 

@@ -97,6 +97,15 @@ def test_a_hostile_environment_neither_opens_the_gate_nor_disturbs_the_script(
     assert output_of(supervised.spool, allocation_id) == b"A=1\n"
 
 
+def test_the_jobs_own_startup_file_is_read_behind_the_gate(
+    executor: Executor, supervised: Supervised, allocation_id: int, tmp_path: Path
+) -> None:
+    startup = tmp_path / "startup"
+    startup.write_text("greet() { echo hello $1; }\n")
+    executor.run(allocation_id, "greet you\n", environment={"BASH_ENV": str(startup)})
+    assert output_of(supervised.spool, allocation_id) == b"hello you\n"
+
+
 def test_a_shell_that_cannot_read_the_gate_finds_no_script(
     executor: Executor, supervised: Supervised, allocation_id: int
 ) -> None:
@@ -254,6 +263,7 @@ def test_a_prologue_is_sourced_behind_the_gate(
         ({"prologue": "/nonexistent/prologue"}, "/nonexistent/prologue"),
         ({"environment": {"NOT-A-NAME": ""}}, "NOT-A-NAME"),
         ({"environment": {"NUL": "\0"}}, "NUL"),
+        ({"environment": {"NUMBER": 1}}, "argument of type 'int'"),
         ({"script": "echo \ud800\n", "opened": True}, "surrogates"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -357,4 +367,4 @@ def _arguments(pid: int) -> list[bytes]:
 def _reads_a_pipe(pid: int) -> bool:
     """Asleep, with a pipe as standard input: it waits at its gate."""
     state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    return state == "S" and os.readlink(f"/proc/{pid}/fd/0").startswith("pipe:")
+    return state == "S" and str(Path(f"/proc/{pid}/fd/0").readlink()).startswith("pipe:")

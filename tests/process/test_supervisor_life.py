@@ -123,7 +123,7 @@ def test_what_ended_while_there_was_no_supervisor_is_unknown_and_its_rest_is_cle
 @pytest.mark.parametrize(("key", "value"), [("boot_id", "another"), ("pid_namespace", 1), ("start_ticks", 1)])
 def test_a_number_that_means_another_process_is_left_alone(spool: Path, key: str, value: object) -> None:
     first = Supervised(spool)
-    first.executor().started(1, "exec sleep 300\n")
+    pid = first.executor().started(1, "exec sleep 300\n")
     first.kill()
     (spool / "journal.new").write_text("left by a crash")
     rewritten(spool, key, value)
@@ -136,6 +136,7 @@ def test_a_number_that_means_another_process_is_left_alone(spool: Path, key: str
     assert second.end() == 0
     stranger.kill()
     stranger.wait()
+    kill_process(pid)
 
 
 def test_an_exit_is_told_until_it_is_forgotten(spool: Path) -> None:
@@ -299,6 +300,22 @@ def test_a_job_that_cannot_be_forked_fails_and_the_supervisor_lives(tmp_path: Pa
     resource.prlimit(supervised.process.pid, resource.RLIMIT_NPROC, (1, hard))
     executor.gate(1, "exit 0\n")
     assert "no more processes" in executor.event(1, "launch_failed")["reason"]
+    assert supervised.end() == 0
+
+
+def test_no_gate_opens_before_the_journal_says_so(spool: Path, tmp_path: Path) -> None:
+    supervised = Supervised(spool)
+    executor = supervised.executor()
+    executor.gated(1, f"echo ran >{tmp_path}/ran\n")
+    _, hard = resource.prlimit(supervised.process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(
+        supervised.process.pid, resource.RLIMIT_FSIZE, ((spool / "journal").stat().st_size, hard)
+    )
+    executor.ask("open", 1)
+    executor.event(1, "launch_failed")
+    resource.prlimit(supervised.process.pid, resource.RLIMIT_FSIZE, (hard, hard))
+    assert not (tmp_path / "ran").exists()
+    assert executor.run(2, "exit 0\n")["exit_code"] == 0
     assert supervised.end() == 0
 
 

@@ -159,7 +159,9 @@ def test_a_standby_takes_over_within_three_seconds_of_the_leaders_death(system: 
     job_id = system.submit()
     assert system.until_ended(job_id) == ["COMPLETED"]
     assert time.monotonic() - died_at < 3 + 2  # a standby's own start of two seconds is not the promise
-    terms = system.engine.sql("SELECT data ->> 'term' FROM events WHERE type = 'LeaderElected' ORDER BY position")
+    terms = system.engine.sql(
+        "SELECT data ->> 'term' FROM events WHERE type = 'LeaderElected' ORDER BY position"
+    )
     assert terms == [("1",), ("2",)]
 
 

@@ -37,7 +37,12 @@ def test_a_script_runs_as_a_process_that_the_tables_name_and_its_end_is_recorded
     ],
 )
 def test_an_exit_is_recorded_as_it_was(
-    system: System, script: str, state: str, exit_code: int | None, exit_signal: int | None, reason: str | None
+    system: System,
+    script: str,
+    state: str,
+    exit_code: int | None,
+    exit_signal: int | None,
+    reason: str | None,
 ) -> None:
     system.node()
     job_id = system.submit(script)
@@ -127,8 +132,8 @@ def test_jobs_run_at_once_as_far_as_the_cpus_go_and_the_next_one_waits(system: S
     async def cancel_and_submit(_: Engine) -> None:
         for job_id in wide:
             await system.engine.accepted(Cancel(job_id=JobId(job_id)))
-        for _ in range(65):
-            await system.engine.submit(script="sleep 300\n")
+        for number in range(65):
+            await system.engine.submit(script=f"sleep 300 # {number}\n")
 
     system.engine.run(cancel_and_submit)
     system.until("SELECT count(*) = 64 FROM jobs WHERE state = 'RUNNING'")
@@ -143,7 +148,9 @@ def test_two_nodes_share_the_work_and_each_job_runs_where_the_table_says(system:
     jobs = [system.submit("sleep 300\n") for _ in range(4)]
     system.until("SELECT count(*) = 4 FROM jobs WHERE state = 'RUNNING'")
     for node in (one, two):
-        pids = system.engine.sql("SELECT process_id FROM resource_allocations WHERE node_name = %s", node.name)
+        pids = system.engine.sql(
+            "SELECT process_id FROM resource_allocations WHERE node_name = %s", node.name
+        )
         assert sorted(pid for (pid,) in pids) == sorted(node.supervised())
         assert len(pids) == 2
     assert len(jobs) == 4
@@ -154,7 +161,7 @@ def test_without_any_notification_the_results_are_the_same(engine: Engine, home:
     try:
         poll = {"CONDUCTOR_POLL_ONLY": "true", "CONDUCTOR_POLL_SECONDS": "0.1"}
         system.start("scheduler", **poll)
-        node = system.node(**poll)
+        node = system.node("node-1", 4, **poll)
         job_id = JobId(system.submit("echo ran; sleep 300\n"))
         system.until_state(job_id, "RUNNING")
         system.engine.run(lambda e: e.accepted(Cancel(job_id=job_id)))

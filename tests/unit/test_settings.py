@@ -149,6 +149,14 @@ def test_no_authentication_is_for_loopback_only(load: Load) -> None:
         load(CONDUCTOR_API_AUTH="off", CONDUCTOR_API_HOST="0.0.0.0")  # noqa: S104
 
 
+def test_a_trusted_proxy_protects_the_way_and_never_replaces_the_token(load: Load) -> None:
+    everywhere = {"CONDUCTOR_API_HOST": "0.0.0.0", "CONDUCTOR_API_TRUSTED_PROXY": "true"}  # noqa: S104
+    assert load(**everywhere).api_trusted_proxy
+    assert not load().api_trusted_proxy
+    with pytest.raises(SettingsError, match="loopback only"):
+        load(CONDUCTOR_API_AUTH="off", **everywhere)
+
+
 def test_a_child_reads_the_same_settings_from_its_environment(
     load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

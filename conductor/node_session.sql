@@ -23,10 +23,6 @@ WHERE a.node_name = %(node_name)s AND a.status = 'allocated' AND j.cancel_reques
 -- name: allocated_here
 SELECT id FROM resource_allocations WHERE node_name = %(node_name)s AND status = 'allocated';
 
--- name: jobs_of
--- The jobs of allocations, so that reports need not look them up one by one.
-SELECT id, job_id FROM allocation_history WHERE id = ANY(%(ids)s);
-
 -- name: renew_lease
 SELECT renew_lease(%(node_name)s, %(incarnation)s, %(lease_seconds)s, %(held)s);
 

@@ -1,0 +1,55 @@
+"""Which CPUs the live allocations in sight hold, while a batch is decided.
+
+The database's constraint judges a batch as a whole: it would let a reservation pass whose CPUs are freed only
+later in the same batch. In the log both would stand at positions of their own, and at one of them a CPU would be
+promised twice. So a reservation is held against the allocations in sight at its turn; whoever is not in sight is
+not released in this batch, and the constraint finds it.
+"""
+
+from collections.abc import Iterable
+
+from conductor.core.errors import Rejection, RejectionCode
+from conductor.core.events import ResourcesReserved
+from conductor.core.identifiers import AllocationId
+from conductor.core.job import Allocation, Job
+
+
+class Holdings:
+    def __init__(self, jobs: Iterable[Job]) -> None:
+        self._holder: dict[int, AllocationId] = {}  # CPU number within all nodes' blocks -> who holds it
+        for job in jobs:
+            self.move(None, job)
+
+    def copy(self) -> "Holdings":
+        other = Holdings(())
+        other._holder = dict(self._holder)
+        return other
+
+    def move(self, before: Job | None, after: Job) -> None:
+        """Book the difference between two states of a job."""
+        was, now = _live(before), _live(after)
+        if was == now:
+            return
+        for cpu in _numbers(was):
+            self._holder.pop(cpu, None)
+        for cpu in _numbers(now):
+            assert now is not None
+            self._holder[cpu] = now.allocation_id
+
+    def conflict(self, wish: ResourcesReserved) -> Rejection | None:
+        for cpu_id in wish.cpu_ids:
+            holder = self._holder.get(wish.cpu_block + cpu_id)
+            if holder is not None:
+                return Rejection(
+                    code=RejectionCode.CPUS_TAKEN,
+                    message=f"CPU {cpu_id} of {wish.node_name} is held by allocation {holder}. Choose another.",
+                )
+        return None
+
+
+def _live(job: Job | None) -> Allocation | None:
+    return job.allocation if job is not None and job.allocation and job.allocation.live else None
+
+
+def _numbers(allocation: Allocation | None) -> list[int]:
+    return [allocation.cpu_block + cpu_id for cpu_id in allocation.cpu_ids] if allocation else []

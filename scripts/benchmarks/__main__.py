@@ -1,0 +1,117 @@
+"""`scripts/bench`: measure, then report. Progress goes to stderr, the report alone to stdout."""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from conductor.core.errors import ConductorError
+from scripts.benchmarks.figures import BenchError, Measurement
+from scripts.benchmarks.machine import file_system, load_text, machine_facts
+from scripts.benchmarks.report import as_json, plain_or_rich, print_report
+from scripts.benchmarks.start import measure_start
+from scripts.benchmarks.system import Measured, measured_system
+from scripts.benchmarks.throughput import measure_batch, measure_noop, measure_submit
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What is measured on one fresh system."""
+
+    name: str
+    cpus: int
+    measure: Callable[[Measured, float], Measurement]
+
+
+BENCHES = (
+    Bench("start", 16, measure_start),
+    Bench("noop", 16, measure_noop),
+    Bench("noop", 64, measure_noop),
+    Bench("submit", 16, measure_submit),
+    Bench("batch", 16, measure_batch),
+)
+NAMES = tuple(dict.fromkeys(bench.name for bench in BENCHES))
+
+
+def main(arguments: Sequence[str]) -> int:
+    options = _parser().parse_args(arguments)
+    named = options.bench if isinstance(options.bench, list) else [options.bench]
+    chosen = [bench for bench in BENCHES if bench.name in named or "all" in named]
+    signal.signal(signal.SIGTERM, _end)
+    facts, measurements = machine_facts(), []
+    try:
+        for bench in chosen:
+            _say(f"{bench.name}, {bench.cpus} CPUs: about {options.seconds:g} s a figure ...")
+            with measured_system(bench.cpus, options.folder, options.spool_folder) as measured:
+                facts |= _places(measured)
+                measurements.append(bench.measure(measured, options.seconds))
+    except (BenchError, ConductorError) as error:
+        _say(f"bench: {error}")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    facts["load after"] = load_text(os.getloadavg()).partition(" (")[0]
+    if options.json:
+        print(as_json(facts, measurements))
+    else:
+        print_report(facts, measurements, plain_or_rich())
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench", description="Measure this clone on this machine, each figure beside its floor."
+    )
+    parser.add_argument("bench", nargs="*", default="all", choices=(*NAMES, "all"), help="which ones (all)")
+    parser.add_argument(
+        "--seconds", type=_seconds, default=10.0, help="how long each figure is measured (10)"
+    )
+    parser.add_argument("--json", action="store_true", help="a JSON object instead of tables")
+    parser.add_argument(
+        "--folder", type=_folder, help="where to make the temporary home (the system's temporary folder)"
+    )
+    parser.add_argument(
+        "--spool-folder", type=_folder, help="where to make the temporary spool (inside the home)"
+    )
+    return parser
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0.5 <= seconds <= 600:
+        raise argparse.ArgumentTypeError("must be between 0.5 and 600")
+    return seconds
+
+
+def _folder(text: str) -> Path:
+    path = Path(text).resolve()
+    if not path.is_dir():
+        raise argparse.ArgumentTypeError(f"{path} is no folder")
+    return path
+
+
+def _places(measured: Measured) -> dict[str, str]:
+    version = measured.query("SHOW server_version")[0][0]
+    durable = measured.query("SELECT current_setting('fsync'), current_setting('synchronous_commit')")[0]
+    return {
+        "PostgreSQL": f"{version}, fsync {durable[0]}, synchronous_commit {durable[1]}",
+        "data": file_system(measured.data),
+        "spool": file_system(measured.spool),
+    }
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    # As an exception, so that nothing is left behind.
+    raise SystemExit(128 + number)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
