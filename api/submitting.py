@@ -19,9 +19,10 @@ from api.reading import answer, fetch_one
 from api.security import Caller, Identity, caller_of
 from api.submission import Submission, submission_of, submissions_of
 from conductor.completing import Request as Wish
-from conductor.core.errors import Rejection, RejectionCode
+from conductor.core.errors import Rejection
 from conductor.core.events import JobSubmitted
 from conductor.core.job import JobState
+from conductor.deciding import NOT_DONE
 from conductor.handler import Accepted, Outcome
 
 JOBS_AT_ONCE = 10_000
@@ -95,7 +96,7 @@ def _all_or_problem(outcomes: Sequence[Outcome]) -> list[Accepted]:
     if len(accepted) == len(outcomes):
         return accepted
     rejected = [(index, one) for index, one in enumerate(outcomes) if isinstance(one, Rejection)]
-    at_fault = [(index, one) for index, one in rejected if one.field or one.code is not RejectionCode.INVALID]
+    at_fault = [(index, one) for index, one in rejected if one is not NOT_DONE]
     problems = [_refused(one, f"jobs[{index}]") for index, one in at_fault or rejected]
     first = problems[0]
     first.errors = tuple(error for problem in problems for error in problem.errors)

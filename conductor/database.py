@@ -37,6 +37,7 @@ _KEEPALIVE = {
     "connect_timeout": 10,
 }
 _HEARTBEAT_SECONDS = 10.0
+_POOL_TIMEOUT_SECONDS = 3.0  # a request that finds no connection within this is told so
 _RECONNECT_SECONDS = (0.1, 5.0)  # first and longest pause between attempts, jittered
 
 Pool = AsyncConnectionPool[AsyncConnection[TupleRow]]
@@ -81,9 +82,9 @@ async def prepare(connection: AsyncConnection[Any]) -> None:
     await connection.set_autocommit(True)
     row = await (await connection.execute(_SERVICE_ROLE)).fetchone()
     if row is None:
-        raise DatabaseNotReady(
-            f"Database {connection.info.dbname} has no schema yet. Run `conductor migrate` first."
-        )
+        name = connection.info.dbname
+        await connection.close()
+        raise DatabaseNotReady(f"Database {name} has no schema yet. Run `conductor migrate` first.")
     await connection.execute(
         sql.SQL("SET ROLE {}; SET TIME ZONE 'UTC'; SET jit = off").format(sql.Identifier(row[0]))
     )
@@ -112,7 +113,7 @@ async def open_pool(database_url: str, *, size: int) -> AsyncIterator[Pool]:
         configure=prepare,
         kwargs={"autocommit": True, **_KEEPALIVE},
         reconnect_timeout=5.0,
-        timeout=10.0,
+        timeout=_POOL_TIMEOUT_SECONDS,
         check=None,
     )
     await pool.open()

@@ -142,7 +142,7 @@ def settle(entries: Sequence[tuple[Sequence[Request], bool]], loaded: Loaded) ->
         verdicts = [_settle_one(request, loaded, plan) for request in requests]
         if take_back is not None and any(isinstance(verdict, Rejection) for verdict in verdicts):
             take_back()
-            verdicts = [verdict if isinstance(verdict, Rejection) else _NOT_DONE for verdict in verdicts]
+            verdicts = [verdict if isinstance(verdict, Rejection) else NOT_DONE for verdict in verdicts]
         else:
             _keep_bodies(plan, requests, plan.events[since:])
             _note_streams(plan, requests, loaded, written={new.stream for new in plan.events[since:]})
@@ -152,7 +152,7 @@ def settle(entries: Sequence[tuple[Sequence[Request], bool]], loaded: Loaded) ->
     return plan
 
 
-_NOT_DONE = Rejection(
+NOT_DONE = Rejection(
     code=RejectionCode.INVALID,
     message="Not done: another command of the same atomic list was refused. Mend that one and send all again.",
 )
@@ -177,7 +177,7 @@ def _decide_one(request: Request, loaded: Loaded, plan: Plan) -> Verdict:
     stream = streams_read(request.command)[0] if request.unfit is None else None
     conflict = request.unfit or _version_conflict(request, states.get(stream) if stream else None)
     if conflict is not None or stream is None:
-        return conflict or _NOT_DONE
+        return conflict or NOT_DONE
     decided = decide(request.command, states, at=loaded.at, widest_node_cpus=loaded.widest_node_cpus)
     taken = next((t for e in decided.events if (t := _taken(e, plan))), None)
     if taken is not None:

@@ -168,8 +168,9 @@ COMMENT ON COLUMN jobs.start_time IS
     'When this attempt began to run; NULL before. / '
     '本次尝试开始运行的时刻；之前为 NULL。';
 COMMENT ON COLUMN jobs.end_time IS
-    'When this attempt ended and held nothing any more; NULL before. / '
-    '本次尝试结束且资源已全部释放的时刻；之前为 NULL。';
+    'When it was recorded that this attempt has ended and holds nothing any more; NULL before. Later than the end '
+    'itself by as long as the executor was away. / '
+    '记录到本次尝试已结束且资源全部释放的时刻；之前为 NULL。执行器离线期间结束的作业，该时刻会晚于实际结束时间。';
 COMMENT ON COLUMN jobs.cancel_requested_at IS
     'When its running processes were asked to end, by a cancel or for a requeue; NULL when they were not. / '
     '要求其运行中的进程结束的时刻（取消或重新排队）；未要求时为 NULL。';
@@ -369,8 +370,8 @@ COMMENT ON COLUMN process_history.start_time IS
     'When the process was recorded, before the first line of the script ran. / '
     '登记进程的时刻，早于脚本首行执行。';
 COMMENT ON COLUMN process_history.end_time IS
-    'When the process and all it left behind had ended; NULL while it runs. / '
-    '进程及其遗留的一切都已结束的时刻；运行期间为 NULL。';
+    'When it was recorded that the process and all it left behind had ended; NULL while it runs. / '
+    '记录到进程及其遗留的一切都已结束的时刻；运行期间为 NULL。';
 COMMENT ON COLUMN process_history.exit_code IS
     'Exit code of the script; NULL while it runs, when a signal ended it, and when nobody could know. / '
     '脚本的退出码；运行期间、被信号终止或无从得知时为 NULL。';

@@ -17,7 +17,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
 try:
+    from datetime import UTC, datetime, timedelta
+
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -32,10 +33,10 @@ try:
     from conductor.core.errors import ConductorError
     from conductor.settings import load_settings, read_token
     from conductor.swf import SwfError, SwfJob, Trace, parse
-except ModuleNotFoundError:
+except ImportError:
     if "conductor" in sys._xoptions:  # noqa: SLF001 (documented; the mark that we came this way before)
         raise
-    # Again, by the interpreter that scripts/run would use; it installs what is missing.
+    # Again, by the interpreter that scripts/run would use (this one may be too old); what is missing is installed.
     FIND = 'project=$1 purpose=run; . "$1/scripts/environment.sh"; shift; exec "$python" -P -X conductor "$@"'
     os.execv("/bin/sh", ["sh", "-euc", FIND, "sh", str(PROJECT), __file__, *sys.argv[1:]])
 
@@ -152,8 +153,7 @@ def submit(client: Client, submissions: Sequence[Submission], tally: Tally) -> N
             refused = _refused_ones(error)
             if not refused:
                 raise
-            for index, reason in refused.items():
-                tally.refused[reason] += 1
+            tally.refused.update(refused.values())
             left = [one for index, one in enumerate(left) if index not in refused]
         else:
             tally.submitted |= {job.job_id for job in answer.jobs}
@@ -208,7 +208,8 @@ def _ours(client: Client, tally: Tally, started_at: datetime, states: Sequence[s
 
 def _progress() -> Progress:
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def _show(progress: Progress, task: "TaskID", tally: Tally, *, waits: bool) -> None:

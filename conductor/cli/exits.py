@@ -20,6 +20,9 @@ OWN_FAILURE = 125
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 
+# How long a server may be away before a command stops waiting for a job (which goes on without it).
+AWAY_SECONDS = 300.0
+
 _CODE_OF_STATE = {"COMPLETED": 0, "CANCELLED": 130, "TIMEOUT": 124, "NODE_FAIL": 75, "OUT_OF_MEMORY": 137}
 
 EXIT_CODES = (

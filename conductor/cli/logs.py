@@ -17,6 +17,7 @@ def logs(
 
     Example: conductor logs -f 42
     """
+    from conductor.cli.exits import AWAY_SECONDS
     from conductor.cli.following import Follower, Sheet, copy
     from conductor.client import connect
     from conductor.client.client import Stream
@@ -32,7 +33,7 @@ def logs(
             client.job(job_id)
             follower = Follower(client, job_id, stream, lambda data: sheet.write("stdout", data))
             follower.start()
-            client.wait(job_id)
+            client.wait(job_id, patience_seconds=AWAY_SECONDS)
             follower.finish(5.0)
         finally:
             sheet.finish()

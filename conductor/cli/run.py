@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from conductor.settings import Settings
 
 LOOK_EVERY_SECONDS = 0.5
-# How long a server may be away before we stop waiting for it (the job goes on without us).
-AWAY_SECONDS = 300.0
 LAST_BYTES_SECONDS = 5.0
 
 
@@ -123,7 +121,7 @@ class Run:
                 if job.final:
                     return job
             except Unreachable:
-                if time.monotonic() - self._answered_at > AWAY_SECONDS:
+                if time.monotonic() - self._answered_at > exits.AWAY_SECONDS:
                     return None
                 self._sheet.status(self._screen.text("status_away", job_id=job_id))
                 time.sleep(LOOK_EVERY_SECONDS)

@@ -128,14 +128,14 @@ def submission_of(wishes: Wishes, environ: Mapping[str, str], screen: "Screen") 
     begin = None if wishes.begin is None else parse_instant(wishes.begin, now)
     if wishes.begin is not None and begin is None:
         refuse(screen, "bad_begin", given=wishes.begin)
-    return Submission(
+    submission = Submission(
         script=_script_of(wishes, screen),
         name=wishes.job_name,
         ntasks_per_node=_tasks(wishes, screen),
         cpus_per_task=wishes.cpus_per_task,
         memory_mb=memory_mb(wishes.memory, screen),
         time_limit=wishes.time_limit,
-        work_dir=_work_dir(wishes.work_dir, screen),
+        work_dir=_work_dir(wishes.work_dir),
         environment=exported(wishes.export, environ, screen),
         priority=wishes.priority,
         nice=wishes.nice,
@@ -146,6 +146,8 @@ def submission_of(wishes: Wishes, environ: Mapping[str, str], screen: "Screen") 
         begin_time=begin,
         comment=wishes.comment,
     )
+    _refuse_strays(submission, screen)
+    return submission
 
 
 def slurm_output(script: str, output: str | None) -> str | None:
@@ -266,14 +268,18 @@ def _tasks(wishes: Wishes, screen: "Screen") -> int | None:
     return total if total is not None else per_node
 
 
-def _work_dir(given: Path | None, screen: "Screen") -> str:
+def _work_dir(given: Path | None) -> str:
     # As it is named here, links and all: `cd` would show the user the same.
-    path = os.path.abspath(given) if given is not None else os.getcwd()  # noqa: PTH100, PTH109
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        refuse(screen, "bad_path", path=os.fsencode(path).decode("utf-8", "replace"))
-    return path
+    return os.path.abspath(given) if given is not None else os.getcwd()  # noqa: PTH100, PTH109
+
+
+def _refuse_strays(submission: "Submission", screen: "Screen") -> None:
+    """Bytes that are no UTF-8 come from the command line or the environment as lone surrogates: no JSON has them."""
+    given = submission.to_json()
+    texts = {name: value for name, value in given.items() if isinstance(value, str)}
+    for name, value in {**texts, **given.get("environment", {})}.items():
+        if any("\ud800" <= character <= "\udfff" for character in value):
+            refuse(screen, "not_utf8", name=name)
 
 
 def _user_name() -> str | None:

@@ -37,7 +37,7 @@ def submit(
 
     Example: conductor submit -c 4 -t 2:00:00 train.sh
     """
-    from conductor.cli.exits import code_of_job
+    from conductor.cli.exits import AWAY_SECONDS, code_of_job
     from conductor.cli.screen import Screen
     from conductor.client import connect
     from conductor.settings import child_environment, load_settings
@@ -59,5 +59,5 @@ def submit(
             screen.say("submitted", job_id=job.job_id)
         if not wait:
             return 0
-        ended = client.wait(job.job_id)
+        ended = client.wait(job.job_id, patience_seconds=AWAY_SECONDS)
         return code_of_job(ended.state, ended.exit_code, ended.exit_signal)

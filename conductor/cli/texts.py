@@ -78,9 +78,9 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "--ntasks {ntasks} and --ntasks-per-node {per_node} contradict: a job has one node; give one of them",
         "--ntasks {ntasks} 与 --ntasks-per-node {per_node} 矛盾：一个作业只用一个节点；请只给一个",
     ),
-    "bad_path": (
-        "the path {path} is not valid UTF-8; name another folder with --chdir",
-        "路径 {path} 不是有效的 UTF-8；请用 --chdir 指定其他目录",
+    "not_utf8": (
+        "the value of {name} is not valid UTF-8 and cannot be sent; give another one",
+        "{name} 的值不是有效的 UTF-8，无法发送；请换一个",
     ),
     # running and following
     "bringing_up": (

@@ -8,6 +8,7 @@ Promises: a method for each thing the API does, with its names; writes may be re
 Refuses to know: the database. Everything goes over HTTP.
 """
 
+import math
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +21,7 @@ from urllib.parse import quote
 import httpx
 
 from conductor.client.connection import Connection, Params
-from conductor.client.errors import UnexpectedAnswer
+from conductor.client.errors import UnexpectedAnswer, Unreachable
 from conductor.client.models import (
     Changed,
     EventPage,
@@ -40,6 +41,8 @@ from conductor.settings import Settings, api_url_of, load_settings, read_token
 API = "/api/v1"
 # One long poll; shorter than what proxies in between usually allow.
 LONG_POLL_SECONDS = 20.0
+# How often a server that is away is tried again.
+AWAY_PAUSE_SECONDS = 0.5
 # The most that the server gives at once.
 PAGE = 1000
 
@@ -141,13 +144,26 @@ class Client:
     def job(self, job_id: int) -> Job:
         return read(Job, self._connection.json("GET", f"{API}/jobs/{job_id}"))
 
-    def wait(self, job_id: int, *, timeout_seconds: float | None = None) -> Job:
-        """The job once it has ended, or as it is when the time is up."""
-        deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+    def wait(
+        self, job_id: int, *, timeout_seconds: float | None = None, patience_seconds: float = 0.0
+    ) -> Job:
+        """The job once it has ended, or as it is when the time is up.
+
+        `patience_seconds` is how long the server may be away meanwhile.
+        """
+        deadline = math.inf if timeout_seconds is None else time.monotonic() + timeout_seconds
+        answered_at = time.monotonic()
         while True:
-            left = LONG_POLL_SECONDS if deadline is None else max(0.0, deadline - time.monotonic())
-            job = self.wait_once(job_id, min(left, LONG_POLL_SECONDS))
-            if job.final or (deadline is not None and time.monotonic() >= deadline):
+            left = max(0.0, deadline - time.monotonic())
+            try:
+                job = self.wait_once(job_id, min(left, LONG_POLL_SECONDS))
+            except Unreachable:
+                if time.monotonic() - answered_at >= patience_seconds:
+                    raise
+                time.sleep(AWAY_PAUSE_SECONDS)
+                continue
+            answered_at = time.monotonic()
+            if job.final or answered_at >= deadline:
                 return job
 
     def wait_once(self, job_id: int, timeout_seconds: float) -> Job:

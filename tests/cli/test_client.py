@@ -91,6 +91,17 @@ def test_where_nothing_listens_is_told_at_once() -> None:
     assert len(seen) == 1
 
 
+def test_a_wait_outlives_a_server_that_is_away_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("conductor.client.client.AWAY_PAUSE_SECONDS", 0.0)
+    gone = httpx.ConnectError("refused")
+    answer, seen = in_turn(gone, gone, httpx.Response(200, json={"id": 1, "state": "COMPLETED"}))
+    assert client_of(answer).wait(1, patience_seconds=60).state == "COMPLETED"
+    assert len(seen) == 3
+    answer, _ = in_turn(gone)
+    with pytest.raises(Unreachable):
+        client_of(answer).wait(1)
+
+
 def test_a_refusal_keeps_the_servers_sentences() -> None:
     errors = [
         {"field": "cpus", "code": "too_small", "message": "cpus must be at least 1"},

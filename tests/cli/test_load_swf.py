@@ -44,8 +44,21 @@ def test_a_real_trace_is_read_whole() -> None:
 
 
 def line_of(**words: str) -> str:
-    columns = ["number", "submit", "wait", "run", "had", "cpu", "used", "wanted", "time", "memory", "status", "user", "group"]
-    return " ".join([words.get(column, "-1") for column in columns] + ["-1"] * 5)
+    known = (
+        "number",
+        "submit",
+        "wait",
+        "run",
+        "had",
+        "cpu",
+        "used",
+        "wanted",
+        "time",
+        "memory",
+        "status",
+        "user",
+    )
+    return " ".join([words.get(name, "-1") for name in known] + ["-1"] * 6)
 
 
 def test_what_was_asked_for_goes_before_what_was_had() -> None:
@@ -80,7 +93,7 @@ def test_jobs_wider_than_a_node_are_refused_and_counted_and_the_rest_goes_in(
     assert f"submitted  {600 - wide}\n" in said
     assert f"refused    {wide}  (The job asks for 128 CPUs" in said
     assert api.sql("SELECT count(*), max(total_cpus_required), min(user_name) FROM jobs") == [
-        (600 - wide, 64, "swf10")
+        (600 - wide, 64, "swf1")
     ]
     first = api.get("/jobs", name="swf-57")["jobs"][0]
     assert api.client.get(f"/api/v1/jobs/{first['id']}/script").text == "#!/bin/sh\nexec sleep 0.005\n"

@@ -16,6 +16,7 @@ from select import select
 from time import monotonic
 from typing import Any
 
+import psutil
 import pytest
 
 import conductor
@@ -119,6 +120,28 @@ def test_submit_wait_ends_as_the_job_ended(api: Api) -> None:
         job_id = int(process.stdout.readline())
         api.end(api.start(job_id), exit_code=5)
         assert process.wait(PATIENCE_SECONDS) == 5
+
+
+def test_where_nothing_runs_a_system_is_brought_up_for_the_jobs_duration(home: Path) -> None:
+    settings = {"CONDUCTOR_HOME": str(home), "CONDUCTOR_API_PORT": "0", "CONDUCTOR_LANG": "en"}
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **settings}
+    command = command_of("run", "--wrap", "echo hello; echo oops >&2; exit 3")
+    ended = subprocess.run(command, env=environment, cwd="/", capture_output=True, check=False, timeout=120)
+    assert (ended.returncode, ended.stdout) == (3, b"hello\n")
+    assert ended.stderr.splitlines()[-1] == b"oops"
+    left = [
+        process.cmdline() for process in psutil.process_iter() if str(home) in " ".join(process.cmdline())
+    ]
+    assert left == []
+
+
+def test_where_a_url_was_given_no_system_is_brought_up(home: Path) -> None:
+    settings = {"CONDUCTOR_HOME": str(home), "CONDUCTOR_URL": "http://127.0.0.1:9", "CONDUCTOR_LANG": "en"}
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **settings}
+    command = command_of("run", "--wrap", "true")
+    ended = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=120)
+    assert (ended.returncode, ended.stdout) == (125, b"")
+    assert b"no server answers at http://127.0.0.1:9" in ended.stderr
 
 
 class Terminal:

@@ -72,6 +72,13 @@ def test_a_script_that_cannot_be_sent_is_refused_with_what_to_do(tmp_path: Path)
         submission(str(script))
 
 
+def test_what_is_not_utf8_is_refused_by_name() -> None:
+    with pytest.raises(WrongUsage, match="the value of name is not valid UTF-8"):
+        submission(wrap="x", job_name="a\udcffb")
+    with pytest.raises(WrongUsage, match="the value of BAD is not valid UTF-8"):
+        submission(wrap="x", export="ALL", environ={"BAD": "\udcff"})
+
+
 @pytest.mark.parametrize(
     ("given", "megabytes"),
     [("512", 512), ("2G", 2048), ("1g", 1024), ("1025K", 2), ("1T", 1048576), ("5MB", 5)],
