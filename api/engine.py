@@ -8,12 +8,15 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from api.node_output import NodeOutputs
 from api.problems import Problem
 from api.reading import fetch_one
 from api.watch import Bell, JobWatch
 from conductor.database import Pool, jittered, listen, open_pool
 from conductor.handler import Handler, running_handler
 from conductor.log import LOG_CHANNEL
+from conductor.output_file import OUTPUT_ANSWERS_CHANNEL
+from conductor.output_keeping import RECEIVED_FOLDERS, keep_for_days
 from conductor.settings import Settings
 from projections.rows import changed_rows
 
@@ -28,6 +31,7 @@ class Engine:
     handler: Handler
     bell: Bell
     watch: JobWatch
+    node_outputs: NodeOutputs
 
     async def caught_up(self, position: int | None) -> None:
         """Return once the tables show that position. Rows are written with their events, so the head is enough."""
@@ -55,15 +59,24 @@ def engine_of(request: Request) -> Engine:
 @asynccontextmanager
 async def running_engine(settings: Settings, database_url: str) -> AsyncIterator[Engine]:
     """The engine, with the tasks that commit, listen and watch for as long as the block runs."""
-    bell = Bell()
+    bell, answers = Bell(), Bell()
     async with (
         open_pool(database_url, size=settings.database_pool_size) as pool,
         running_handler(pool, changed_rows) as handler,
     ):
         watch = JobWatch(pool, bell, poll_seconds=settings.poll_seconds)
-        tasks = [asyncio.create_task(watch.run(), name="watch")]
+        node_outputs = NodeOutputs(
+            pool, answers, poll_seconds=settings.poll_seconds, poll_only=settings.poll_only
+        )
+        keeping = keep_for_days(pool, settings.spool, RECEIVED_FOLDERS, settings.output_keep_days)
+        tasks = [
+            asyncio.create_task(watch.run(), name="watch"),
+            asyncio.create_task(node_outputs.run(), name="outputs"),
+            asyncio.create_task(keeping, name="keep"),
+        ]
         if not settings.poll_only:
-            listening = listen(database_url, [LOG_CHANNEL], bell.ring)
+            bells = {LOG_CHANNEL: bell, OUTPUT_ANSWERS_CHANNEL: answers}
+            listening = listen(database_url, list(bells), lambda channel: bells[channel].ring())
             tasks.append(asyncio.create_task(listening, name="listen"))
         try:
             yield Engine(
@@ -73,6 +86,7 @@ async def running_engine(settings: Settings, database_url: str) -> AsyncIterator
                 handler=handler,
                 bell=bell,
                 watch=watch,
+                node_outputs=node_outputs,
             )
         finally:
             for task in tasks:

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from api.validation import complaint
+from conductor.core.warning_signal import parse_warning_signal
 
 SCRIPT_BYTES = 1024 * 1024
 ENVIRONMENT_BYTES = 128 * 1024
@@ -124,6 +125,14 @@ def _time_limit_seconds(given: Any) -> int:
     return seconds
 
 
+def _signal(text: str) -> str:
+    try:
+        parse_warning_signal(text)
+    except ValueError as error:
+        raise complaint("bad_signal", why=str(error)) from None
+    return text
+
+
 def _instant(given: Any) -> datetime:
     """A time in ISO 8601 that says its offset."""
     if not isinstance(given, str):
@@ -157,6 +166,7 @@ UserName = Annotated[str, AfterValidator(_user)]
 NodeNameText = Annotated[str, AfterValidator(_node)]
 Environment = Annotated[dict[str, str], AfterValidator(_environment)]
 TimeLimit = Annotated[int, BeforeValidator(_time_limit_seconds)]
+SignalText = Annotated[str, AfterValidator(_signal)]
 Instant = Annotated[datetime, BeforeValidator(_instant)]
 Uuid = Annotated[str, AfterValidator(_uuid)]
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -13,7 +12,8 @@ from starlette.responses import PlainTextResponse, Response
 from api.bodies import SMALL, optional_json_body
 from api.engine import Engine, engine_of
 from api.fields import ID_LIMIT, Count, Id, Instant, Line, NodeNameText, UserName
-from api.output import Missing, Stream, Tail, is_joined, output_path, read_tail
+from api.node_output import NodeSilent
+from api.output import Tail, find_place, read_tail, why_none
 from api.problems import Problem, refused
 from api.reading import Row, answer, fetch, fetch_one
 from api.security import caller_of
@@ -25,9 +25,11 @@ from conductor.core import commands
 from conductor.core.errors import Rejection
 from conductor.core.identifiers import JobId
 from conductor.core.job import FINAL_STATES, JobState
+from conductor.output_file import Missing, Stream, is_joined, output_path
 
 QUERY = ConfigDict(extra="forbid", frozen=True)
 LONGEST_WAIT_SECONDS = 300.0
+_OUTPUT_PATIENCE_SECONDS = 2.0  # a job can be shown without its output
 
 
 def _states(given: Any) -> list[str]:
@@ -132,32 +134,35 @@ async def job_document(engine: Engine, job_id: JobId, language: Language) -> dic
     row = await fetch_one(engine.pool, "job", {"job_id": job_id})
     if row is None:
         raise no_such_job(job_id)
-    outputs = await asyncio.to_thread(_outputs, row, engine.settings.spool, language)
-    return {**row, **outputs}
+    return {**row, **await _outputs(engine, row, language)}
 
 
-def _outputs(job: Row, spool: Path, language: Language) -> dict[str, Any]:
-    allocation = job["resource_allocation"] or {}
-    placed = {**job, "node_name": allocation.get("node_name")}
-    started = job["start_time"] is not None
-    found: dict[str, Any] = _output("stdout", placed, spool, started, language)
-    if is_joined(job):
-        note = say(PHRASES, "output_joined", language, path=output_path(placed, "stdout", spool))
-        return found | _named("stderr", "", 0, False, note)
-    return found | _output("stderr", placed, spool, started, language)
+async def _outputs(engine: Engine, job: Row, language: Language) -> dict[str, Any]:
+    """Both ends of what the last attempt that ran has written; nothing has, nothing is looked for."""
+    ran = job["start_time"] is not None or job["attempt"] > 1
+    place = await find_place(engine, job["id"]) if ran else None
+    if place is None or place["node_name"] is None:
+        return _named("stdout", "", 0, False, None) | _named("stderr", "", 0, False, None)
+    if is_joined(place):
+        path = output_path(place, "stdout", engine.settings.spool)
+        note = say(PHRASES, "output_joined", language, path=path)
+        return await _output(engine, "stdout", place, language) | _named("stderr", "", 0, False, note)
+    stdout, stderr = await asyncio.gather(
+        _output(engine, "stdout", place, language), _output(engine, "stderr", place, language)
+    )
+    return stdout | stderr
 
 
-def _output(
-    stream: Stream, job: Mapping[str, Any], spool: Path, started: bool, language: Language
-) -> dict[str, Any]:
-    match read_tail(output_path(job, stream, spool)):
-        case Tail() as tail:
-            return _named(stream, tail.text, tail.total_bytes, tail.truncated, None)
-        case Missing() as missing if started:
-            note = say(PHRASES, missing.code, language, path=missing.path)
-            return _named(stream, None, None, False, note)
-        case _:  # nothing has run that could have written anything
-            return _named(stream, "", 0, False, None)
+async def _output(engine: Engine, stream: Stream, place: Row, language: Language) -> dict[str, Any]:
+    found: Tail | Missing | NodeSilent
+    try:
+        found = await read_tail(engine, place, stream, _OUTPUT_PATIENCE_SECONDS)
+    except NodeSilent as silent:
+        found = silent
+    if isinstance(found, Tail):
+        return _named(stream, found.text, found.total_bytes, found.truncated, None)
+    why = why_none(found, place, engine.settings.output_keep_days, language)
+    return _named(stream, None, None, False, why)
 
 
 def _named(

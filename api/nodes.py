@@ -61,7 +61,8 @@ Act = Literal["drain", "resume", "lost", "remove"]
 _ACTS: Mapping[Act, Callable[..., commands.Command]] = {
     "drain": commands.DrainNode,
     "resume": commands.ResumeNode,
-    "lost": commands.DeclareNodeLost,
+    # A person who says this vouches that nothing runs there any more.
+    "lost": partial(commands.DeclareNodeLost, jobs_lost=True),
     "remove": commands.RemoveNode,
 }
 

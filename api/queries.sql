@@ -61,11 +61,29 @@ FROM jobs j LEFT JOIN environments e ON e.id = j.environment_id
 WHERE j.id = %(job_id)s;
 
 -- name: output_place
+-- Where the output lies of the attempt asked for, else of the last one that had a process.
 SELECT j.id, j.name, j.user_name, j.work_dir, j.array_job_id, j.array_task_id, j.stdout_path, j.stderr_path,
-       j.state, j.final, j.attempt, j.version, a.node_name
+       j.state, j.final, j.end_time, j.version, a.attempt, a.node_name, n.spool_id,
+       coalesce(s.seen_at > clock_timestamp() - interval '15 seconds', false) AS served
 FROM jobs j
-LEFT JOIN resource_allocations a ON a.job_id = j.id
+LEFT JOIN LATERAL (
+    SELECT h.attempt, h.node_name
+    FROM allocation_history h
+    WHERE h.job_id = j.id AND h.process_id IS NOT NULL
+      AND (%(attempt)s::integer IS NULL OR h.attempt = %(attempt)s)
+    ORDER BY h.id DESC LIMIT 1
+) a ON true
+LEFT JOIN nodes n ON n.name = a.node_name
+LEFT JOIN output_servers s ON s.node_name = a.node_name
 WHERE j.id = %(job_id)s;
+
+-- name: ask_for_output
+SELECT ask_for_output(
+    %(request)s, %(node_name)s, %(job_id)s, %(attempt)s::integer, %(stream)s, %(first_byte)s::bigint,
+    %(most_bytes)s::integer, %(wait_seconds)s, %(channel)s);
+
+-- name: take_outputs
+SELECT * FROM take_outputs(%(requests)s, %(withdrawn)s);
 
 -- name: events
 SELECT position, stream, version, type, schema_version, at, recorded_at, data, metadata, encode(hash, 'hex') AS hash

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
-from api import commanding, events, health, jobs, nodes, original, stats, streaming, submitting
+from api import commanding, events, health, jobs, nodes, original, receiving, stats, streaming, submitting
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -35,6 +35,7 @@ VERSION_1 = [
     get("/jobs/{job_id}/environment", jobs.get_environment),
     get("/jobs/{job_id}/events", events.list_job_events),
     get("/jobs/{job_id}/output", streaming.get_output),
+    put("/jobs/{job_id}/output", receiving.put_output),
     post("/jobs/{job_id}/cancel", jobs.cancel),
     post("/jobs/{job_id}/hold", jobs.hold),
     post("/jobs/{job_id}/unhold", jobs.unhold),

@@ -25,6 +25,7 @@ from conductor.settings import Settings
 OPEN_PATHS = frozenset({"/health", "/ready"})
 JSON_TYPES = frozenset({"application/json"})
 NDJSON_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
+BYTES_TYPES = frozenset({"application/octet-stream"})
 
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _CHANNELS = frozenset({"api", "cli"})
@@ -126,7 +127,7 @@ class Guard:
             return Problem(403, "cross_site")
         if scope["path"] not in OPEN_PATHS and not self._is_known(headers.get("authorization", "")):
             return Problem(401, "unauthorized", headers={"WWW-Authenticate": "Bearer"})
-        return _unreadable(headers)
+        return _unreadable(headers, takes_bytes=_takes_bytes(scope))
 
     def _is_known(self, authorization: str) -> bool:
         if self._token is None:
@@ -155,16 +156,22 @@ def _is_cross_site(headers: Mapping[str, str], host: str) -> bool:
     return origin is not None and urlsplit(origin.lower()).netloc != host
 
 
-def _unreadable(headers: Mapping[str, str]) -> Problem | None:
+def _takes_bytes(scope: Scope) -> bool:
+    """Output that an executor sends is no JSON."""
+    return bool(scope["method"] == "PUT" and scope["path"].endswith("/output"))
+
+
+def _unreadable(headers: Mapping[str, str], *, takes_bytes: bool) -> Problem | None:
     """A body of a kind that a form on another site could send, or that we would have to unpack."""
     if "transfer-encoding" not in headers and headers.get("content-length", "0").strip("0") == "":
         return None
     if headers.get("content-encoding", "identity") != "identity":
         return Problem(415, "unsupported_media_type", detail="encoded_body")
     kind = media_type(headers.get("content-type", ""))
-    if kind in JSON_TYPES or kind in NDJSON_TYPES:
+    if kind in (BYTES_TYPES if takes_bytes else JSON_TYPES | NDJSON_TYPES):
         return None
-    return Problem(415, "unsupported_media_type", wanted="application/json")
+    wanted = "application/octet-stream" if takes_bytes else "application/json"
+    return Problem(415, "unsupported_media_type", wanted=wanted)
 
 
 def media_type(content_type: str) -> str:

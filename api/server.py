@@ -13,6 +13,7 @@ import uvicorn
 
 from api.app import create_app
 from api.security import is_loopback
+from conductor.crash_points import arm
 from conductor.settings import Settings, SettingsError
 
 logger = structlog.get_logger("api")
@@ -23,6 +24,7 @@ _DRAIN_SECONDS = 3  # long polls and followers end with the server; they come ag
 def serve(settings: Settings, database_url: str) -> int:
     """Serve until a signal says otherwise; the exit code."""
     refuse_exposure(settings)
+    arm(settings.crash_at)
     if settings.api_auth == "off":
         logger.warning(
             "auth.off", meaning="whoever reaches this machine's loopback may run anything as this user"

@@ -2,9 +2,7 @@
 
 import asyncio
 import contextlib
-import os
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, Field
@@ -14,24 +12,33 @@ from starlette.responses import Response, StreamingResponse
 from api.engine import Engine, engine_of
 from api.fields import Count
 from api.jobs import QUERY, job_id_of, no_such_job
-from api.output import Missing, Stream, open_output, output_path
-from api.problems import Problem
-from api.reading import Row, fetch_one
+from api.node_output import NodeSilent
+from api.output import Part, find_place, read_here, read_part, received_file, why_none
+from api.problems import RETRY_AFTER_SECONDS, Problem
+from api.reading import Row
 from api.security import caller_of
-from api.texts import PHRASES, say
 from api.validation import validated_query
+from api.watch import Sight
 from conductor.core.identifiers import JobId
 from conductor.database import DatabaseUnavailable
+from conductor.output_file import PIECE_BYTES, Missing, Piece, Stream
 
-_CHUNK_BYTES = 256 * 1024
+_PATIENCE_SECONDS = 5.0  # a node that has not answered by then is called silent
 _LOOK_SECONDS = 0.1  # how old the newest output may be that a follower has not seen
+_WAIT_SECONDS = 10.0  # how long a node may wait for more output before it says that there is none
+_TRIES = 3
 _MEDIA_TYPE = "text/plain; charset=utf-8"
+
+
+class OutputBroken(Exception):
+    """What was begun cannot be finished; the connection is cut, so that nobody takes a part for the whole."""
 
 
 class OutputQuery(BaseModel):
     model_config = QUERY
 
     stream: Stream = "stdout"
+    attempt: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
     offset: Count = 0
     limit: Annotated[int, Field(ge=1, le=2**53 - 1)] = 2**53 - 1
     follow: bool = False
@@ -40,77 +47,121 @@ class OutputQuery(BaseModel):
 async def get_output(request: Request) -> Response:
     query = validated_query(OutputQuery, request)
     engine, job_id = engine_of(request), job_id_of(request)
-    place = await _place(engine, job_id)
+    place = await _place(engine, job_id, query)
     if query.follow:
         return StreamingResponse(_follow(engine, job_id, query, place), media_type=_MEDIA_TYPE)
-    file = await asyncio.to_thread(open_output, output_path(place, query.stream, engine.settings.spool))
-    if isinstance(file, Missing):
-        if place["node_name"] is None:  # nothing has run that could have written anything
-            return Response(b"", media_type=_MEDIA_TYPE)
-        why = say(PHRASES, file.code, caller_of(request).language, path=file.path)
-        raise Problem(404, "output_elsewhere", job_id=job_id, why=why)
-    total = os.fstat(file).st_size
-    size = max(0, min(query.limit, total - query.offset))
-    headers = {"Conductor-Output-Bytes": str(total)}
-    if size <= _CHUNK_BYTES:
-        return Response(
-            await _read_and_close(file, query.offset, size), media_type=_MEDIA_TYPE, headers=headers
-        )
-    chunks = _chunks(file, query.offset, query.offset + size)
+    part = Part(first_byte=query.offset, most_bytes=min(query.limit, PIECE_BYTES))
+    try:
+        piece = await read_part(engine, place, query.stream, part, _PATIENCE_SECONDS)
+    except NodeSilent as silent:
+        why = why_none(silent, place, engine.settings.output_keep_days, caller_of(request).language)
+        retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        raise Problem(503, "node_silent", headers=retry, job_id=job_id, why=why) from None
+    if isinstance(piece, Missing):
+        why = why_none(piece, place, engine.settings.output_keep_days, caller_of(request).language)
+        raise Problem(404, "output_missing", job_id=job_id, why=why)
+    headers = {"Conductor-Output-Bytes": str(piece.total_bytes)}
+    end = min(query.offset + query.limit, piece.total_bytes)
+    if query.offset + len(piece.data) >= end:
+        return Response(piece.data, media_type=_MEDIA_TYPE, headers=headers)
+    chunks = _chunks(engine, place, query.stream, piece, end)
     return StreamingResponse(chunks, media_type=_MEDIA_TYPE, headers=headers)
 
 
-async def _place(engine: Engine, job_id: JobId) -> Row:
-    row = await fetch_one(engine.pool, "output_place", {"job_id": job_id})
-    if row is None:
+async def _place(engine: Engine, job_id: JobId, query: OutputQuery) -> Row:
+    place = await find_place(engine, job_id, query.attempt)
+    if place is None:
         raise no_such_job(job_id)
-    return row
+    return place
 
 
-async def _read_and_close(file: int, offset: int, size: int) -> bytes:
-    try:
-        return await asyncio.to_thread(os.pread, file, size, offset)
-    finally:
-        os.close(file)
+async def _chunks(engine: Engine, place: Row, stream: Stream, piece: Piece, end: int) -> AsyncIterator[bytes]:
+    """From this piece to there; shorter when the file was cut off meanwhile."""
+    while piece.data:
+        yield piece.data
+        first = piece.first_byte + len(piece.data)
+        if first >= end:
+            return
+        part = Part(first_byte=first, most_bytes=min(end - first, PIECE_BYTES))
+        piece = await _certainly(engine, place, stream, part)
 
 
-async def _chunks(file: int, offset: int, end: int) -> AsyncIterator[bytes]:
-    """What the file has between two offsets; shorter when it was truncated meanwhile."""
-    try:
-        while offset < end:
-            chunk = await asyncio.to_thread(os.pread, file, min(_CHUNK_BYTES, end - offset), offset)
-            if not chunk:
-                return
-            yield chunk
-            offset += len(chunk)
-    finally:
-        os.close(file)
+async def _certainly(engine: Engine, place: Row, stream: Stream, part: Part) -> Piece:
+    """A piece of what was there a moment ago. Raises `OutputBroken`."""
+    for _ in range(_TRIES):
+        with contextlib.suppress(NodeSilent, DatabaseUnavailable):
+            piece = await read_part(engine, place, stream, part, _PATIENCE_SECONDS)
+            if isinstance(piece, Piece):
+                return piece
+        await asyncio.sleep(1.0)
+    raise OutputBroken(f"the output of job {place['id']} can no longer be read")
 
 
 async def _follow(engine: Engine, job_id: JobId, query: OutputQuery, place: Row) -> AsyncIterator[bytes]:
     """Whatever is written until the job has ended and the file has been read to its end.
 
-    The database's absence is waited for: the job and its output go on without it.
+    The absence of the database or of the node is waited for: the job and its output go on without them. Only a
+    node that stays away after the job's end is given up.
     """
-    offset, end = query.offset, query.offset + query.limit
+    offset, left, silences = query.offset, query.limit, 0
     async with engine.watch.looking_at(job_id) as sight:
-        while offset < end:
+        while left > 0:
             row = sight.row  # before reading, so that what was written before the end is not missed
             if row is not None and row["version"] != place["version"]:
-                with contextlib.suppress(DatabaseUnavailable):
-                    place = await _place(engine, job_id)  # the node may be part of the path
-            path = output_path(place, query.stream, engine.settings.spool)
-            async for chunk in _new_bytes(path, offset, end):
-                yield chunk
-                offset += len(chunk)
-            if row is not None and row["final"]:
+                place, before = await _place_now(engine, job_id, query, place), place
+                if await asyncio.to_thread(_is_another_file, engine, query, before, place):
+                    offset = 0
+            ended = row is not None and row["final"] and row["version"] <= place["version"]
+            try:
+                piece = await _next_piece(engine, query.stream, place, offset, left, None if ended else sight)
+                silences = 0
+            except (NodeSilent, DatabaseUnavailable) as away:
+                piece, silences = None, silences + isinstance(away, NodeSilent)
+                if ended and silences >= _TRIES:
+                    raise OutputBroken(f"the node of job {job_id} does not answer") from away
+                await sight.changed(1.0)
+                continue
+            if piece is not None and piece.data:
+                yield piece.data
+                offset, left = offset + len(piece.data), left - len(piece.data)
+            elif ended:
                 return
-            await sight.changed(_LOOK_SECONDS)
+            else:
+                await sight.changed(_LOOK_SECONDS)
 
 
-async def _new_bytes(path: Path, offset: int, end: int) -> AsyncIterator[bytes]:
-    file = await asyncio.to_thread(open_output, path)
-    if isinstance(file, Missing):
-        return
-    async for chunk in _chunks(file, offset, min(end, os.fstat(file).st_size)):
-        yield chunk
+async def _place_now(engine: Engine, job_id: JobId, query: OutputQuery, place: Row) -> Row:
+    with contextlib.suppress(DatabaseUnavailable):
+        return await _place(engine, job_id, query)
+    return place
+
+
+def _is_another_file(engine: Engine, query: OutputQuery, before: Row, after: Row) -> bool:
+    """Attempts on one node write one file; on another node, and when sent to us, each attempt has its own."""
+    if before["node_name"] is None or before["attempt"] == after["attempt"]:
+        return False
+    sent = received_file(before, query.stream, engine.settings.spool).exists()
+    return sent or bool(before["node_name"] != after["node_name"])
+
+
+async def _next_piece(
+    engine: Engine, stream: Stream, place: Row, offset: int, left: int, sight: Sight | None
+) -> Piece | None:
+    """None when there is nothing yet. With a `sight`, a node waits for more until the job itself changes."""
+    part = Part(first_byte=offset, most_bytes=min(left, PIECE_BYTES))
+    here = await asyncio.to_thread(read_here, place, stream, part, engine.settings.spool)
+    if here is not None:
+        return here if isinstance(here, Piece) else None
+    if sight is None:
+        there = await read_part(engine, place, stream, part, _PATIENCE_SECONDS)
+        return there if isinstance(there, Piece) else None
+    patient = Part(first_byte=offset, most_bytes=part.most_bytes, wait_seconds=_WAIT_SECONDS)
+    asking = asyncio.create_task(read_part(engine, place, stream, patient, _PATIENCE_SECONDS))
+    changing = asyncio.create_task(sight.changed(_WAIT_SECONDS + _PATIENCE_SECONDS))
+    try:
+        await asyncio.wait({asking, changing}, return_when=asyncio.FIRST_COMPLETED)
+        found = await asking if asking.done() else None
+    finally:
+        asking.cancel()
+        changing.cancel()
+    return found if isinstance(found, Piece) else None

@@ -20,6 +20,7 @@ from api.fields import (
     OutputPath,
     Priority,
     Script,
+    SignalText,
     TimeLimit,
     UserName,
 )
@@ -31,7 +32,7 @@ from conductor.core import commands
 STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 # Known to the contract, not honoured by this release.
-UNSUPPORTED = frozenset({"dependency", "array", "nodelist", "labels", "exclusive", "gres", "signal"})
+UNSUPPORTED = frozenset({"dependency", "array", "nodelist", "labels", "exclusive", "gres"})
 
 
 class Submission(BaseModel):
@@ -58,6 +59,7 @@ class Submission(BaseModel):
     stdout_path: OutputPath | None = None
     stderr_path: OutputPath | None = None
     comment: Comment | None = None
+    signal: SignalText | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -109,6 +111,7 @@ class Submission(BaseModel):
             stdout_path=self.stdout_path,
             stderr_path=self.stderr_path,
             comment=self.comment,
+            signal=self.signal,
         )
 
 

@@ -22,6 +22,7 @@ from conductor.completing import Request as Wish
 from conductor.core.errors import Rejection
 from conductor.core.events import JobSubmitted
 from conductor.core.job import JobState
+from conductor.crash_points import crash_point
 from conductor.deciding import NOT_DONE
 from conductor.handler import Accepted, Outcome
 
@@ -44,7 +45,9 @@ async def submitted(request: Request, submission: Submission) -> dict[str, Any]:
     caller = caller_of(request)
     key = _key(request, caller.identity)
     provenance = caller.provenance(_command_id(key, 0) if key else None)
+    crash_point("api.submission_checked")
     outcome = await engine_of(request).handler.handle(submission.command(caller.identity), provenance)
+    crash_point("api.submitted")
     if isinstance(outcome, Rejection):
         raise _refused(outcome, None)
     return {**_job(outcome), "position": outcome.position}

@@ -34,7 +34,9 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "reservation_expired": ("The reservation has expired", "预留已过期"),
     "cancelled": ("The job was cancelled", "作业已取消"),
     "attempt_closed": ("The attempt is over", "该次运行已结束"),
-    "output_elsewhere": ("The output is not on this machine", "输出不在本机"),
+    "output_missing": ("There is no such output", "没有该输出"),
+    "output_gap": ("Not where the output ends", "与已有输出不衔接"),
+    "node_silent": ("The node does not answer", "节点没有应答"),
 }
 
 # Problems as wholes: code -> detail
@@ -129,9 +131,29 @@ DETAILS: Mapping[str, tuple[str, str]] = {
         ),
         "节点 {node_name} 的第 {incarnation} 代不能续租：租约已过期，或已被新一代接管。请重新注册节点。",
     ),
-    "output_elsewhere": (
-        "The output of job {job_id} is not on the API's machine: {why}. Read it on the node that ran the job.",
-        "作业 {job_id} 的输出不在 API 所在机器上：{why}。请在运行该作业的节点上查看。",
+    "output_missing": (
+        "The output of job {job_id} cannot be read: {why}.",
+        "无法读取作业 {job_id} 的输出：{why}。",
+    ),
+    "node_silent": (
+        "The output of job {job_id} lies on its node and cannot be read now: {why}. Try again when the node is back.",
+        "作业 {job_id} 的输出在其节点上，目前无法读取：{why}。请在节点恢复后重试。",
+    ),
+    "output_before_start": (
+        "That attempt of job {job_id} has not started, so it has no output. Send `Allocate` first.",
+        "作业 {job_id} 的该次运行尚未开始，没有输出。请先发送 `Allocate`。",
+    ),
+    "output_is_served": (
+        "The executor of node {node} serves the output of job {job_id} itself; it need not be sent.",
+        "节点 {node} 的执行器自行提供作业 {job_id} 的输出，无须发送。",
+    ),
+    "output_gap": (
+        "What was sent as {stream} of job {job_id} does not continue what is there. Go on from byte {offset}.",
+        "发送的作业 {job_id} 的 {stream} 与已有内容不衔接。请从第 {offset} 字节继续。",
+    ),
+    "piece_too_large": (
+        "The piece is larger than {limit_mib} MiB. Send the output in smaller pieces, one after the other.",
+        "该片段超过 {limit_mib} MiB。请将输出分成较小的片段依次发送。",
     ),
 }
 
@@ -193,6 +215,7 @@ FIELDS: Mapping[str, tuple[str, str]] = {
         "must be whole minutes, or MM, MM:SS, HH:MM:SS, D-HH, D-HH:MM or D-HH:MM:SS as a text",
         "必须是整数分钟，或 MM、MM:SS、HH:MM:SS、D-HH、D-HH:MM、D-HH:MM:SS 形式的文本",
     ),
+    "bad_signal": ("is no signal before the limit: {why}", "不是合法的限时前信号（{why}），例如 B:USR1@60"),
     "zero_time_limit": (
         "must not be zero; leave it out for a job without a limit",
         "不能为零；不限时的作业请不填此项",
@@ -224,9 +247,24 @@ FIELDS: Mapping[str, tuple[str, str]] = {
 PHRASES: Mapping[str, tuple[str, str]] = {
     "nearest": ("; did you mean `{name}`?", "；是否想写 `{name}`？"),
     "refused": ("{message}", "{title}。（{message}）"),
-    "output_missing": ("{path} is not on this machine", "本机没有 {path}"),
-    "output_not_a_file": ("{path} is no ordinary file", "{path} 不是普通文件"),
-    "output_forbidden": ("{path} may not be read by the API", "API 无权读取 {path}"),
+    "output_missing": ("{path} is not on node {node}", "节点 {node} 上没有 {path}"),
+    "output_not_a_file": (
+        "{path} on node {node} is no ordinary file that can be read",
+        "节点 {node} 上的 {path} 不是可读取的普通文件",
+    ),
+    "output_forbidden": (
+        "{path} on node {node} does not belong to the job's user, or may not be read",
+        "节点 {node} 上的 {path} 不属于作业用户，或无权读取",
+    ),
+    "output_expired": (
+        "{path} was deleted {days} days after the job's end",
+        "{path} 在作业结束 {days} 天后已被删除",
+    ),
+    "output_silent": ("node {node} has not answered in time", "节点 {node} 未及时应答"),
+    "output_not_served": (
+        "the executor of node {node} does not run, or does not reach the database",
+        "节点 {node} 的执行器未运行，或无法连接数据库",
+    ),
     "output_joined": ("joined with stdout in {path}", "与 stdout 合并在 {path} 中"),
 }
 

@@ -10,7 +10,15 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
-from conductor.core.commands import Allocate, Command, RegisterNode, Release, Reserve, Submit
+from conductor.core.commands import (
+    Allocate,
+    Command,
+    RegisterNode,
+    Release,
+    ReportCleanup,
+    Reserve,
+    Submit,
+)
 from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.events import Provenance
 from conductor.core.identifiers import AllocationId, JobId, NodeName
@@ -82,10 +90,12 @@ async def _draw(connection: AsyncConnection[Any], requests: Sequence[Request], s
 
 
 async def _find_allocations(connection: AsyncConnection[Any], requests: Sequence[Request]) -> None:
-    bare: list[tuple[Request, Allocate | Release]] = []
+    bare: list[tuple[Request, Allocate | ReportCleanup | Release]] = []
     for request in requests:
         command = request.command
-        if isinstance(command, Allocate | Release) and (command.job_id is None or command.node_name is None):
+        if not isinstance(command, Allocate | ReportCleanup | Release):
+            continue
+        if command.job_id is None or command.node_name is None:
             bare.append((request, command))
     if not bare:
         return

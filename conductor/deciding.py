@@ -12,19 +12,20 @@ from typing import Any
 from psycopg import AsyncConnection
 
 from conductor.completing import SQL, Request
-from conductor.core.commands import Submit
+from conductor.core.commands import DeclareNodeLost, RegisterNode, Submit
 from conductor.core.decider import State, States, decide, evolve, fold, streams_read
 from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.events import (
     CancelRequested,
     Event,
     JobSubmitted,
+    NodeLost,
     Provenance,
     RecordedEvent,
     ResourcesReserved,
 )
 from conductor.core.holdings import Holdings
-from conductor.core.identifiers import Position, StreamName, Version
+from conductor.core.identifiers import NodeName, Position, StreamName, Version
 from conductor.core.job import Job
 from conductor.log import (
     LOG_CHANNEL,
@@ -35,6 +36,7 @@ from conductor.log import (
     recorded_event,
 )
 from conductor.log import SQL as LOG_SQL
+from conductor.remembered import Remembered
 
 # What moves nothing in the queue or on the nodes need not wake the scheduler.
 _QUIET_FOR_SCHEDULER = frozenset({"ResourcesReserved", "ResourcesAllocated", "LateReport", "JobHeld"})
@@ -49,6 +51,8 @@ class Loaded:
     position: Position
     repeats: Mapping[str, tuple[RecordedEvent, ...]]
     widest_node_cpus: int | None
+    live_leases: frozenset[NodeName] = frozenset()  # of the nodes that are to be registered or declared lost
+    from_memory: frozenset[StreamName] = frozenset()  # whose states were not read now
 
 
 # A rejection, a slice of the plan's events, or what was recorded before.
@@ -66,8 +70,15 @@ class Plan:
     scripts: dict[str, str] = field(default_factory=dict)
     environments: dict[str, Mapping[str, str]] = field(default_factory=dict)
     channels: list[str] = field(default_factory=list)
+    lost_nodes: list[str] = field(default_factory=list)  # whose leases must still be over at the door
     holdings: Holdings = field(default_factory=lambda: Holdings(()))
     answered: dict[str, Verdict] = field(default_factory=dict)  # by command_id, within this batch
+
+    @property
+    def only_events(self) -> bool:
+        """Every request led to events, which the door will check."""
+        verdicts = (verdict for entry in self.verdicts for verdict in entry)
+        return all(isinstance(v, slice) and v.start < v.stop for v in verdicts)
 
     def mark(self) -> Callable[[], None]:
         """What takes the plan back to how it stands now."""
@@ -81,19 +92,25 @@ class Plan:
         return take_back
 
 
-async def load(connection: AsyncConnection[Any], requests: Sequence[Request]) -> Loaded:
+async def load(
+    connection: AsyncConnection[Any], requests: Sequence[Request], remembered: Remembered
+) -> Loaded:
     """Everything the decisions rest on; the time is later than every event in sight."""
     streams = {s for r in requests if r.unfit is None for s in streams_read(r.command) if _may_exist(r, s)}
+    states = remembered.known(streams)
+    from_memory = frozenset(states)
     command_ids = [r.provenance.command_id for r in requests if r.provenance.command_id]
     repeats = await _read_repeats(connection, command_ids) if command_ids else {}
     widest = None
     if any(isinstance(request.command, Submit) for request in requests):
         widest = await _one(await connection.execute(SQL["widest_node_cpus"]))
-    cursor = await connection.execute(LOG_SQL["read_streams_and_clock"], {"streams": list(streams)})
+    live_leases = await _read_leases(connection, requests)
+    cursor = await connection.execute(
+        LOG_SQL["read_streams_and_clock"], {"streams": list(streams - from_memory)}
+    )
     rows = await cursor.fetchall()
     for request in requests:
         request.tried = True
-    states: dict[StreamName, State] = {}
     position = Position(0)
     for row in rows:
         if row[0] is not None:
@@ -106,7 +123,18 @@ async def load(connection: AsyncConnection[Any], requests: Sequence[Request]) ->
         position=position,
         repeats=repeats,
         widest_node_cpus=widest,
+        live_leases=live_leases,
+        from_memory=from_memory,
     )
+
+
+async def _read_leases(connection: AsyncConnection[Any], requests: Sequence[Request]) -> frozenset[NodeName]:
+    """Which of the nodes that are to be registered or declared lost have been heard from."""
+    names = [c.node_name for r in requests if isinstance(c := r.command, RegisterNode | DeclareNodeLost)]
+    if not names:
+        return frozenset()
+    cursor = await connection.execute(SQL["live_leases"], {"names": names})
+    return frozenset(NodeName(name) for (name,) in await cursor.fetchall())
 
 
 async def _read_repeats(
@@ -147,6 +175,7 @@ def settle(entries: Sequence[tuple[Sequence[Request], bool]], loaded: Loaded) ->
             _keep_bodies(plan, requests, plan.events[since:])
             _note_streams(plan, requests, loaded, written={new.stream for new in plan.events[since:]})
         plan.verdicts.append(verdicts)
+    plan.lost_nodes = [n.stream.removeprefix("node-") for n in plan.events if isinstance(n.event, NodeLost)]
     channels = [channel for new in plan.events for channel in _channels(new.event, plan.changed[new.stream])]
     plan.channels = [*dict.fromkeys(channels), *([LOG_CHANNEL] if plan.events else [])]
     return plan
@@ -178,7 +207,13 @@ def _decide_one(request: Request, loaded: Loaded, plan: Plan) -> Verdict:
     conflict = request.unfit or _version_conflict(request, states.get(stream) if stream else None)
     if conflict is not None or stream is None:
         return conflict or NOT_DONE
-    decided = decide(request.command, states, at=loaded.at, widest_node_cpus=loaded.widest_node_cpus)
+    decided = decide(
+        request.command,
+        states,
+        at=loaded.at,
+        widest_node_cpus=loaded.widest_node_cpus,
+        live_leases=loaded.live_leases,
+    )
     taken = next((t for e in decided.events if (t := _taken(e, plan))), None)
     if taken is not None:
         return taken

@@ -17,6 +17,7 @@ from conductor.core.commands import RegisterNode
 from conductor.core.errors import ConductorError, Rejection
 from conductor.core.events import NodeRegistered, Provenance
 from conductor.core.identifiers import Incarnation, NodeName
+from conductor.crash_points import arm, crash_point
 from conductor.database import jittered, listen, open_pool
 from conductor.handler import Handler, running_handler
 from conductor.log import cancel_channel, node_channel
@@ -63,10 +64,12 @@ async def execute(settings: Settings, database_url: str) -> int:
     ):
         while not stopping.is_set():
             incarnation = await register(handler, settings, machine)
+            crash_point("executor.registered")
             try:
                 supervisor = await ensure_supervisor(settings.spool, incarnation)
             except SupersededExecutor:
                 continue  # a newer incarnation of this node is here; the next registration is newer still
+            crash_point("executor.connected")
             session = Session(
                 settings=settings,
                 pool=pool,
@@ -122,5 +125,6 @@ async def _listening(settings: Settings, database_url: str, wake_ups: WakeUps) -
 
 def main(settings: Settings, database_url: str) -> int:
     """`conductor executor`."""
+    arm(settings.crash_at)
     logger.info("executor.started", pid=os.getpid(), node=settings.node_name)
     return asyncio.run(execute(settings, database_url))

@@ -17,6 +17,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from psycopg import AsyncConnection
+
 from conductor.codec import encode
 from conductor.completing import IdStock, Request, complete
 from conductor.core.commands import Command, Submit
@@ -24,9 +26,11 @@ from conductor.core.decider import State
 from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.events import Provenance, RecordedEvent
 from conductor.core.identifiers import Position, StreamName
+from conductor.crash_points import crash_point
 from conductor.database import DatabaseUnavailable, Pool, jittered
-from conductor.deciding import Verdict, load, settle
+from conductor.deciding import Loaded, Plan, Verdict, load, settle
 from conductor.log import Batch, ConstraintViolated, VersionConflict, append, reachable
+from conductor.remembered import Remembered
 
 Projector = Callable[
     [Mapping[StreamName, State], Mapping[StreamName, State]],
@@ -81,6 +85,7 @@ class Handler:
         self._waiting: asyncio.Queue[Entry] = asyncio.Queue()
         self._held_back: Entry | None = None
         self._ids = IdStock()
+        self._remembered = Remembered()
 
     async def handle(
         self, command: Command, provenance: Provenance, *, expected_version: int | None = None
@@ -165,12 +170,14 @@ class Handler:
                 await self._try_once(entries)
                 return
             except VersionConflict:
+                self._remembered.forget_all()
                 if attempt > 2:  # several losers in step would go on losing in step
                     await asyncio.sleep(jittered(0.001 * min(attempt, 50)))
             except ConstraintViolated as violation:
                 if violation.constraint != "events_command":  # recorded meanwhile: the next try finds it
                     raise
             except DatabaseUnavailable:
+                self._remembered.forget_all()  # whatever comes back may be another server
                 if time.monotonic() > give_up_at:
                     raise
                 await asyncio.sleep(jittered(0.1))
@@ -179,24 +186,39 @@ class Handler:
             "another writer in a loop with `conductor events`."
         )
 
+    async def _decide(
+        self, connection: AsyncConnection[Any], entries: list[Entry], requests: list[Request]
+    ) -> tuple[Loaded, Plan]:
+        """From memory when that leads to events only, which the door checks; else from the log as it is now."""
+        batch = [(entry.requests, entry.atomic) for entry in entries]
+        loaded = await load(connection, requests, self._remembered)
+        plan = settle(batch, loaded)
+        if loaded.from_memory and not plan.only_events:
+            self._remembered.forget(loaded.from_memory)
+            loaded = await load(connection, requests, self._remembered)
+            plan = settle(batch, loaded)
+        return loaded, plan
+
     async def _try_once(self, entries: list[Entry]) -> None:
         async with reachable(self._pool) as connection:
             requests = [request for entry in entries for request in entry.requests]
             await complete(connection, requests, self._ids)
-            loaded = await load(connection, requests)
-            plan = settle([(entry.requests, entry.atomic) for entry in entries], loaded)
+            loaded, plan = await self._decide(connection, entries, requests)
             recorded: list[RecordedEvent] = []
             if plan.events:
                 batch = Batch(
                     at=loaded.at,
                     streams_read=plan.streams_read,
                     events=plan.events,
-                    rows=self._project(loaded.states, plan.changed),
+                    rows={**self._project(loaded.states, plan.changed), "lost_nodes": plan.lost_nodes},
                     scripts=plan.scripts,
                     environments=plan.environments,
                     channels=plan.channels,
                 )
+                crash_point("handler.decided")
                 recorded = await append(connection, batch)
+                crash_point("handler.committed")
+        self._remembered.keep({**loaded.states, **plan.changed})
         for entry, verdicts in zip(entries, plan.verdicts, strict=True):
             _answer(entry, [_outcome(verdict, recorded, loaded.position) for verdict in verdicts])
 

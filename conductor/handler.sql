@@ -17,3 +17,6 @@ ORDER BY cpu;
 
 -- name: required_cpus
 SELECT total_cpus_required FROM jobs WHERE id = %(job_id)s;
+
+-- name: live_leases
+SELECT node_name FROM node_leases WHERE node_name = ANY(%(names)s) AND expires_at > clock_timestamp();

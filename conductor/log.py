@@ -64,7 +64,7 @@ class Batch:
     at: datetime
     streams_read: Mapping[StreamName, int]
     events: Sequence[NewEvent]
-    rows: Mapping[str, Sequence[Mapping[str, Any]]]
+    rows: Mapping[str, Sequence[Any]]
     scripts: Mapping[str, str]
     environments: Mapping[str, Mapping[str, str]]
     channels: Sequence[str]

@@ -15,23 +15,28 @@ from this process: kill it anywhere, and the next session carries on.
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, assert_never
 
 import structlog
 
-from conductor.core.commands import Allocate, Command, Release
+from conductor.accounts import UnknownAccount
+from conductor.core.commands import Allocate, Command, ReportCleanup
 from conductor.core.errors import Rejection, RejectionCode
-from conductor.core.events import ProcessIdentity, Provenance, ReleaseReason
+from conductor.core.events import ProcessIdentity, Provenance
 from conductor.core.identifiers import AllocationId, Incarnation, JobId, NodeName
+from conductor.crash_points import crash_point
 from conductor.database import DatabaseUnavailable, Pool, WakeUp, jittered, load_queries
 from conductor.handler import Accepted, Handler, Outcome
+from conductor.job_end import ended, ended_unseen, never_started
 from conductor.log import SCHEDULER_CHANNEL, reachable
 from conductor.machine import Machine
 from conductor.settings import Settings
 from conductor.starting import gate_request
 from conductor.supervisor_client import (
+    Cleanup,
     Discarded,
     Exited,
     Gated,
@@ -83,6 +88,7 @@ class Session:
         default_factory=dict
     )  # given to the supervisor, not yet forgotten
     _stopped: set[AllocationId] = field(default_factory=set)
+    _before_reboot: set[AllocationId] = field(default_factory=set)  # started before this machine's last boot
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
@@ -91,10 +97,11 @@ class Session:
 
     async def run(self) -> None:
         """Until something of the session is lost; raises what that was."""
+        await self._renew()
         self._take_over()
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._renew_lease())
+                group.create_task(self._keep_lease())
                 group.create_task(self._keep_looking(self.wake_ups.reserved, self._take_reservations))
                 group.create_task(self._keep_looking(self.wake_ups.cancelled, self._carry_out_cancels))
                 group.create_task(self._follow_supervisor())
@@ -108,31 +115,52 @@ class Session:
         """What an earlier executor left behind: gated children ask the log again, exits are told again."""
         for attempt in self.supervisor.held:
             self._held[AllocationId(attempt.allocation_id)] = JobId(attempt.job_id)
+            if attempt.process is not None and attempt.process.boot_id != self.machine.boot_id:
+                self._before_reboot.add(AllocationId(attempt.allocation_id))
             if attempt.stage == "gated" and attempt.process is not None:
                 self._react(Gated(allocation_id=attempt.allocation_id, process=attempt.process))
 
-    async def _renew_lease(self) -> None:
-        announced = False
+    async def _keep_lease(self) -> None:
+        await patiently(self._wake_scheduler)  # it may now place jobs here
         while True:
-            expires_at = await patiently(self._renew_once)
-            if expires_at is None:
-                await self._explain_refusal()
-            if not announced:  # the scheduler may now place jobs here
-                announced = True
-                async with reachable(self.pool) as connection:
-                    await connection.execute(SQL["wake_scheduler"], {"channel": SCHEDULER_CHANNEL})
             await asyncio.sleep(jittered(self.settings.lease_seconds / 3))
+            await self._renew()
 
-    async def _renew_once(self, lease_seconds: float | None = None) -> Any:
+    async def _renew(self) -> None:
+        """One accepted renewal, and the supervisor's trust that goes with it.
+
+        Trust is counted from when the renewal was sent, by a clock that runs on: whatever the answer's way took, it
+        never outlasts the lease that the database granted.
+        """
+        sent_at = time.monotonic()
+        while True:
+            try:
+                granted = await self._ask_for_lease()
+                break
+            except DatabaseUnavailable as error:
+                logger.warning("executor.database_away", error=str(error))
+                await asyncio.sleep(jittered(0.5))
+                sent_at = time.monotonic()
+        crash_point("executor.lease_renewed")
+        if not granted:
+            await self._explain_refusal()
+        left_seconds = self.settings.lease_seconds - (time.monotonic() - sent_at)
+        self.supervisor.trust(max(left_seconds, 0.0), self.settings.kill_grace_seconds)
+
+    async def _ask_for_lease(self) -> bool:
         wanted = {
             "node_name": self.node_name,
             "incarnation": self.incarnation,
-            "lease_seconds": self.settings.lease_seconds if lease_seconds is None else lease_seconds,
+            "lease_seconds": self.settings.lease_seconds,
             "held": list(self._held),
         }
         async with reachable(self.pool) as connection:
             row = await (await connection.execute(SQL["renew_lease"], wanted)).fetchone()
-        return row[0] if row else None
+        return row is not None and row[0] is not None
+
+    async def _wake_scheduler(self) -> None:
+        async with reachable(self.pool) as connection:
+            await connection.execute(SQL["wake_scheduler"], {"channel": SCHEDULER_CHANNEL})
 
     async def _explain_refusal(self) -> None:
         async with reachable(self.pool) as connection:
@@ -144,9 +172,11 @@ class Session:
         raise LeaseLost(f"the lease of node {self.node_name} ran out or the node was removed")
 
     async def give_up_lease(self) -> None:
-        """No new work comes here from now on."""
+        """No new work comes here from now on. The lease itself runs on: jobs are trusted for as long."""
+        wanted = {"node_name": self.node_name, "incarnation": self.incarnation}
         with contextlib.suppress(DatabaseUnavailable):
-            await self._renew_once(lease_seconds=0)
+            async with reachable(self.pool) as connection:
+                await connection.execute(SQL["stop_accepting"], wanted)
 
     async def _keep_looking(self, wake_up: WakeUp, look: Callable[[], Awaitable[None]]) -> None:
         """At every wake-up, and at least once a poll interval."""
@@ -162,15 +192,30 @@ class Session:
         async with reachable(self.pool) as connection:
             reserved = await (await connection.execute(SQL["reservations"], wanted)).fetchall()
         for row in reserved:
-            request = gate_request(row, self.settings, self.machine)
+            crash_point("executor.reservations_read")
+            try:
+                request = gate_request(row, self.settings, self.machine)
+            except UnknownAccount as error:
+                self._start(self._refuse_to_start(AllocationId(row[0]), JobId(row[1]), str(error)))
+                continue
             self._held[AllocationId(request.allocation_id)] = JobId(request.job_id)
             self.supervisor.gate(request)
+
+    async def _refuse_to_start(self, allocation_id: AllocationId, job_id: JobId, why: str) -> None:
+        self._held[allocation_id] = job_id
+        await self._commit(
+            never_started(
+                allocation_id, why, incarnation=self.incarnation, node_name=self.node_name, job_id=job_id
+            )
+        )
+        self._forget(allocation_id)
 
     async def _carry_out_cancels(self) -> None:
         async with reachable(self.pool) as connection:
             cursor = await connection.execute(SQL["cancels"], {"node_name": self.node_name})
             asked = {AllocationId(allocation_id) for (allocation_id,) in await cursor.fetchall()}
         for allocation_id in sorted(asked - self._stopped):
+            crash_point("executor.cancels_read")
             self._stopped.add(allocation_id)
             self.supervisor.stop(allocation_id)
             logger.info("job.signalled", allocation=allocation_id, signal="SIGTERM", why="cancelled")
@@ -183,8 +228,10 @@ class Session:
     def _react(self, event: SupervisorEvent) -> None:
         match event:
             case Gated():
+                crash_point("executor.gated")
                 self._start(self._allocate(event))
             case LaunchFailed() | Exited():
+                crash_point("executor.exit_heard")
                 self._start(self._release(event))
             case Discarded():
                 self._forget(AllocationId(event.allocation_id))
@@ -192,7 +239,9 @@ class Session:
                 self._forget(AllocationId(event.allocation_id))
                 self._start(patiently(self._release_unheld))
             case Opened():
-                pass
+                crash_point("executor.opened")
+            case Cleanup():
+                self._start(self._report_cleanup(event))
             case _:
                 assert_never(event)
 
@@ -220,6 +269,7 @@ class Session:
             )
         )
         if isinstance(outcome, Accepted):
+            crash_point("executor.allocated")
             self.supervisor.open(allocation_id)
             logger.info("job.started", allocation=allocation_id, pid=process.pid)
             return
@@ -228,9 +278,30 @@ class Session:
             return  # whoever took over decides about the gated process
         self.supervisor.discard(allocation_id)
 
+    async def _report_cleanup(self, stuck: Cleanup) -> None:
+        """Something of the job cannot be killed: its CPUs stay held, and everybody may see why."""
+        allocation_id = AllocationId(stuck.allocation_id)
+        logger.error("job.cleanup_blocked", allocation=allocation_id, pids=stuck.pids)
+        await self._commit(
+            ReportCleanup(
+                allocation_id=allocation_id,
+                incarnation=self.incarnation,
+                pids=stuck.pids,
+                detail=stuck.detail,
+                job_id=self._held.get(allocation_id),
+                node_name=self.node_name,
+            )
+        )
+
     async def _release(self, end: LaunchFailed | Exited) -> None:
         allocation_id = AllocationId(end.allocation_id)
-        command = self._release_command(allocation_id, end)
+        command = ended(
+            end,
+            incarnation=self.incarnation,
+            node_name=self.node_name,
+            job_id=self._held.get(allocation_id),
+            before_reboot=allocation_id in self._before_reboot,
+        )
         outcome = await self._commit(command)
         if isinstance(outcome, Rejection):
             logger.warning(
@@ -242,27 +313,14 @@ class Session:
             logger.info(
                 "process.gone", allocation=allocation_id, reason=command.reason, exit=command.exit_code
             )
+        crash_point("executor.released")
         self.supervisor.forget(allocation_id)
         self._forget(allocation_id)
-
-    def _release_command(self, allocation_id: AllocationId, end: LaunchFailed | Exited) -> Release:
-        ran = end if isinstance(end, Exited) else None
-        return Release(
-            allocation_id=allocation_id,
-            incarnation=self.incarnation,
-            reason=_release_reason(end),
-            exit_code=ran.exit_code if ran else None,
-            exit_signal=ran.exit_signal if ran else None,
-            cpu_seconds=ran.cpu_seconds if ran else None,
-            memory_peak_mb=ran.memory_peak_mb if ran else None,
-            detail=end.detail if isinstance(end, Exited) else end.reason,
-            job_id=self._held.get(allocation_id),
-            node_name=self.node_name,
-        )
 
     def _forget(self, allocation_id: AllocationId) -> None:
         self._held.pop(allocation_id, None)
         self._stopped.discard(allocation_id)
+        self._before_reboot.discard(allocation_id)
 
     async def _reconcile(self) -> None:
         """Level-triggered: what the log believes to run here and the supervisor does not hold has ended unseen."""
@@ -273,17 +331,15 @@ class Session:
     async def _release_unheld(self) -> None:
         async with reachable(self.pool) as connection:
             cursor = await connection.execute(SQL["allocated_here"], {"node_name": self.node_name})
-            unheld = [AllocationId(row[0]) for row in await cursor.fetchall() if row[0] not in self._held]
-        for allocation_id in unheld:
+            unheld = [row for row in await cursor.fetchall() if row[0] not in self._held]
+        for allocation_id, boot_id in unheld:
             logger.warning("allocation.missing", allocation=allocation_id)
             await self._commit(
-                Release(
-                    allocation_id=allocation_id,
+                ended_unseen(
+                    AllocationId(allocation_id),
                     incarnation=self.incarnation,
-                    reason=ReleaseReason.FINISHED,
-                    exit_code=None,
-                    exit_signal=None,
-                    detail="unknown: the node's supervisor does not know this process",
+                    node_name=self.node_name,
+                    rebooted=boot_id != self.machine.boot_id,
                 )
             )
 
@@ -301,13 +357,6 @@ class Session:
             await asyncio.wait(self._tasks, timeout=_STOP_SECONDS)
         for task in self._tasks:
             task.cancel()
-
-
-def _release_reason(end: LaunchFailed | Exited) -> ReleaseReason:
-    if isinstance(end, LaunchFailed):
-        return ReleaseReason.LAUNCH_FAILED
-    causes = {"cancelled": ReleaseReason.CANCELLED, "timed_out": ReleaseReason.TIMED_OUT}
-    return causes.get(end.cause or "", ReleaseReason.FINISHED)
 
 
 async def patiently(attempt: Callable[[], Awaitable[T]]) -> T:

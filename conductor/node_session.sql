@@ -3,7 +3,7 @@
 SELECT a.id, a.job_id, a.attempt, a.cpu_ids,
        j.name, j.account, j.user_name, j.ntasks_per_node, j.cpus_per_task, j.memory_mb, j.work_dir,
        j.time_limit_seconds, j.stdout_path, j.stderr_path, j.array_job_id, j.array_task_id,
-       s.body, e."values"
+       j.requeue, j.signal, j.submitted_by, s.body, e."values"
 FROM resource_allocations a
 JOIN jobs j ON j.id = a.job_id
 JOIN scripts s ON s.sha256 = j.script_sha256
@@ -21,10 +21,13 @@ JOIN jobs j ON j.id = a.job_id
 WHERE a.node_name = %(node_name)s AND a.status = 'allocated' AND j.cancel_requested_at IS NOT NULL;
 
 -- name: allocated_here
-SELECT id FROM resource_allocations WHERE node_name = %(node_name)s AND status = 'allocated';
+SELECT id, boot_id FROM resource_allocations WHERE node_name = %(node_name)s AND status = 'allocated';
 
 -- name: renew_lease
 SELECT renew_lease(%(node_name)s, %(incarnation)s, %(lease_seconds)s, %(held)s);
+
+-- name: stop_accepting
+SELECT stop_accepting(%(node_name)s, %(incarnation)s);
 
 -- name: newest_incarnation
 SELECT incarnation FROM nodes WHERE name = %(node_name)s;

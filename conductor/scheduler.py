@@ -21,13 +21,14 @@ import structlog
 from psycopg import AsyncConnection, IsolationLevel
 
 from conductor.core.cluster import Cluster
-from conductor.core.commands import Command, ElectLeader, Expire, Reserve
+from conductor.core.commands import Command, DeclareNodeLost, ElectLeader, Expire, ReleaseLost, Reserve
 from conductor.core.decider import State, fold
 from conductor.core.errors import Rejection
 from conductor.core.events import LeaderElected, Provenance, RecordedEvent
 from conductor.core.identifiers import NodeName, StreamName, Term
 from conductor.core.job import Job
 from conductor.core.placement import Placement, plan
+from conductor.crash_points import arm, crash_point
 from conductor.database import DatabaseUnavailable, Pool, WakeUp, listen, load_queries, open_pool
 from conductor.handler import Handler, running_handler
 from conductor.log import SCHEDULER_CHANNEL, reachable, recorded_event
@@ -41,6 +42,7 @@ SQL = load_queries("conductor", "scheduler.sql")
 LEADER_LEASE_SECONDS = 2.0  # a standby takes over within this, plus one renewal
 RENEWAL_SECONDS = 0.6
 _FOLLOW_LIMIT = 5000
+_OVERDUE_SECONDS = 5.0
 _MOST_PLACEMENTS = 1000  # in one cycle, so that a long queue on an empty cluster starts running early
 _HEARD_SECONDS = 0.5  # leases are looked at when the log brought nothing, and at least this often
 
@@ -60,6 +62,8 @@ class Memory:
     now: datetime | None = None  # the database's clock at the last read
     heard_from: frozenset[NodeName] = frozenset()  # nodes whose lease lives
     heard_at: float = 0.0  # monotonic
+    overdue_at: float = 0.0  # monotonic; when leases were last looked through
+    in_touch_since: float = field(default_factory=time.monotonic)  # with the database, without a break
 
 
 async def load(pool: Pool) -> Memory:
@@ -217,6 +221,7 @@ class Scheduler:
         event = elected.events[0].event
         assert isinstance(event, LeaderElected)
         self.term = event.term
+        crash_point("scheduler.elected")
         memory = await load(self.pool)
         logger.info("scheduler.leads", term=self.term, waiting=memory.cluster.waiting)
         while self._leads and not self.stopping.is_set():
@@ -234,12 +239,43 @@ class Scheduler:
         memory.cluster.admit(memory.now)
         expired = memory.cluster.expired(memory.now)
         placements = plan(memory.cluster, memory.heard_from, most=_MOST_PLACEMENTS)
+        if placements:
+            crash_point("scheduler.planned")
         commands: list[Command] = [
             Expire(job_id=job_id, allocation_id=allocation.allocation_id) for job_id, allocation in expired
         ]
         commands += [self._reserve(placement) for placement in placements]
+        commands += await self._lost(memory)
         await self._hand_over(commands)
+        if placements:
+            crash_point("scheduler.reserved")
         return len(placements) == _MOST_PLACEMENTS
+
+    async def _lost(self, memory: Memory) -> list[Command]:
+        """Nodes to declare lost, and what cannot run any more on those that are.
+
+        Whoever was away from the database himself cannot say who else was: nothing is declared until a whole lease
+        after our own return.
+        """
+        commands: list[Command] = [
+            ReleaseLost(
+                job_id=job.job_id, allocation_id=allocation.allocation_id, node_name=allocation.node_name
+            )
+            for job, allocation in memory.cluster.lost_allocations()
+        ]
+        lease_seconds = self.settings.lease_seconds
+        if time.monotonic() - memory.in_touch_since < lease_seconds:
+            return commands
+        if time.monotonic() - memory.overdue_at < min(_OVERDUE_SECONDS, lease_seconds / 2):
+            return commands
+        memory.overdue_at = time.monotonic()
+        margin_seconds = max(self.settings.kill_grace_seconds, lease_seconds / 2)
+        wanted = {"lease_seconds": lease_seconds, "margin_seconds": margin_seconds}
+        async with reachable(self.pool) as connection:
+            cursor = await connection.execute(SQL["overdue"], wanted)
+            overdue = [NodeName(name) for (name,) in await cursor.fetchall()]
+        reason = f"not heard from for {lease_seconds + margin_seconds:g} s"
+        return commands + [DeclareNodeLost(node_name=name, reason=reason) for name in overdue]
 
     def _reserve(self, placement: Placement) -> Reserve:
         return Reserve(
@@ -286,6 +322,7 @@ async def schedule(settings: Settings, database_url: str) -> None:
 
 def main(settings: Settings, database_url: str) -> int:
     """`conductor scheduler`."""
+    arm(settings.crash_at)
     logger.info("scheduler.started", pid=os.getpid())
     asyncio.run(schedule(settings, database_url))
     return 0

@@ -22,8 +22,17 @@ ORDER BY position
 LIMIT %(limit)s;
 
 -- name: heard_from
--- Nodes whose lease lives.
-SELECT node_name FROM node_leases WHERE expires_at > clock_timestamp();
+-- Nodes whose lease lives and whose executor has not been told to stop.
+SELECT node_name FROM node_leases WHERE accepting AND expires_at > clock_timestamp();
+
+-- name: overdue
+-- Nodes not heard from since their lease ended, and a margin more; one that never renewed counts from its registration.
+SELECT n.name
+FROM nodes n
+LEFT JOIN node_leases l ON l.node_name = n.name
+WHERE n.state IN ('UP', 'DRAINED')
+  AND greatest(l.expires_at, n.registered_at + make_interval(secs => %(lease_seconds)s))
+      < clock_timestamp() - make_interval(secs => %(margin_seconds)s);
 
 -- name: take_leadership
 SELECT take_leadership(%(holder)s, %(lease_seconds)s);

@@ -30,7 +30,9 @@ from pydantic import (
     model_validator,
 )
 
+from conductor import crash_points
 from conductor.core.errors import ConductorError
+from conductor.core.job_rights import parse_limits, parse_run_as
 from conductor.home import create_private, find_running, make_home
 
 PREFIX = "CONDUCTOR_"
@@ -111,7 +113,21 @@ class Settings(BaseModel):
     lang: Literal["en", "zh"] = Field(
         default_factory=lambda: _lang_of_locale(os.environ), description="Language of texts: en or zh."
     )
+    run_as: str = Field(
+        "",
+        description="Whose jobs an executor that is root runs as the account they name: identities and accounts, "
+        "`admin:*;ops:alice,bob`; everything else runs as the executor does.",
+    )
+    limits: str = Field(
+        "", description="What `ulimit` limits of every job, `nofile=65536,core=0`; -1 is unlimited."
+    )
+    output_limit_mb: Annotated[int, Field(ge=0)] = Field(
+        10_240, description="MiB kept of each of a job's outputs; 0 is no limit."
+    )
     job_prologue: Path | None = Field(None, description="A site file that every job's shell sources first.")
+    crash_at: str | None = Field(
+        None, description="For tests: where this process is to die (docs/development.md)."
+    )
     node_name: Annotated[
         str, Field(min_length=1, max_length=255, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     ] = Field(
@@ -122,6 +138,23 @@ class Settings(BaseModel):
         default_factory=lambda: len(os.sched_getaffinity(0)),
         description="CPUs this node offers; default those this process may use.",
     )
+
+    @field_validator("run_as")
+    @classmethod
+    def _identities_and_accounts(cls, text: str) -> str:
+        parse_run_as(text)
+        return text
+
+    @field_validator("limits")
+    @classmethod
+    def _what_ulimit_knows(cls, text: str) -> str:
+        parse_limits(text)
+        return text
+
+    @field_validator("crash_at")
+    @classmethod
+    def _crash_point(cls, text: str | None) -> str | None:
+        return None if text is None else crash_points.checked(text)
 
     @field_validator("home", "spool", "job_prologue")
     @classmethod

@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+from conductor.accounts import account_for
+from conductor.core.job_rights import parse_limits, parse_run_as
 from conductor.core.output_path import output_path, pattern_values
+from conductor.core.warning_signal import parse_warning_signal
 from conductor.job_environment import JobFacts, standard_environment
 from conductor.machine import Machine
 from conductor.settings import Settings
@@ -11,10 +14,11 @@ from conductor.supervisor_client import GateRequest
 
 
 def gate_request(row: Sequence[Any], settings: Settings, machine: Machine) -> GateRequest:
-    """From a row of the executor's query `reservations`."""
+    """From a row of the executor's query `reservations`. Raises `UnknownAccount`."""
     (allocation_id, job_id, attempt, cpu_ids, name, account, user_name, ntasks, cpus_per_task) = row[:9]
     (memory_mb, work_dir, time_limit_seconds, stdout, stderr, array_job_id, array_task_id) = row[9:16]
-    script, environment = row[16:]
+    requeue, signal, submitted_by, script, environment = row[16:]
+    warning = parse_warning_signal(signal) if signal else None
     own_folder = str(settings.spool / "work" / f"job_{job_id}")
     facts = JobFacts(
         job_id=job_id,
@@ -46,6 +50,14 @@ def gate_request(row: Sequence[Any], settings: Settings, machine: Machine) -> Ga
         join_output=stdout is not None and stderr is None,
         time_limit_seconds=time_limit_seconds,
         kill_grace_seconds=settings.kill_grace_seconds,
+        stop_when_untrusted=requeue,
+        warn_signal=warning.number if warning else None,
+        warn_seconds=float(warning.seconds) if warning else 0.0,
+        warn_batch_only=warning.batch_only if warning else False,
+        output_limit_bytes=settings.output_limit_mb * 1024 * 1024 or None,
+        memory_mb=memory_mb,
+        run_as=account_for(submitted_by, user_name, parse_run_as(settings.run_as)),
+        limits=parse_limits(settings.limits),
         prologue=str(settings.job_prologue) if settings.job_prologue else None,
     )
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from typing import Any, assert_never, cast
 
 from conductor.supervisor import protocol
 from conductor.supervisor.launch import start_detached
-from conductor.supervisor.protocol import Cause, Stage
+from conductor.supervisor.protocol import Cause, Stage, Stream
 from conductor.supervisor.spool import SOCKET_NAME, open_folder
 
 _READ_BYTES = 256 * 1024
@@ -41,11 +42,24 @@ class SupervisorRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunAs:
+    """The account a job runs under. Only a supervisor that is root can become another than its own."""
+
+    user_name: str
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+    home: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GateRequest:
     """One attempt to put behind a gate. Paths are absolute; None leaves the choice to the spool.
 
     `standard_environment` (CONDUCTOR_*, SLURM_*) is there before the gate and wins over `environment`, the
-    job's own.
+    job's own. `warn_signal` is sent `warn_seconds` before the time limit: to the script's own process alone
+    (`warn_batch_only`), otherwise to every other process of the job. `limits` are resource limits by their
+    short names (`nofile`, `nproc`, `core` ...); -1 is unlimited.
     """
 
     allocation_id: int
@@ -63,6 +77,14 @@ class GateRequest:
     time_limit_seconds: float | None = None
     kill_grace_seconds: float = 10.0
     prologue: str | None = None
+    stop_when_untrusted: bool = False
+    warn_signal: int | None = None
+    warn_seconds: float = 0.0
+    warn_batch_only: bool = False
+    output_limit_bytes: int | None = None
+    memory_mb: int | None = None
+    run_as: RunAs | None = None
+    limits: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +116,14 @@ class Gated:
 
 @dataclass(frozen=True, slots=True)
 class LaunchFailed:
-    """Nothing of the script ran, and nothing will."""
+    """Nothing of the script ran, and nothing will.
+
+    With a `cause` it was not the job's fault: the node was `untrusted` or `node_stopped`.
+    """
 
     allocation_id: int
     reason: str
+    cause: Cause | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +152,16 @@ class Exited:
     memory_peak_mb: int | None
     cause: Cause | None
     detail: str | None
+    truncated: tuple[Stream, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cleanup:
+    """SIGKILL has not ended these processes. `Exited` comes when they are gone; until then, once a connect."""
+
+    allocation_id: int
+    pids: tuple[int, ...]
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +172,7 @@ class NotHeld:
     request: str
 
 
-Event = Gated | LaunchFailed | Opened | Discarded | Exited | NotHeld
+Event = Gated | LaunchFailed | Opened | Discarded | Exited | Cleanup | NotHeld
 
 
 class SupervisorClient:
@@ -193,6 +229,26 @@ class SupervisorClient:
     def forget(self, allocation_id: int) -> None:
         """Only once its outcome is in the log."""
         self._ask({"type": "forget", "allocation_id": allocation_id})
+
+    def trust(self, seconds: float, kill_grace_seconds: float) -> None:
+        """The node's lease is good for so many seconds from now: what is left of it since its renewal was sent.
+
+        When no newer call comes, the supervisor fails what waits at its gate and stops what was gated with
+        `stop_when_untrusted`, so that it is gone by then; `kill_grace_seconds` before that it begins. What
+        is gated after that fails at once, so a new lease is told before anything is gated.
+        """
+        self._ask(
+            {
+                "type": "trust",
+                "seconds": seconds,
+                "margin_seconds": kill_grace_seconds,
+                "sent_at": time.monotonic(),
+            }
+        )
+
+    def upgrade(self) -> None:
+        """The supervisor becomes the program now installed, keeping its jobs; the connection ends."""
+        self._ask({"type": "upgrade"})
 
     async def next_events(self) -> Sequence[Event]:
         """Everything that has arrived, at least one event. One caller at a time."""
@@ -306,6 +362,24 @@ def _gate(request: GateRequest) -> protocol.Gate:
         "time_limit_seconds": request.time_limit_seconds,
         "kill_grace_seconds": request.kill_grace_seconds,
         "prologue": request.prologue,
+        "stop_when_untrusted": request.stop_when_untrusted,
+        "warn_signal": request.warn_signal,
+        "warn_seconds": request.warn_seconds,
+        "warn_batch_only": request.warn_batch_only,
+        "output_limit_bytes": request.output_limit_bytes,
+        "memory_mb": request.memory_mb,
+        "run_as": None if request.run_as is None else _run_as(request.run_as),
+        "limits": dict(request.limits),
+    }
+
+
+def _run_as(account: RunAs) -> protocol.RunAs:
+    return {
+        "user_name": account.user_name,
+        "uid": account.uid,
+        "gid": account.gid,
+        "groups": list(account.groups),
+        "home": account.home,
     }
 
 
@@ -326,13 +400,15 @@ def _event(message: protocol.Event) -> Event:
         case "gated":
             return Gated(allocation_id, ProcessIdentity(**message["process"]))
         case "launch_failed":
-            return LaunchFailed(allocation_id, message["reason"])
+            return LaunchFailed(allocation_id, message["reason"], message["cause"])
         case "opened":
             return Opened(allocation_id)
         case "discarded":
             return Discarded(allocation_id)
         case "exited":
             return _exited(message)
+        case "cleanup":
+            return Cleanup(allocation_id, tuple(message["pids"]), message["detail"])
         case "not_held":
             return NotHeld(allocation_id, message["request"])
         case unknown:
@@ -348,4 +424,5 @@ def _exited(message: protocol.Exited) -> Exited:
         message["memory_peak_mb"],
         message["cause"],
         message["detail"],
+        tuple(message["truncated"]),
     )

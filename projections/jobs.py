@@ -45,6 +45,7 @@ def job_row(job: Job) -> dict[str, Any]:
         "stdout_path": submitted.stdout_path,
         "stderr_path": submitted.stderr_path,
         "comment": submitted.comment,
+        "signal": submitted.signal,
         "attempt": job.attempt,
         "version": job.version,
     }

@@ -53,11 +53,23 @@ class Api:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    def register(self, name: str = "node-1", cpus: int = 4) -> int:
+    def register(self, name: str = "node-1", cpus: int = 4, spool_id: str | None = None) -> int:
+        """A node on the API's own spool, unless another one's name is given."""
         told = self.command(
-            "RegisterNode", node_name=name, spool_id="spool", boot_id="boot", total_cpus=cpus, memory_mb=1000
+            "RegisterNode",
+            node_name=name,
+            spool_id=spool_id or self.own_spool_id(),
+            boot_id="boot",
+            total_cpus=cpus,
+            memory_mb=1000,
         )
         return int(told["incarnation"])
+
+    def own_spool_id(self) -> str:
+        """As an executor names a spool when it first comes there."""
+        self.settings.spool.mkdir(parents=True, exist_ok=True)
+        (self.settings.spool / "spool_id").write_text("spool")
+        return "spool"
 
     def start(self, job_id: int, node: str = "node-1", incarnation: int = 1, pid: int = 4711) -> int:
         """Reserve and allocate as a scheduler and an executor would; the allocation's number."""

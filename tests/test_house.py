@@ -23,13 +23,14 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "core": (),
     "codec": ("core",),
     # tools that know nothing of the domain
+    "crash_points": (),
     "leash": (),
     "logfile": (),
     "running": (),
     "swf": ("core",),
     "version": (),
     "home": ("core",),
-    "settings": ("core", "home"),
+    "settings": ("core", "crash_points", "home"),
     # the log and its tables
     "database": ("core",),
     "migrations": (),
@@ -37,17 +38,19 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "log": ("core", "codec", "database"),
     "projections": ("core", "database", "log", "migrate"),
     # the one door to writing
-    "handler": ("core", "codec", "database", "log"),
+    "handler": ("core", "codec", "crash_points", "database", "log"),
     # the two that act on their own
-    "scheduler": ("core", "database", "handler", "log", "projections", "running", "settings"),
+    "scheduler": (
+        *("core", "crash_points", "database", "handler", "log", "projections", "running", "settings"),
+    ),
     "supervisor": (),
     "supervisor_client": ("supervisor",),
     "executor": (
-        *("core", "database", "handler", "home", "log", "projections", "running", "settings"),
+        *("core", "crash_points", "database", "handler", "home", "log", "projections", "running", "settings"),
         "supervisor_client",
     ),
     # doors for people and programs
-    "api": ("core", "codec", "database", "handler", "log", "projections", "settings"),
+    "api": ("core", "codec", "crash_points", "database", "handler", "log", "projections", "settings"),
     "client": ("core", "settings"),
     # the whole system on one machine
     "embedded": ("core", "home", "leash", "logfile"),
@@ -59,8 +62,8 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
 }
 # Modules that lie side by side and are one room.
 TOGETHER = {
-    "handler": ("deciding", "completing"),
-    "executor": ("node_session", "starting", "machine", "job_environment"),
+    "handler": ("deciding", "completing", "remembered"),
+    "executor": ("node_session", "starting", "machine", "job_environment", "job_end", "accounts"),
     "version": ("",),
     "cli": ("__main__",),
 }
@@ -96,6 +99,7 @@ MAY_HANDLE_PROCESSES = {
     "supervisor": "starts and signals jobs, and nothing else does",
     "embedded": "starts and stops the PostgreSQL that it keeps",
     "up": "starts and stops our own services, never a job",
+    "crash_points": "ends this process where a test wants it to, and signals nobody else",
     "leash": "becomes the program that it was asked to start",
     "cli": "`conductor psql` and `conductor supervisor` become that program; nothing is started beside them",
 }

@@ -16,7 +16,7 @@ from conductor.core.events import JobRequeued, JobSubmitted, RecordedEvent
 from conductor.core.identifiers import SCHEDULER_STREAM, JobId, NodeName, Position, StreamName, job_of_stream
 from conductor.core.job import Allocation, AllocationStatus, Job, JobState
 from conductor.core.leadership import Leadership
-from conductor.core.node import Node
+from conductor.core.node import Node, NodeState
 
 
 class Shape(NamedTuple):
@@ -173,6 +173,24 @@ class Cluster:
     def expired(self, now: datetime) -> list[tuple[JobId, Allocation]]:
         """Reservations whose time has passed."""
         return [(job_id, a) for job_id, a in self.reserved.items() if a.expires_at <= now]
+
+    def lost_allocations(self) -> list[tuple[Job, Allocation]]:
+        """What cannot be running any more on nodes that are lost: see `job_report.decide_release_lost`."""
+        lost = {name: use.node for name, use in self.nodes.items() if use.node.state is NodeState.LOST}
+        if not any(self.nodes[name].held_mask for name in lost):
+            return []
+        return [
+            (job, allocation)
+            for job in self.jobs.values()
+            if (allocation := job.allocation) is not None
+            and allocation.live
+            and allocation.node_name in lost
+            and (
+                allocation.status is AllocationStatus.RESERVED
+                or job.submitted.requeue
+                or lost[allocation.node_name].jobs_lost
+            )
+        ]
 
     @property
     def waiting(self) -> int:

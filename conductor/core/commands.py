@@ -36,6 +36,7 @@ class Submit:
     stdout_path: str | None = None
     stderr_path: str | None = None
     comment: str | None = None
+    signal: str | None = None
     job_id: JobId | None = None
 
 
@@ -117,6 +118,18 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReportCleanup:
+    """What is left of an attempt does not die."""
+
+    allocation_id: AllocationId
+    incarnation: Incarnation
+    pids: tuple[int, ...]
+    detail: str | None = None
+    job_id: JobId | None = None  # these two are found from the allocation when left out
+    node_name: NodeName | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterNode:
     node_name: NodeName
     spool_id: str
@@ -142,8 +155,20 @@ class ResumeNode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclareNodeLost:
+    """Refused while the node's lease lives. `jobs_lost`: a person vouches that nothing runs there any more."""
+
     node_name: NodeName
     reason: str | None = None
+    jobs_lost: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseLost:
+    """Take back an allocation from a node that was lost. Sent by the scheduler only."""
+
+    job_id: JobId
+    allocation_id: AllocationId
+    node_name: NodeName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +185,19 @@ class ElectLeader:
     host: str
 
 
-JobCommand = Submit | Cancel | Hold | Unhold | Reprioritize | Requeue | Reserve | Expire | Allocate | Release
+JobCommand = (
+    Submit
+    | Cancel
+    | Hold
+    | Unhold
+    | Reprioritize
+    | Requeue
+    | Reserve
+    | Expire
+    | ReleaseLost
+    | Allocate
+    | ReportCleanup
+    | Release
+)
 NodeCommand = RegisterNode | DrainNode | ResumeNode | DeclareNodeLost | RemoveNode
 Command = JobCommand | NodeCommand | ElectLeader

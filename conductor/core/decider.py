@@ -2,7 +2,7 @@
 event does to its stream's state. The write path, the scheduler's memory and replay all use these three.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,7 +17,9 @@ from conductor.core.commands import (
     ElectLeader,
     RegisterNode,
     Release,
+    ReleaseLost,
     RemoveNode,
+    ReportCleanup,
     Reserve,
     ResumeNode,
 )
@@ -88,7 +90,9 @@ def streams_read(command: Command) -> tuple[StreamName, ...]:
 
 
 def _node_read(command: Command) -> NodeName | None:
-    return command.node_name if isinstance(command, Reserve | Allocate | Release) else None
+    if isinstance(command, Reserve | Allocate | ReportCleanup | Release | ReleaseLost):
+        return command.node_name
+    return None
 
 
 def decide(
@@ -97,13 +101,15 @@ def decide(
     *,
     at: datetime,
     widest_node_cpus: int | None = None,
+    live_leases: Collection[NodeName] = (),
 ) -> Verdict:
     """Events, or a rejection, from the states that the command's streams fold to."""
     stream = stream_of(command)
     state = states.get(stream)
     if isinstance(command, _NODE_COMMANDS):
         assert state is None or isinstance(state, Node)
-        return _verdict(stream, nodes.decide(command, state))
+        lives = command.node_name in live_leases
+        return _verdict(stream, nodes.decide(command, state, lease_lives=lives))
     if isinstance(command, ElectLeader):
         return Verdict(stream=stream, events=_elect(command, state))
     assert state is None or isinstance(state, Job)

@@ -69,6 +69,7 @@ class JobSubmitted:
     stdout_path: str | None
     stderr_path: str | None
     comment: str | None
+    signal: str | None = None
 
     @property
     def total_cpus(self) -> int:
@@ -77,7 +78,10 @@ class JobSubmitted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobHeld:
+    """`automatic`: not a person held it, but its nodes failed it too often."""
+
     reason: str | None
+    automatic: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +135,15 @@ class ResourcesReleased:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CleanupBlocked:
+    """Something of a job that is being ended cannot be killed; it keeps its CPUs until it is gone."""
+
+    allocation_id: AllocationId
+    pids: tuple[int, ...]
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobCancelled:
     """A job that held nothing was cancelled."""
 
@@ -139,8 +152,11 @@ class JobCancelled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRequeued:
+    """`automatic`: because its node failed and the job asked for it, not because a person did now."""
+
     attempt: int
     reason: str | None
+    automatic: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +195,12 @@ class NodeResumed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeLost:
+    """The node is out of touch. `jobs_lost`: a person says that nothing runs there any more, so every job of the
+    node has failed; otherwise only those that its supervisor has stopped by itself (`requeue: true`) have.
+    """
+
     reason: str | None
+    jobs_lost: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +223,7 @@ JobEvent = (
     | ResourcesReserved
     | ResourcesAllocated
     | CancelRequested
+    | CleanupBlocked
     | ResourcesReleased
     | JobCancelled
     | JobRequeued

@@ -14,6 +14,7 @@ from typing import assert_never
 from conductor.core.errors import IllegalTransition
 from conductor.core.events import (
     CancelRequested,
+    CleanupBlocked,
     JobCancelled,
     JobEvent,
     JobHeld,
@@ -78,6 +79,7 @@ TRANSITIONS: Mapping[JobState | None, Mapping[str, JobState]] = {
     },
     S.RUNNING: {
         "CancelRequested": S.RUNNING,
+        "CleanupBlocked": S.RUNNING,
         "ResourcesReleased(finished, exit 0)": S.COMPLETED,
         "ResourcesReleased(finished)": S.FAILED,
         "ResourcesReleased(launch_failed)": S.FAILED,
@@ -152,6 +154,7 @@ class Job:
     exit_code: int | None = None
     exit_signal: int | None = None
     late_reports: frozenset[AllocationId] = frozenset()
+    automatic_requeues: int = 0  # since a person last asked for one
 
     @property
     def begins_at(self) -> datetime:
@@ -183,7 +186,7 @@ def evolve(job: Job | None, event: JobEvent, *, at: datetime, version: Version) 
 def _evolved(job: Job, event: JobEvent, at: datetime) -> Job:
     match event:
         case JobHeld():
-            return replace(job, held=True, eligible_at=None, reason="JobHeldUser")
+            return replace(job, held=True, eligible_at=None, reason=_held_reason(event))
         case JobUnheld():
             return _eligible_from(replace(job, held=False), at)
         case JobReprioritized():
@@ -194,6 +197,8 @@ def _evolved(job: Job, event: JobEvent, at: datetime) -> Job:
             return _allocated(job, event, at)
         case CancelRequested():
             return replace(job, cancel_requested_at=at, requeue_requested=event.requeue)
+        case CleanupBlocked():
+            return replace(job, reason="Cleanup")
         case ResourcesReleased():
             return _released(job, event, at)
         case JobCancelled():
@@ -287,8 +292,13 @@ def _requeued(job: Job, event: JobRequeued, at: datetime) -> Job:
         requeue_requested=False,
         exit_code=None,
         exit_signal=None,
+        automatic_requeues=job.automatic_requeues + 1 if event.automatic else 0,
     )
     return replace(fresh, reason="JobHeldUser") if fresh.held else _eligible_from(fresh, at)
+
+
+def _held_reason(event: JobHeld) -> str:
+    return "JobHoldMaxRequeue" if event.automatic else "JobHeldUser"
 
 
 def _end_reason(event: ResourcesReleased) -> str | None:

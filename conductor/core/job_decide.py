@@ -14,6 +14,8 @@ from conductor.core.commands import (
     Hold,
     JobCommand,
     Release,
+    ReleaseLost,
+    ReportCleanup,
     Reprioritize,
     Requeue,
     Reserve,
@@ -35,7 +37,7 @@ from conductor.core.events import (
     ResourcesReserved,
 )
 from conductor.core.job import AllocationStatus, Job, JobState
-from conductor.core.job_report import decide_allocate, decide_release
+from conductor.core.job_report import decide_allocate, decide_cleanup, decide_release, decide_release_lost
 from conductor.core.node import Node, NodeState
 
 RESERVATION_SECONDS = 60.0
@@ -62,8 +64,12 @@ def decide(command: JobCommand, job: Job | None, around: Surroundings) -> Decisi
             return _reserve(command, job, around)
         case Expire():
             return _expire(command, job, around)
+        case ReleaseLost():
+            return decide_release_lost(command, job, around)
         case Allocate():
             return decide_allocate(command, job, around)
+        case ReportCleanup():
+            return decide_cleanup(command, job, around)
         case Release():
             return decide_release(command, job, around)
         case _:
@@ -71,7 +77,7 @@ def decide(command: JobCommand, job: Job | None, around: Surroundings) -> Decisi
 
 
 def _subject(command: JobCommand) -> str:
-    if isinstance(command, Allocate | Release):
+    if isinstance(command, Allocate | ReportCleanup | Release):
         return f"allocation {command.allocation_id}"
     return f"job {command.job_id}"
 
@@ -114,6 +120,7 @@ def _submit(command: Submit, job: Job | None, around: Surroundings) -> Decision:
             stdout_path=command.stdout_path,
             stderr_path=command.stderr_path,
             comment=command.comment,
+            signal=command.signal,
         ),
     )
 

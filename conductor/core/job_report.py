@@ -1,13 +1,17 @@
-"""What an executor may say of a job: that a process stands ready (`Allocate`), that it has ended (`Release`).
+"""What is said of a job's process: that it stands ready (`Allocate`), that it has ended (`Release`), that its node
+is lost (`ReleaseLost`, said by the scheduler).
 
 A fenced executor, a closed attempt and an impossible report are refused; what they had to say of an end is kept
 once an allocation as a `LateReport`.
 """
 
-from conductor.core.commands import Allocate, Release
+from conductor.core.commands import Allocate, Release, ReleaseLost, ReportCleanup
 from conductor.core.decision import Decision, Refused, Surroundings, refuse
 from conductor.core.errors import RejectionCode
 from conductor.core.events import (
+    CleanupBlocked,
+    Event,
+    JobHeld,
     JobRequeued,
     LateReport,
     ReleaseReason,
@@ -16,7 +20,9 @@ from conductor.core.events import (
 )
 from conductor.core.identifiers import Incarnation
 from conductor.core.job import Allocation, AllocationStatus, Job
-from conductor.core.node import Node
+from conductor.core.node import Node, NodeState
+
+AUTOMATIC_REQUEUES = 5  # then the job is held: something about it, or about its nodes, needs a person
 
 
 def decide_allocate(command: Allocate, job: Job, around: Surroundings) -> Decision:
@@ -79,6 +85,21 @@ def _closed(allocation: Allocation, job: Job) -> Refused:
     )
 
 
+def decide_cleanup(command: ReportCleanup, job: Job, around: Surroundings) -> Decision:
+    allocation = job.allocation_of(command.allocation_id)
+    if allocation is None:
+        return refuse(RejectionCode.NOT_FOUND, f"There is no allocation {command.allocation_id}.", job)
+    fenced = _fenced(command.incarnation, around.node, allocation, job)
+    if fenced:
+        return fenced
+    if allocation.status is not AllocationStatus.ALLOCATED:
+        return refuse(RejectionCode.ATTEMPT_CLOSED, "Nothing of this attempt is recorded as running.", job)
+    if job.reason == "Cleanup":
+        return ()
+    blocked = CleanupBlocked(allocation_id=command.allocation_id, pids=command.pids, detail=command.detail)
+    return (blocked,)
+
+
 def decide_release(command: Release, job: Job, around: Surroundings) -> Decision:
     allocation = job.allocation_of(command.allocation_id)
     if allocation is None:
@@ -102,9 +123,47 @@ def decide_release(command: Release, job: Job, around: Surroundings) -> Decision
         memory_peak_mb=command.memory_peak_mb,
         detail=command.detail,
     )
+    return _with_requeue(released, job)
+
+
+def decide_release_lost(command: ReleaseLost, job: Job, around: Surroundings) -> Decision:
+    """Only what cannot be running any more: a reservation, a job that its own supervisor stopped because it asked
+    for `requeue`, or anything at all when a person vouches for it.
+    """
+    allocation, node = job.allocation_of(command.allocation_id), around.node
+    if allocation is None or not allocation.live:
+        return ()
+    if node is None or node.node_name != allocation.node_name or node.state is not NodeState.LOST:
+        return refuse(RejectionCode.WRONG_STATE, f"Node {allocation.node_name} is not lost.", job)
+    waits = allocation.status is AllocationStatus.RESERVED
+    if not (waits or job.submitted.requeue or node.jobs_lost):
+        return refuse(
+            RejectionCode.WRONG_STATE,
+            f"Job {job.job_id} may still run on {node.node_name}. When nothing can run there any more, say so: "
+            f"`POST /api/v1/nodes/{node.node_name}/lost`.",
+            job,
+        )
+    released = ResourcesReleased(
+        allocation_id=command.allocation_id, reason=ReleaseReason.NODE_LOST, detail=node.reason
+    )
+    return (released,) if waits else _with_requeue(released, job)
+
+
+def _with_requeue(released: ResourcesReleased, job: Job) -> tuple[Event, ...]:
+    """The end of an attempt, and what follows from it: the requeue that a person asked for, or the one that the
+    job asked for in case its node fails, a bounded number of times.
+    """
+    attempt = job.attempt + 1
     if job.requeue_requested:
-        return released, JobRequeued(attempt=job.attempt + 1, reason=None)
-    return (released,)
+        return released, JobRequeued(attempt=attempt, reason=None)
+    node_failed = released.reason is ReleaseReason.NODE_LOST
+    if not node_failed or not job.submitted.requeue or job.cancel_requested_at is not None:
+        return (released,)
+    requeued = JobRequeued(attempt=attempt, reason="its node failed", automatic=True)
+    if job.automatic_requeues < AUTOMATIC_REQUEUES:
+        return released, requeued
+    held = JobHeld(reason=f"its nodes failed {job.automatic_requeues + 1} times", automatic=True)
+    return released, requeued, held
 
 
 def _closed_report(allocation: Allocation, job: Job) -> Refused:
@@ -139,14 +198,15 @@ def _noted(refused: Refused, command: Release, job: Job) -> Refused:
 
 def _impossible(command: Release, allocation: Allocation, job: Job) -> Refused | None:
     """Reports that contradict what the log knows of the allocation."""
-    if command.reason in (ReleaseReason.EXPIRED, ReleaseReason.REPAIRED, ReleaseReason.NODE_LOST):
+    if command.reason in (ReleaseReason.EXPIRED, ReleaseReason.REPAIRED):
         return refuse(
             RejectionCode.INVALID, f"An executor cannot release as {command.reason}.", job, field="reason"
         )
-    if allocation.status is AllocationStatus.RESERVED and command.reason is not ReleaseReason.LAUNCH_FAILED:
+    never_ran = (ReleaseReason.LAUNCH_FAILED, ReleaseReason.NODE_LOST)
+    if allocation.status is AllocationStatus.RESERVED and command.reason not in never_ran:
         return refuse(
             RejectionCode.WRONG_STATE,
-            "No process was ever allocated here; only launch_failed can end a reservation.",
+            "No process was ever allocated here; only launch_failed or node_lost can end a reservation.",
             job,
         )
     if command.reason is ReleaseReason.CANCELLED and job.cancel_requested_at is None:

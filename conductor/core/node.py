@@ -41,7 +41,7 @@ class NodeState(StrEnum):
 
 N = NodeState
 
-# state before -> event -> state after; a drained node that registers again stays drained
+# state before -> event -> state after; a drained node that registers again stays drained, lost or not
 TRANSITIONS: Mapping[NodeState | None, Mapping[str, NodeState]] = {
     None: {"NodeRegistered": N.UP},
     N.UP: {
@@ -51,12 +51,17 @@ TRANSITIONS: Mapping[NodeState | None, Mapping[str, NodeState]] = {
         "NodeRemoved": N.REMOVED,
     },
     N.DRAINED: {
-        "NodeRegistered": N.DRAINED,
+        "NodeRegistered(drained)": N.DRAINED,
         "NodeResumed": N.UP,
         "NodeLost": N.LOST,
         "NodeRemoved": N.REMOVED,
     },
-    N.LOST: {"NodeRegistered": N.UP, "NodeRemoved": N.REMOVED},
+    N.LOST: {
+        "NodeRegistered": N.UP,
+        "NodeRegistered(drained)": N.DRAINED,
+        "NodeLost": N.LOST,
+        "NodeRemoved": N.REMOVED,
+    },
     N.REMOVED: {"NodeRegistered": N.UP},
 }
 
@@ -78,21 +83,33 @@ class Node:
     registered_at: datetime
     reason: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    drained: bool = False
+    jobs_lost: bool = False  # lost, and a person vouches that nothing runs there any more
+
+
+def trigger(node: Node | None, event: NodeEvent) -> str:
+    """The key under which an event stands in `TRANSITIONS`."""
+    drained = isinstance(event, NodeRegistered) and node is not None and node.drained
+    return f"{type(event).__name__}(drained)" if drained else type(event).__name__
 
 
 def evolve(node: Node | None, event: NodeEvent, *, at: datetime, version: Version) -> Node:
     """The node after the event. Raises `IllegalTransition`; nothing has changed then."""
     before = node.state if node is not None else None
-    name = type(event).__name__
+    name = trigger(node, event)
     after = TRANSITIONS[before].get(name)
     if after is None:
         raise IllegalTransition(f"{name} cannot follow {before or 'nothing'} (version {version})")
     match event:
         case NodeRegistered():
             return _registered(event, after, node, at, version)
-        case NodeDrained() | NodeResumed() | NodeLost() | NodeRemoved():
+        case NodeLost():
             assert node is not None
-            return replace(node, version=version, state=after, reason=event.reason)
+            return replace(node, version=version, state=after, reason=event.reason, jobs_lost=event.jobs_lost)
+        case NodeDrained() | NodeResumed() | NodeRemoved():
+            assert node is not None
+            drained = after is NodeState.DRAINED
+            return replace(node, version=version, state=after, reason=event.reason, drained=drained)
         case _:
             assert_never(event)
 
@@ -114,13 +131,16 @@ def _registered(
         registered_at=at,
         reason=before.reason if before is not None and state is NodeState.DRAINED else None,
         labels=event.labels,
+        drained=state is NodeState.DRAINED,
     )
 
 
-def decide(command: NodeCommand, node: Node | None) -> tuple[NodeEvent, ...] | Rejection:
+def decide(
+    command: NodeCommand, node: Node | None, *, lease_lives: bool
+) -> tuple[NodeEvent, ...] | Rejection:
     """Events, or a rejection. What is already so is accepted with no events."""
     if isinstance(command, RegisterNode):
-        return _register(command, node)
+        return _register(command, node, lease_lives)
     if node is None:
         return _no(RejectionCode.NODE_UNKNOWN, f"No node {command.node_name} ever registered.", None)
     match command:
@@ -129,14 +149,36 @@ def decide(command: NodeCommand, node: Node | None) -> tuple[NodeEvent, ...] | R
         case ResumeNode():
             return _move(node, NodeState.UP, NodeResumed(reason=command.reason))
         case DeclareNodeLost():
-            return _move(node, NodeState.LOST, NodeLost(reason=command.reason))
+            return _lose(command, node, lease_lives)
         case RemoveNode():
             return _move(node, NodeState.REMOVED, NodeRemoved(reason=command.reason))
         case _:
             assert_never(command)
 
 
-def _register(command: RegisterNode, node: Node | None) -> tuple[NodeEvent, ...] | Rejection:
+def _lose(command: DeclareNodeLost, node: Node, lease_lives: bool) -> tuple[NodeEvent, ...] | Rejection:
+    event = NodeLost(reason=command.reason, jobs_lost=command.jobs_lost)
+    if node.state is NodeState.LOST and command.jobs_lost and not node.jobs_lost:
+        return (event,)
+    if lease_lives and node.state in (NodeState.UP, NodeState.DRAINED):
+        return _no(
+            RejectionCode.WRONG_STATE,
+            f"Node {node.node_name} was heard from a moment ago: its lease lives. Drain it to keep new jobs away.",
+            node,
+        )
+    return _move(node, NodeState.LOST, event)
+
+
+def _register(
+    command: RegisterNode, node: Node | None, lease_lives: bool
+) -> tuple[NodeEvent, ...] | Rejection:
+    if node is not None and lease_lives and node.spool_id != command.spool_id:
+        return _no(
+            RejectionCode.FORBIDDEN,
+            f"The name {node.node_name} is held by incarnation {node.incarnation} on another spool folder "
+            f"({node.spool_id}), and its lease lives. Give this machine another NODE_NAME, or stop that executor.",
+            node,
+        )
     assert command.cpu_block is not None, "the handler draws the block before the first try"
     cpu_ids = tuple(sorted(command.cpu_ids or range(command.total_cpus)))
     if len(set(cpu_ids)) != command.total_cpus or not 0 <= cpu_ids[0] <= cpu_ids[-1] < CPU_BLOCK_SIZE:

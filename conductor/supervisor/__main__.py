@@ -10,49 +10,58 @@ holds the spool.
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from contextlib import suppress
 
 if not __package__:
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
+from conductor.supervisor import program
+from conductor.supervisor.crash_point import armed
 from conductor.supervisor.kernel import Kernel, this_kernel
+from conductor.supervisor.server import Server
 from conductor.supervisor.spool import Spool, SpoolHeld, SpoolRefused
+from conductor.supervisor.standing import become_subreaper, leave_session, listen, renounce_privileges
 
 _USAGE = (
-    "usage: python -m conductor.supervisor --spool PATH [--detach] [--without-pidfds] [--without-child-list]"
+    "usage: python -m conductor.supervisor --spool PATH [--detach]"
+    " [--without-pidfds] [--without-child-list] [--without-cgroups]"
 )
-_FLAGS = {"--detach", "--without-pidfds", "--without-child-list"}
+_FLAGS = {"--detach", "--without-pidfds", "--without-child-list", "--without-cgroups"}
 
 
 def main(arguments: list[str]) -> int:
-    path, flags = _parse(arguments)
+    left, arguments = _taken(program.RESUME, arguments)
+    asked, arguments = _taken(program.CAN_RESUME, arguments)
+    path, flags = _parse(armed(arguments))
     if path is None:
         print(_USAGE, file=sys.stderr)
         return 2
-    _drop_inherited_descriptors()
+    if asked is not None:
+        return 0 if asked == program.STATE_VERSION else 4
+    resumed = None if left is None else program.left_state(left)
+    _drop_inherited_descriptors(set() if resumed is None else resumed.descriptors)
     try:
-        spool = Spool(path)
+        spool = Spool(path, None if resumed is None else resumed.lock)
     except SpoolHeld as error:
         print(error, file=sys.stderr)
         return 3
     except (SpoolRefused, OSError) as error:
         print(error, file=sys.stderr)
         return 2
-    return _serve(spool, this_kernel().without(flags), detach="--detach" in flags)
+    return _serve(spool, this_kernel().without(flags), resumed, detach="--detach" in flags)
 
 
-def _serve(spool: Spool, kernel: Kernel, *, detach: bool) -> int:
-    from conductor.supervisor.server import Server
-    from conductor.supervisor.standing import become_subreaper, leave_session, listen
-
-    listener = listen(spool)
+def _serve(spool: Spool, kernel: Kernel, resumed: program.Resumed | None, *, detach: bool) -> int:
+    listener = listen(spool) if resumed is None else socket.socket(fileno=resumed.listener)
     if detach and os.fork():
         os._exit(0)  # whoever started us may connect now
     leave_session()
     become_subreaper()
+    renounce_privileges()
     spool.sign()
-    Server(spool, listener, kernel).run()
+    Server(spool, listener, kernel, resumed).run()
     with suppress(FileNotFoundError):
         os.unlink(spool.socket_path)
     return 0
@@ -66,10 +75,17 @@ def _parse(arguments: list[str]) -> tuple[str | None, set[str]]:
     return None, flags
 
 
-def _drop_inherited_descriptors() -> None:
+def _taken(switch: str, arguments: list[str]) -> tuple[int | None, list[str]]:
+    """The number behind a switch that only an older program gives, and the other arguments."""
+    numbers = [argument.removeprefix(switch) for argument in arguments if argument.startswith(switch)]
+    rest = [argument for argument in arguments if not argument.startswith(switch)]
+    return (int(numbers[0]) if numbers else None), rest
+
+
+def _drop_inherited_descriptors(kept: set[int]) -> None:
     """Whatever the starter left open is none of ours; 0, 1 and 2 exist afterwards, and 3 is the gate's."""
     for descriptor in (int(name) for name in os.listdir("/proc/self/fd")):
-        if descriptor > 2:
+        if descriptor > 2 and descriptor not in kept:
             with suppress(OSError):  # the listing's own
                 os.close(descriptor)
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:

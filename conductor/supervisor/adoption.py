@@ -21,11 +21,11 @@ _NOTHING_RAN = (
 
 def adopt(roster: Roster, ending: Ending) -> None:
     for remembered in list(roster.journal.remembered.values()):
-        _adopt(roster, ending, remembered)
+        adopt_one(roster, ending, remembered)
     roster.outbox.clear()  # nobody is connected yet; every hello is answered with all outcomes
 
 
-def _adopt(roster: Roster, ending: Ending, remembered: Remembered) -> None:
+def adopt_one(roster: Roster, ending: Ending, remembered: Remembered) -> None:
     intent, opening, outcome = remembered
     attempt = Attempt(intent, "gated")
     if outcome is not None:
@@ -37,11 +37,12 @@ def _adopt(roster: Roster, ending: Ending, remembered: Remembered) -> None:
         roster.launch_failed(attempt, _NOTHING_RAN)
         return
     attempt.stage, attempt.own_child = "running", False
-    attempt.process, attempt.deadline, attempt.kill_grace_seconds = opening
+    attempt.process, attempt.deadline, attempt.kill_grace_seconds, attempt.terms = opening
     attempt.cpu_seconds = attempt.peak_kib = None
     process = opening.process
     attempt.pid = process["pid"]
     if process["boot_id"] == roster.boot_id and process["pid_namespace"] == roster.pid_namespace:
         ending.watch_adopted(attempt)
+        ending.watch(attempt)
     else:
         roster.exited(attempt)

@@ -6,6 +6,7 @@ import resource
 
 from conductor.supervisor import protocol
 from conductor.supervisor.journal import Intent, Opening
+from conductor.supervisor.terms import no_terms
 
 
 class Attempt:
@@ -16,6 +17,7 @@ class Attempt:
 
     __slots__ = (
         "cause",
+        "cleanup_told",
         "cpu_seconds",
         "deadline",
         "discarded",
@@ -28,6 +30,7 @@ class Attempt:
         "kill_at",
         "kill_grace_seconds",
         "kill_pause_seconds",
+        "killed_at",
         "leader_ended",
         "next_look",
         "outcome",
@@ -38,6 +41,7 @@ class Attempt:
         "process",
         "seen",
         "stage",
+        "terms",
         "time_limit_seconds",
         "watch",
     )
@@ -61,7 +65,10 @@ class Attempt:
         self.deadline: float | None = None
         self.kill_at: float | None = None
         self.kill_pause_seconds = 0.05
+        self.killed_at: float | None = None  # SIGKILL was first sent
+        self.cleanup_told = False
         self.cause: protocol.Cause | None = None
+        self.terms = no_terms()
         # The end. An adopted attempt is nobody's child here: watched by a pidfd, members known by identity.
         self.own_child = True
         self.watch: int | None = None
@@ -94,7 +101,7 @@ class Attempt:
 
     def opening(self) -> Opening:
         assert self.process is not None
-        return Opening(self.process, self.deadline, self.kill_grace_seconds)
+        return Opening(self.process, self.deadline, self.kill_grace_seconds, self.terms)
 
     def held(self) -> protocol.Held:
         return {
@@ -110,7 +117,12 @@ class Attempt:
         return {"type": "gated", "allocation_id": self.intent.allocation_id, "process": self.process}
 
     def launch_failed_message(self, reason: str) -> protocol.LaunchFailed:
-        return {"type": "launch_failed", "allocation_id": self.intent.allocation_id, "reason": reason}
+        return {
+            "type": "launch_failed",
+            "allocation_id": self.intent.allocation_id,
+            "reason": reason,
+            "cause": self.cause,
+        }
 
     def exited_message(self) -> protocol.Exited:
         unknown = self.exit_code is None and self.exit_signal is None
@@ -123,4 +135,5 @@ class Attempt:
             "memory_peak_mb": None if self.peak_kib is None else -(-self.peak_kib // 1024),
             "cause": self.cause,
             "detail": "unknown" if unknown else None,
+            "truncated": [output["stream"] for output in self.terms["outputs"] if output["mark_bytes"]],
         }

@@ -15,27 +15,60 @@ import time
 
 from conductor.supervisor import protocol
 from conductor.supervisor.attempt import Attempt
+from conductor.supervisor.crash_point import crash_point
 from conductor.supervisor.kernel import Kernel
 from conductor.supervisor.leftovers import Leftovers
+from conductor.supervisor.memory_watch import MemoryWatch
+from conductor.supervisor.output_caps import OutputCaps
 from conductor.supervisor.process_identity import is_alive, open_verified
 from conductor.supervisor.roster import Roster
 from conductor.supervisor.signals import signal_own_group, signal_process
 
 _KILL_PAUSE_LIMIT_SECONDS = 2.0
+# What SIGKILL has not ended after this long waits in the kernel, and somebody should know.
+_CLEANUP_AFTER_SECONDS = 5.0
 # How often an adopted attempt is looked at: its end sends us no signal, and without pidfds not even an event.
 _ADOPTED_LOOK_SECONDS = 0.1
 _ENDED = os.WEXITED | os.WNOHANG | os.WNOWAIT
 
 
 class Ending:
-    __slots__ = ("_closing", "_leftovers", "_pidfds", "_roster", "_selector")
+    __slots__ = ("_caps", "_closing", "_leftovers", "_memory", "_pidfds", "_roster", "_selector")
 
     def __init__(self, roster: Roster, selector: selectors.BaseSelector, kernel: Kernel) -> None:
         self._roster = roster
         self._selector = selector
         self._pidfds = kernel.pidfds
         self._leftovers = Leftovers(roster, child_list=kernel.child_list)
+        self._caps = OutputCaps()
+        self._memory = MemoryWatch(roster)
         self._closing: dict[int, Attempt] = {}  # own children whose leader has ended and that left something
+
+    # Watching
+
+    def watch(self, attempt: Attempt) -> None:
+        """Its script runs, or may have run: from now on its limits count."""
+        for when in (attempt.deadline, attempt.terms["warn_at"], attempt.kill_at):
+            if when is not None:
+                self._roster.look_at(attempt, when)
+        self._caps.watch(attempt)
+        self._memory.watch(attempt, time.monotonic())
+
+    def next_look(self) -> float | None:
+        looks = [self._roster.next_look(), self._caps.next_look(), self._memory.next_look]
+        return min((when for when in looks if when is not None), default=None)
+
+    def look(self, now: float) -> None:
+        for attempt in self._roster.due(now):
+            self._look_at(attempt, now)
+        self._caps.look(now)
+        for attempt in self._memory.too_big(now):
+            self._kill(attempt, "out_of_memory")
+
+    def cleanups(self) -> list[protocol.Cleanup]:
+        """What has been told as unkillable and is still there."""
+        told = [one for one in self._roster.attempts.values() if one.cleanup_told and one.outcome is None]
+        return [self._cleanup(attempt) for attempt in told]
 
     # Stopping
 
@@ -54,21 +87,70 @@ class Ending:
         attempt.cause = cause
         self._begin_stopping(attempt, grace)
 
-    def look_at(self, attempt: Attempt, now: float) -> None:
+    def _look_at(self, attempt: Attempt, now: float) -> None:
         """A timer of this attempt rang."""
+        warn_at = attempt.terms["warn_at"]
         if attempt.kill_at is not None and now >= attempt.kill_at:
-            self._signal(attempt, signal.SIGKILL)
-            self._kill_at(attempt, now + attempt.kill_pause_seconds)
-            attempt.kill_pause_seconds = min(2 * attempt.kill_pause_seconds, _KILL_PAUSE_LIMIT_SECONDS)
+            self._send_kill(attempt, now)
         elif attempt.stage == "running" and attempt.deadline is not None and now >= attempt.deadline:
             self.stop(attempt, "timed_out")
+        elif attempt.stage == "running" and warn_at is not None and now >= warn_at:
+            self._warn(attempt)
         if not attempt.own_child and attempt.outcome is None:
             self._look_at_adopted(attempt, now)
 
     def _begin_stopping(self, attempt: Attempt, grace: float) -> None:
         attempt.stage = "stopping"
         self._signal(attempt, signal.SIGTERM, signal.SIGCONT)
+        crash_point("supervisor.signalled")
         self._kill_at(attempt, time.monotonic() + grace)
+
+    def _warn(self, attempt: Attempt) -> None:
+        """Once; a supervisor that takes over in this moment may do it again."""
+        number, attempt.terms["warn_at"] = attempt.terms["warn_signal"], None
+        self._roster.journal.opened(attempt.allocation_id, attempt.opening())
+        assert number is not None
+        assert attempt.process is not None
+        if attempt.terms["warn_batch_only"]:
+            told = {attempt.leader: attempt.process["start_ticks"]}
+        else:
+            told = self._leftovers.members(attempt)
+            told.pop(attempt.leader, None)
+        for pid, start_ticks in told.items():
+            signal_process(pid, start_ticks, number, pidfds=self._pidfds)
+
+    def _kill(self, attempt: Attempt, cause: protocol.Cause) -> None:
+        """No SIGTERM, no grace."""
+        self._notice_end(attempt)
+        if attempt.outcome is None:
+            if attempt.stage == "running":
+                attempt.stage, attempt.cause = "stopping", cause
+            self._send_kill(attempt, time.monotonic())
+
+    def _send_kill(self, attempt: Attempt, now: float) -> None:
+        self._signal(attempt, signal.SIGKILL)
+        self._roster.cgroups.kill(attempt.intent.mark)
+        attempt.killed_at = attempt.killed_at or now
+        self._kill_at(attempt, now + attempt.kill_pause_seconds)
+        attempt.kill_pause_seconds = min(2 * attempt.kill_pause_seconds, _KILL_PAUSE_LIMIT_SECONDS)
+        if not attempt.cleanup_told and now - attempt.killed_at >= _CLEANUP_AFTER_SECONDS:
+            attempt.cleanup_told = True
+            self._roster.outbox.append(self._cleanup(attempt))
+
+    def _cleanup(self, attempt: Attempt) -> protocol.Cleanup:
+        pids = set(self._leftovers.members(attempt))
+        if not attempt.leader_ended:
+            pids.add(attempt.leader)
+        detail = (
+            "SIGKILL has not ended these processes; they wait in the kernel, usually for a disk, a network file "
+            "system or a driver. Their CPUs stay taken until they are gone."
+        )
+        return {
+            "type": "cleanup",
+            "allocation_id": attempt.allocation_id,
+            "pids": sorted(pids),
+            "detail": detail,
+        }
 
     def _kill_at(self, attempt: Attempt, when: float) -> None:
         attempt.kill_at = when
@@ -117,6 +199,7 @@ class Ending:
             self._leader_ended(attempt, ended)
 
     def _leader_ended(self, attempt: Attempt, ended: os.waitid_result) -> None:
+        crash_point("supervisor.exit_noticed")
         left = attempt.stage != "gated" and self._leftovers.any_of(attempt)
         attempt.leader_ended = True
         if ended.si_code == os.CLD_EXITED:
@@ -155,6 +238,7 @@ class Ending:
 
     def _finish(self, attempt: Attempt) -> None:
         self._reap_leader(attempt)
+        crash_point("supervisor.reaped")
         self._roster.exited(attempt)
 
     def _reap_leader(self, attempt: Attempt) -> None:
@@ -170,8 +254,6 @@ class Ending:
             if attempt.watch is not None:
                 self._selector.register(attempt.watch, selectors.EVENT_READ, attempt)
         self._leftovers.members(attempt)
-        if attempt.deadline is not None:
-            self._roster.look_at(attempt, attempt.deadline)
         self._roster.look_at(attempt, time.monotonic())
 
     def adopted_ended(self, attempt: Attempt) -> None:

@@ -17,9 +17,11 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from conductor.supervisor.account import open_work_dir
 from conductor.supervisor.environment import behind_the_gate, quoted
+from conductor.supervisor.protocol import RunAs
 
 # The one descriptor beside 0, 1 and 2 that a gated child inherits; a shell can name single digits only.
 CODE_DESCRIPTOR = 3
@@ -41,6 +43,15 @@ _STARTS_BASH_DIFFERENTLY = ("BASH_ENV", "POSIXLY_CORRECT", "BASH_COMPAT")
 
 class LaunchRefused(Exception):
     """The attempt cannot be started; the text says why and what to do."""
+
+
+class Place(NamedTuple):
+    """Where a child stands: its folder, its outputs, and its user, if that is not ours."""
+
+    work_dir: str
+    stdout: int
+    stderr: int
+    account: RunAs | None
 
 
 class Start(NamedTuple):
@@ -103,35 +114,21 @@ class Gate:
             os.close(null)
         self._presented: str | None = None
 
-    def spawn(
-        self, start: Start, code: str, environment: dict[str, str], work_dir: str, stdout: int, stderr: int
-    ) -> tuple[int, int]:
+    def spawn(self, start: Start, code: str, environment: dict[str, str], place: Place) -> tuple[int, int]:
         """The child's PID and the pipe that opens its gate. Raises LaunchRefused or OSError."""
         if start.bash_gate:
             environment = {**environment, "BASH_ENV": _CODE_PATH}
         self._present(code)
         waiting, opening = os.pipe()
         try:
-            child = subprocess.Popen(
-                start.arguments,
-                stdin=waiting,
-                stdout=stdout,
-                stderr=stderr,
-                env=environment,
-                cwd=work_dir,
-                start_new_session=True,
-                pass_fds=(CODE_DESCRIPTOR,),
-            )
+            return _popen(start.arguments, waiting, environment, place), opening
         except BaseException as error:
             os.close(opening)
-            if isinstance(error, OSError) and error.filename == work_dir:
-                raise LaunchRefused(_why_no_work_dir(work_dir, error)) from error
+            if isinstance(error, OSError) and error.filename == place.work_dir:
+                raise LaunchRefused(_why_no_work_dir(place.work_dir, error)) from error
             raise
         finally:
             os.close(waiting)
-        # The supervisor reaps by number; a Popen that took its child for running would reap it too.
-        child.returncode = 0
-        return child.pid, opening
 
     def _present(self, code: str) -> None:
         """Puts the code where the next child inherits it; children with the same code share one file."""
@@ -146,6 +143,38 @@ class Gate:
         finally:
             os.close(file)
         self._presented = code
+
+
+def _popen(arguments: list[str], stdin: int, environment: dict[str, str], place: Place) -> int:
+    account, entered = place.account, None
+    as_account: dict[str, Any] = {"cwd": place.work_dir}
+    if account is not None:
+        # The folder is entered before the user changes, so it is one that the user could open.
+        entered = open_work_dir(account, place.work_dir)
+        as_account = {
+            "cwd": f"/proc/self/fd/{entered}",
+            "user": account["uid"],
+            "group": account["gid"],
+            "extra_groups": account["groups"],
+            "umask": 0o077,
+        }
+    try:
+        child = subprocess.Popen(
+            arguments,
+            stdin=stdin,
+            stdout=place.stdout,
+            stderr=place.stderr,
+            env=environment,
+            start_new_session=True,
+            pass_fds=(CODE_DESCRIPTOR,),
+            **as_account,
+        )
+    finally:
+        if entered is not None:
+            os.close(entered)
+    # The supervisor reaps by number; a Popen that took its child for running would reap it too.
+    child.returncode = 0
+    return child.pid
 
 
 def _first_line(script: str) -> tuple[str, str]:

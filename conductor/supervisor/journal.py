@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import NamedTuple, TypedDict
 
 from conductor.supervisor.protocol import Exited, LaunchFailed, Process, decode_json, encode_json
+from conductor.supervisor.terms import Terms, no_terms
 
 _NAME = "journal"
 _COMPACT_AT_BYTES = 1024 * 1024
@@ -34,6 +35,19 @@ class Opening(NamedTuple):
     process: Process
     deadline: float | None
     kill_grace_seconds: float
+    terms: Terms
+
+
+class Trust(NamedTuple):
+    """The node's lease: good until then, by this boot's monotonic clock; the stopping begins a margin before."""
+
+    until: float
+    margin_seconds: float
+    boot_id: str
+
+    @property
+    def stops_at(self) -> float:
+        return self.until - self.margin_seconds
 
 
 class Remembered(NamedTuple):
@@ -43,7 +57,7 @@ class Remembered(NamedTuple):
 
 
 class _Record(TypedDict, total=False):
-    """Exactly one of gated, opened, outcome, forgotten and incarnation is there."""
+    """Exactly one of gated, opened, outcome, forgotten, incarnation and trust is there."""
 
     gated: int
     job: int
@@ -53,13 +67,24 @@ class _Record(TypedDict, total=False):
     process: Process
     deadline: float | None
     grace: float
+    terms: Terms
     outcome: Exited | LaunchFailed
     forgotten: int
     incarnation: int
+    trust: Trust
 
 
 class Journal:
-    __slots__ = ("_bytes", "_descriptor", "_folder", "_gathered", "_torn", "incarnation", "remembered")
+    __slots__ = (
+        "_bytes",
+        "_descriptor",
+        "_folder",
+        "_gathered",
+        "_torn",
+        "incarnation",
+        "remembered",
+        "trust",
+    )
 
     def __init__(self, folder: int) -> None:
         """Reads what an earlier supervisor left in the folder (a directory descriptor)."""
@@ -68,6 +93,7 @@ class Journal:
         self._torn = False
         self._bytes = 0
         self.incarnation = 0
+        self.trust: Trust | None = None
         self.remembered: dict[int, Remembered] = {}
         self._descriptor = self._open(_NAME)
         for line in _whole_file(self._descriptor).split(b"\n"):
@@ -88,6 +114,9 @@ class Journal:
 
     def obeys(self, incarnation: int) -> None:
         self._add({"incarnation": incarnation})
+
+    def trusted(self, trust: Trust) -> None:
+        self._add({"trust": trust})
 
     def write(self) -> None:
         """Raises OSError when the records could not be written; the next write tries them again."""
@@ -127,6 +156,8 @@ class Journal:
 
     def _records(self) -> list[_Record]:
         records: list[_Record] = [{"incarnation": self.incarnation}]
+        if self.trust is not None:
+            records.append({"trust": self.trust})
         for allocation_id, (intent, opening, outcome) in self.remembered.items():
             records.append(_gated_record(intent))
             if opening is not None:
@@ -152,7 +183,8 @@ class Journal:
             intent = Intent(record["gated"], record["job"], record["attempt"], record["mark"])
             remembered[intent.allocation_id] = Remembered(intent, None, None)
         elif "opened" in record:
-            opening = Opening(record["process"], record["deadline"], record["grace"])
+            terms = record.get("terms") or no_terms()
+            opening = Opening(record["process"], record["deadline"], record["grace"], terms)
             remembered[record["opened"]] = remembered[record["opened"]]._replace(opening=opening)
         elif "outcome" in record:
             allocation_id = record["outcome"]["allocation_id"]
@@ -161,6 +193,8 @@ class Journal:
             remembered.pop(record["forgotten"], None)
         elif "incarnation" in record:
             self.incarnation = record["incarnation"]
+        elif "trust" in record:
+            self.trust = Trust(*record["trust"])
 
     def _open(self, name: str) -> int:
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -182,6 +216,7 @@ def _opened_record(allocation_id: int, opening: Opening) -> _Record:
         "process": opening.process,
         "deadline": opening.deadline,
         "grace": opening.kill_grace_seconds,
+        "terms": opening.terms,
     }
 
 

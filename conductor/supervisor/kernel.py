@@ -5,22 +5,28 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
+from conductor.supervisor.cgroups import own_base
+
 
 class Kernel(NamedTuple):
     pidfds: bool
     """Since 5.3. Without: identity is read immediately before each signal, adopted jobs are polled."""
     child_list: bool
     """Where built in. Without: all of /proc is read at every exit."""
+    cgroups: str | None
+    """The folder of our version 2 group, where one is mounted. Without: see `cgroups`."""
 
     def without(self, flags: set[str]) -> Kernel:
         return Kernel(
             pidfds=self.pidfds and "--without-pidfds" not in flags,
             child_list=self.child_list and "--without-child-list" not in flags,
+            cgroups=None if "--without-cgroups" in flags else self.cgroups,
         )
 
 
 def this_kernel() -> Kernel:
-    return Kernel(pidfds=_pidfds_work(), child_list=os.path.exists(f"/proc/self/task/{os.getpid()}/children"))
+    listed = os.path.exists(f"/proc/self/task/{os.getpid()}/children")
+    return Kernel(pidfds=_pidfds_work(), child_list=listed, cgroups=own_base())
 
 
 def _pidfds_work() -> bool:

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from conductor.supervisor.spool import new_folder_mode
+
 LOG_NAME = "supervisor.log"
 
 
@@ -23,7 +25,7 @@ def supervisor_command(spool: Path, options: Sequence[str] = ()) -> list[str]:
 
 def start_detached(spool: Path, options: Sequence[str] = ()) -> None:
     """Returns when it listens, or when another one holds the spool. It is nobody's child and outlives us."""
-    spool.mkdir(mode=0o700, exist_ok=True)
+    spool.mkdir(mode=new_folder_mode(), exist_ok=True)
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
     log = os.open(spool / LOG_NAME, flags, 0o600)
     begin = os.fstat(log).st_size

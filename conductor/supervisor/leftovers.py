@@ -30,7 +30,7 @@ class Leftovers:
         for pid in self._children.pids():
             if pid not in self._roster.leaders and self._owner(pid) is attempt:
                 found = not self.reap(pid) or found
-        return found
+        return found or bool(self._in_cgroup(attempt))
 
     def reap_all(self) -> None:
         for pid in self._children.pids():
@@ -59,6 +59,7 @@ class Leftovers:
             if attempt.own_child
             else self._adopted_roots(attempt, processes)
         )
+        roots |= self._in_cgroup(attempt)
         found = {
             pid: processes[pid].start_ticks
             for pid in descendants(processes, roots)
@@ -71,6 +72,10 @@ class Leftovers:
         if beyond_group:
             return {pid: ticks for pid, ticks in found.items() if processes[pid].group != attempt.leader}
         return found
+
+    def _in_cgroup(self, attempt: Attempt) -> set[int]:
+        """But its leader: a dead one is still listed while a thread of it lives."""
+        return set(self._roster.cgroups.pids(attempt.intent.mark)) - {attempt.pid}
 
     def _own_roots(self, attempt: Attempt, processes: dict[int, ProcessStat]) -> set[int]:
         ours = descendants(processes, {os.getpid()})

@@ -22,6 +22,7 @@ class ProcessStat(NamedTuple):
     group: int
     session: int
     start_ticks: int
+    resident_pages: int
 
     @property
     def alive(self) -> bool:
@@ -44,9 +45,10 @@ def read_stat(pid: int) -> ProcessStat | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     # The command's name stands in brackets and may itself hold brackets and spaces.
-    fields = text[text.rindex(b")") + 2 :].split(None, 20)
+    fields = text[text.rindex(b")") + 2 :].split(None, 22)
     state, parent, group, session = fields[0].decode("ascii"), int(fields[1]), int(fields[2]), int(fields[3])
-    return ProcessStat(pid, state, int(fields[17]), parent, group, session, start_ticks=int(fields[19]))
+    threads, start_ticks, resident_pages = int(fields[17]), int(fields[19]), int(fields[21])
+    return ProcessStat(pid, state, threads, parent, group, session, start_ticks, resident_pages)
 
 
 def is_alive(process: protocol.Process, boot_id: str, pid_namespace: int) -> bool:

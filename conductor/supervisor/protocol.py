@@ -12,13 +12,14 @@ import json
 import struct
 from typing import Any, Literal, NotRequired, TypedDict
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 # A script is at most 1 MiB and JSON may write a character as six; the rest is room for an environment.
 FRAME_LIMIT_BYTES = 64 * 1024 * 1024
 _LENGTH = struct.Struct(">I")
 
 Stage = Literal["gated", "running", "stopping", "exited", "launch_failed"]
-Cause = Literal["cancelled", "timed_out"]
+Cause = Literal["cancelled", "timed_out", "untrusted", "out_of_memory", "node_stopped"]
+Stream = Literal["stdout", "stderr"]
 
 
 class Process(TypedDict):
@@ -32,6 +33,16 @@ class Hello(TypedDict):
     type: Literal["hello"]
     protocol: int
     incarnation: int
+
+
+class RunAs(TypedDict):
+    """The account a job runs under; the supervisor looks nothing up."""
+
+    user_name: str
+    uid: int
+    gid: int
+    groups: list[int]
+    home: str
 
 
 class Gate(TypedDict):
@@ -51,6 +62,14 @@ class Gate(TypedDict):
     time_limit_seconds: float | None
     kill_grace_seconds: float
     prologue: str | None
+    stop_when_untrusted: bool
+    warn_signal: int | None
+    warn_seconds: float
+    warn_batch_only: bool
+    output_limit_bytes: int | None
+    memory_mb: int | None
+    run_as: RunAs | None
+    limits: dict[str, int]
 
 
 class Open(TypedDict):
@@ -73,6 +92,21 @@ class Stop(TypedDict):
 class Forget(TypedDict):
     type: Literal["forget"]
     allocation_id: int
+
+
+class Trust(TypedDict):
+    """The node's lease is good for `seconds` after `sent_at` (monotonic clock, the same for both sides)."""
+
+    type: Literal["trust"]
+    seconds: float
+    margin_seconds: float
+    sent_at: float
+
+
+class Upgrade(TypedDict):
+    """Become the program that now stands where this one was started from. No hello is needed."""
+
+    type: Literal["upgrade"]
 
 
 class Held(TypedDict):
@@ -113,6 +147,7 @@ class LaunchFailed(TypedDict):
     type: Literal["launch_failed"]
     allocation_id: int
     reason: str
+    cause: Cause | None
 
 
 class Opened(TypedDict):
@@ -134,6 +169,16 @@ class Exited(TypedDict):
     memory_peak_mb: int | None
     cause: Cause | None
     detail: str | None
+    truncated: list[Stream]
+
+
+class Cleanup(TypedDict):
+    """SIGKILL has not ended these; the exit is told when they are gone."""
+
+    type: Literal["cleanup"]
+    allocation_id: int
+    pids: list[int]
+    detail: str
 
 
 class NotHeld(TypedDict):
@@ -142,8 +187,8 @@ class NotHeld(TypedDict):
     request: str
 
 
-Request = Hello | Gate | Open | Discard | Stop | Forget
-Event = Gated | LaunchFailed | Opened | Discarded | Exited | NotHeld
+Request = Hello | Gate | Open | Discard | Stop | Forget | Trust | Upgrade
+Event = Gated | LaunchFailed | Opened | Discarded | Exited | Cleanup | NotHeld
 Answer = Welcome | Superseded | Refused | Event
 
 encode_json = json.JSONEncoder(separators=(",", ":")).encode

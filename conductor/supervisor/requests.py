@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, cast
 
 from conductor.supervisor import protocol
 
 _NUMBER = (int, float)
+_RUN_AS: dict[str, tuple[type, ...]] = {
+    "user_name": (str,),
+    "uid": (int,),
+    "gid": (int,),
+    "groups": (list,),
+    "home": (str,),
+}
 _ALLOCATION: dict[str, tuple[type, ...]] = {"allocation_id": (int,)}
 _SHAPES: dict[str, dict[str, tuple[type, ...]]] = {
     "hello": {"protocol": (int,), "incarnation": (int,)},
@@ -26,11 +34,21 @@ _SHAPES: dict[str, dict[str, tuple[type, ...]]] = {
         "time_limit_seconds": (*_NUMBER, type(None)),
         "kill_grace_seconds": _NUMBER,
         "prologue": (str, type(None)),
+        "stop_when_untrusted": (bool,),
+        "warn_signal": (int, type(None)),
+        "warn_seconds": _NUMBER,
+        "warn_batch_only": (bool,),
+        "output_limit_bytes": (int, type(None)),
+        "memory_mb": (int, type(None)),
+        "run_as": (dict, type(None)),
+        "limits": (dict,),
     },
     "open": _ALLOCATION,
     "discard": _ALLOCATION,
     "stop": {"allocation_id": (int,), "cause": (str,)},
     "forget": _ALLOCATION,
+    "trust": {"seconds": _NUMBER, "margin_seconds": _NUMBER, "sent_at": _NUMBER},
+    "upgrade": {},
 }
 
 
@@ -42,8 +60,27 @@ def checked(message: dict[str, Any]) -> protocol.Request:
     shape = _SHAPES.get(str(message.get("type")))
     if shape is None:
         raise RequestRefused(f"there is no request of type {message.get('type')!r}")
+    _check(message, shape, f"a request of type {message['type']}")
+    if message["type"] == "gate":
+        _check_gate(message)
+    return cast(protocol.Request, message)
+
+
+def _check_gate(message: dict[str, Any]) -> None:
+    if message["run_as"] is not None:
+        _check(message["run_as"], _RUN_AS, "run_as of a gate")
+        if not _all_numbers(message["run_as"]["groups"]):
+            raise RequestRefused("run_as of a gate needs groups as numbers")
+    if not _all_numbers(message["limits"].values()):
+        raise RequestRefused("a request of type gate needs limits as numbers")
+
+
+def _check(message: dict[str, Any], shape: dict[str, tuple[type, ...]], what: str) -> None:
     for key, types in shape.items():
         if not isinstance(message.get(key, _SHAPES), types):
             names = " or ".join(kind.__name__ for kind in types)
-            raise RequestRefused(f"a request of type {message['type']} needs {key} as {names}")
-    return cast(protocol.Request, message)
+            raise RequestRefused(f"{what} needs {key} as {names}")
+
+
+def _all_numbers(values: Iterable[object]) -> bool:
+    return all(isinstance(value, int) for value in values)

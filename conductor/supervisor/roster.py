@@ -11,7 +11,10 @@ import sys
 
 from conductor.supervisor import protocol
 from conductor.supervisor.attempt import Attempt
+from conductor.supervisor.cgroups import Cgroups
+from conductor.supervisor.crash_point import crash_point
 from conductor.supervisor.journal import Journal
+from conductor.supervisor.output_caps import cut_back
 from conductor.supervisor.spool import Spool
 
 
@@ -25,6 +28,7 @@ class Roster:
         "_timers",
         "attempts",
         "boot_id",
+        "cgroups",
         "journal",
         "leaders",
         "live",
@@ -34,8 +38,11 @@ class Roster:
         "spool",
     )
 
-    def __init__(self, spool: Spool, journal: Journal, boot_id: str, pid_namespace: int) -> None:
+    def __init__(
+        self, spool: Spool, journal: Journal, cgroups: Cgroups, boot_id: str, pid_namespace: int
+    ) -> None:
         self.spool = spool
+        self.cgroups = cgroups
         self.journal = journal
         self.boot_id = boot_id
         self.pid_namespace = pid_namespace
@@ -52,7 +59,11 @@ class Roster:
         self.live += 1
 
     def exited(self, attempt: Attempt) -> None:
+        """Nothing of it is left that could still write."""
         attempt.stage = "exited"
+        cut_back(attempt)
+        if attempt.cause is None and self.cgroups.ran_out_of_memory(attempt.intent.mark):
+            attempt.cause = "out_of_memory"
         self._end(attempt, attempt.exited_message())
 
     def launch_failed(self, attempt: Attempt, reason: str) -> None:
@@ -102,9 +113,11 @@ class Roster:
         self.live -= 1
         del self.marks[attempt.intent.mark]
         attempt.gate = None
+        self.cgroups.leave(attempt.intent.mark)
         if attempt.own_work_folder:
-            self.spool.leave_work_folder(attempt.intent.job_id)
+            self.spool.leave_work_folder(attempt.intent.job_id, attempt.terms["run_as"])
 
     def _drop(self, attempt: Attempt) -> None:
         del self.attempts[attempt.allocation_id]
+        crash_point("supervisor.forgotten")
         self.journal.forgotten(attempt.allocation_id)

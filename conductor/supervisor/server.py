@@ -11,14 +11,17 @@ import os
 import selectors
 import signal
 import socket
+import sys
 import time
 from itertools import groupby
 from typing import Any, cast
 
-from conductor.supervisor import protocol
+from conductor.supervisor import program, protocol
 from conductor.supervisor.adoption import adopt
 from conductor.supervisor.attempt import Attempt
+from conductor.supervisor.cgroups import Cgroups
 from conductor.supervisor.connection import Connection
+from conductor.supervisor.crash_point import crash_point
 from conductor.supervisor.ending import Ending
 from conductor.supervisor.gate import Gate
 from conductor.supervisor.journal import Journal
@@ -28,27 +31,37 @@ from conductor.supervisor.requests import RequestRefused, checked
 from conductor.supervisor.roster import Roster, log
 from conductor.supervisor.spool import Spool
 from conductor.supervisor.starting import Starting
+from conductor.supervisor.withdrawal import Withdrawal
 
 _AFTER_TROUBLE_SECONDS = 0.1
 _IDLE_LOOK_SECONDS = 10.0
 
 
 class Server:
-    def __init__(self, spool: Spool, listener: socket.socket, kernel: Kernel) -> None:
+    def __init__(
+        self, spool: Spool, listener: socket.socket, kernel: Kernel, resumed: program.Resumed | None
+    ) -> None:
         """The caller is this process's final form: signals, subreaper and children belong to it."""
         self._selector = selectors.DefaultSelector()
         self._listener = listener
         self._wakeup = _signals()
         self._asked_to_end = False
+        self._asked_to_upgrade = False
         self._look_again = False  # a turn broke off: what it was told by a signal must be looked for
         self._connection: Connection | None = None
         journal = Journal(spool.folder)
-        self._roster = Roster(spool, journal, read_boot_id(), read_pid_namespace())
-        self._starting = Starting(self._roster, Gate())
+        cgroups = Cgroups(kernel.cgroups, spool.unique_name)
+        self._roster = Roster(spool, journal, cgroups, read_boot_id(), read_pid_namespace())
         self._ending = Ending(self._roster, self._selector, kernel)
+        self._starting = Starting(self._roster, Gate(), self._ending.watch)
+        self._withdrawal = Withdrawal(self._roster, self._starting, self._ending)
         self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
         self._selector.register(self._wakeup, selectors.EVENT_READ, self._signalled)
-        adopt(self._roster, self._ending)
+        if resumed is None:
+            adopt(self._roster, self._ending)
+        else:
+            program.resume(self._roster, self._starting, self._ending, resumed)
+            self._look_again = True
         self._write_journal()
 
     def run(self) -> None:
@@ -61,6 +74,7 @@ class Server:
 
                 log(traceback.format_exc())
                 self._look_again = True
+        self._roster.cgroups.close()
 
     def _abandoned(self) -> bool:
         idle = not (self._roster.live or self._connection)
@@ -78,21 +92,29 @@ class Server:
             self._look_again = False
             self._ending.reap()
         now = time.monotonic()
-        for attempt in self._roster.due(now):
-            self._ending.look_at(attempt, now)
+        self._withdrawal.look(now)
+        self._ending.look(now)
         if self._starting.waiting:
-            self._starting.advance()
+            self._starting.advance(spawn=not self._asked_to_upgrade)
         self._write_journal()
+        if self._roster.outbox:
+            crash_point("supervisor.turn_written")
         self._tell()
+        if self._asked_to_upgrade and not self._starting.identifying:
+            self._upgrade()
+        if self._withdrawal.node_stops and not self._roster.live:
+            self._asked_to_end = True
 
     def _seconds_to_wait(self) -> float | None:
         if self._starting.waiting:
             return 0
         if self._look_again:
             return _AFTER_TROUBLE_SECONDS
-        when = self._roster.next_look()
-        if when is not None:
-            return max(0.0, when - time.monotonic())
+        looks = [
+            when for when in (self._ending.next_look(), self._withdrawal.next_look()) if when is not None
+        ]
+        if looks:
+            return max(0.0, min(looks) - time.monotonic())
         return None if self._roster.live or self._connection else _IDLE_LOOK_SECONDS
 
     # Executors
@@ -146,7 +168,9 @@ class Server:
         for kind, group in groupby(requests, key=lambda request: request["type"]):
             if connection.closed:
                 return
-            if kind == "hello":
+            if kind == "upgrade":
+                self._asked_to_upgrade = True
+            elif kind == "hello":
                 self._hello(connection, cast(list[protocol.Hello], list(group))[-1])
             elif connection is not self._connection:
                 self._refuse(connection, "the first request on a connection is hello")
@@ -156,6 +180,10 @@ class Server:
     def _do(self, kind: str, requests: list[protocol.Request]) -> None:
         if kind == "gate":
             self._starting.gate(cast(list[protocol.Gate], requests))
+            self._withdrawal.gated_anew()
+            return
+        if kind == "trust":
+            self._withdrawal.trusted(cast(list[protocol.Trust], requests)[-1])
             return
         held: list[Attempt] = []
         for request in requests:
@@ -173,6 +201,9 @@ class Server:
             else:
                 self._roster.tell(attempt)  # what has not ended cannot be forgotten
         if held:
+            self._withdrawal.look(
+                time.monotonic()
+            )  # this process may have stood still: nothing opens too late
             self._starting.open(held)
 
     def _stop(self, attempt: Attempt, request: protocol.Stop) -> None:
@@ -212,7 +243,7 @@ class Server:
         outcomes = [
             attempt.outcome for attempt in self._roster.attempts.values() if attempt.outcome is not None
         ]
-        connection.send([self._welcome(), *outcomes])
+        connection.send([self._welcome(), *outcomes, *self._ending.cleanups()])
 
     def _welcome(self) -> protocol.Welcome:
         return {
@@ -237,6 +268,18 @@ class Server:
         except OSError as error:  # kept, and tried again; until then a kill of this process would lose exits
             log(f"the journal cannot be written ({error.strerror}); exits are kept in memory")
 
+    def _upgrade(self) -> None:
+        self._asked_to_upgrade = False
+        command = program.newer_command(self._roster.spool.path, sys.argv[1:])
+        try:
+            program.become_newer(command, self._roster, self._listener.fileno())
+        except program.UpgradeRefused as refusal:
+            if self._connection is not None:
+                self._refuse(self._connection, str(refusal))
+                self._settle(self._connection)
+            else:
+                log(f"refused: {refusal}")
+
     def _tell(self) -> None:
         messages, self._roster.outbox = self._roster.outbox, []
         if messages and self._connection is not None:
@@ -249,11 +292,14 @@ class Server:
         numbers = self._wakeup.recv(4096)
         if signal.SIGCHLD in numbers:
             self._ending.reap()
+        if signal.SIGHUP in numbers:
+            self._asked_to_upgrade = True
         if signal.SIGTERM in numbers or signal.SIGINT in numbers:
-            self._asked_to_end = True
-            if self._roster.live:
+            self._asked_to_end = not self._roster.live
+            if os.getpid() == 1:  # of a container, which is being stopped: nothing in it will outlive this
+                self._withdrawal.stop_node()
+            elif self._roster.live:
                 log(f"asked to end, but this is the parent of {self._roster.live} live jobs; it stays")
-                self._asked_to_end = False
 
 
 def _supersede(connection: Connection, incarnation: int) -> None:
@@ -266,7 +312,6 @@ def _signals() -> socket.socket:
     reading, writing = socket.socketpair()
     reading.setblocking(False)
     writing.setblocking(False)
-    signal.pthread_sigmask(signal.SIG_SETMASK, [])
     kept = (
         signal.SIGPIPE,
         signal.SIGXFSZ,
@@ -279,4 +324,7 @@ def _signals() -> socket.socket:
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: None)
     signal.set_wakeup_fd(writing.detach(), warn_on_full_buffer=False)
+    signal.pthread_sigmask(
+        signal.SIG_SETMASK, []
+    )  # last: a newer program finds them blocked by the older one
     return reading

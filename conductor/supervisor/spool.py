@@ -15,6 +15,10 @@ import fcntl
 import os
 import stat
 from contextlib import suppress
+from typing import NamedTuple
+
+from conductor.supervisor.account import acting_as
+from conductor.supervisor.protocol import RunAs, Stream
 
 SOCKET_NAME = "supervisor.sock"
 _FOLDERS = ("scripts", "output", "work")
@@ -38,13 +42,23 @@ class OutputRefused(Exception):
     """A job's output cannot go where it should; the text names the path and what to do."""
 
 
-class Spool:
-    __slots__ = ("_lock", "_output", "_scripts", "_spare_work", "_work", "folder", "path")
+class Output(NamedTuple):
+    """An open output file. Both streams may have the same descriptor."""
 
-    def __init__(self, path: str) -> None:
+    stream: Stream
+    path: str
+    descriptor: int
+    in_spool: bool
+
+
+class Spool:
+    __slots__ = ("_output", "_scripts", "_spare_work", "_work", "folder", "lock", "path")
+
+    def __init__(self, path: str, lock: int | None = None) -> None:
+        """`lock` was taken by the program that this process was until it became a newer one."""
         self.path = os.path.abspath(path)
         self.folder = _own_folder(self.path)
-        self._lock = _lock(self.path, self.folder)
+        self.lock = _lock(self.path, self.folder) if lock is None else lock
         self._scripts, self._output, self._work = (
             _own_subfolder(self.path, self.folder, name) for name in _FOLDERS
         )
@@ -54,14 +68,20 @@ class Spool:
         return os.fstat(self.folder).st_nlink == 0
 
     @property
+    def unique_name(self) -> str:
+        """On this machine, as long as the folder is there."""
+        status = os.fstat(self.folder)
+        return f"{status.st_dev:x}-{status.st_ino:x}"
+
+    @property
     def socket_path(self) -> str:
         """By descriptor: a socket's address holds 107 bytes, a spool's path may be longer."""
         return f"/proc/self/fd/{self.folder}/{SOCKET_NAME}"
 
     def sign(self) -> None:
         """Whoever is refused the spool is told this process's number."""
-        os.ftruncate(self._lock, 0)
-        os.pwrite(self._lock, str(os.getpid()).encode("ascii"), 0)
+        os.ftruncate(self.lock, 0)
+        os.pwrite(self.lock, str(os.getpid()).encode("ascii"), 0)
 
     def script_path(self, job_id: int) -> str:
         return f"{self.path}/scripts/job_{job_id}.sh"
@@ -71,19 +91,30 @@ class Spool:
         with suppress(FileNotFoundError):
             os.unlink(f"job_{job_id}.sh", dir_fd=self._scripts)
 
-    def write_script(self, job_id: int, script: str) -> None:
+    def write_script(self, job_id: int, script: str, account: RunAs | None) -> None:
+        """Its user may read it, and nobody else."""
         descriptor = os.open(f"job_{job_id}.sh", _SCRIPT_FLAGS, 0o700, dir_fd=self._scripts)
         try:
             data = memoryview(script.encode("utf-8"))
             while data:
                 data = data[os.write(descriptor, data) :]
+            if account is not None:
+                os.fchown(descriptor, account["uid"], account["gid"])
         finally:
             os.close(descriptor)
 
-    def make_work_folder(self, job_id: int) -> str:
-        """Its own from an earlier attempt, or an empty one that another job has left, or a new one."""
+    def make_work_folder(self, job_id: int, account: RunAs | None) -> str:
+        """Its own from an earlier attempt, or an empty one that another job has left, or a new one.
+
+        Users do not hand folders to one another.
+        """
         name = f"job_{job_id}"
-        if name in self._spare_work:
+        if account is not None:
+            self._spare_work.discard(name)
+            with suppress(FileExistsError):
+                os.mkdir(name, 0o700, dir_fd=self._work)
+            os.chown(name, account["uid"], account["gid"], dir_fd=self._work, follow_symlinks=False)
+        elif name in self._spare_work:
             self._spare_work.remove(name)
         elif self._spare_work:
             with suppress(
@@ -95,13 +126,17 @@ class Spool:
             os.mkdir(name, 0o700, dir_fd=self._work)
         return f"{self.path}/work/{name}"
 
-    def leave_work_folder(self, job_id: int) -> None:
+    def leave_work_folder(self, job_id: int, account: RunAs | None) -> None:
         """Most jobs leave nothing in it; such a folder is handed on, not deleted.
 
         On ext4 every creation passes over the inodes deleted nearby in the last minutes, one by one: among
         many of those, creating a file was seen to take 160 microseconds instead of 8.
         """
         name = f"job_{job_id}"
+        if account is not None:
+            with suppress(OSError):  # something is in it
+                os.rmdir(name, dir_fd=self._work)
+            return
         with suppress(OSError):  # gone, or no descriptor left: then it is not handed on
             folder = os.open(name, _DIRECTORY_FLAGS, dir_fd=self._work)
             try:
@@ -111,25 +146,35 @@ class Spool:
                 os.close(folder)
 
     def open_outputs(
-        self, job_id: int, stdout_path: str | None, stderr_path: str | None, *, join: bool
-    ) -> tuple[int, int]:
-        """Append mode, never a pipe; the same number twice when both go to one file."""
-        stdout = self._open_output(f"job_{job_id}.out", stdout_path)
+        self,
+        job_id: int,
+        stdout_path: str | None,
+        stderr_path: str | None,
+        account: RunAs | None,
+        *,
+        join: bool,
+    ) -> tuple[Output, Output]:
+        """Append mode, never a pipe; the same descriptor twice when both go to one file."""
+        stdout = self._open_output("stdout", f"job_{job_id}.out", stdout_path, account)
         if join or (stdout_path is not None and stdout_path == stderr_path):
             return stdout, stdout
         try:
-            return stdout, self._open_output(f"job_{job_id}.err", stderr_path)
+            return stdout, self._open_output("stderr", f"job_{job_id}.err", stderr_path, account)
         except BaseException:
-            os.close(stdout)
+            os.close(stdout.descriptor)
             raise
 
-    def _open_output(self, name: str, path: str | None) -> int:
+    def _open_output(self, stream: Stream, name: str, path: str | None, account: RunAs | None) -> Output:
         if path is None:
-            return _regular(
-                os.open(name, _OUTPUT_FLAGS, 0o600, dir_fd=self._output), f"{self.path}/output/{name}"
-            )
+            path = f"{self.path}/output/{name}"
+            descriptor = _regular(os.open(name, _OUTPUT_FLAGS, 0o600, dir_fd=self._output), path)
+            if account is not None:
+                os.fchown(descriptor, account["uid"], account["gid"])
+            return Output(stream, path, descriptor, in_spool=True)
         try:
-            return _regular(os.open(path, _OUTPUT_FLAGS, 0o666), path)
+            with acting_as(account):
+                descriptor = os.open(path, _OUTPUT_FLAGS, 0o666 if account is None else 0o600)
+            return Output(stream, path, _regular(descriptor, path), in_spool=False)
         except OSError as error:
             if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
                 raise
@@ -161,9 +206,14 @@ def _regular(descriptor: int, path: str) -> int:
     return descriptor
 
 
+def new_folder_mode() -> int:
+    """Root's jobs may run as others, who must pass through to their script and work folder."""
+    return 0o711 if os.geteuid() == 0 else 0o700
+
+
 def _own_folder(path: str) -> int:
     try:
-        os.mkdir(path, 0o700)
+        os.mkdir(path, new_folder_mode())
     except FileExistsError:
         pass
     except FileNotFoundError as error:
@@ -175,7 +225,7 @@ def _own_folder(path: str) -> int:
 
 def _own_subfolder(path: str, folder: int, name: str) -> int:
     with suppress(FileExistsError):
-        os.mkdir(name, 0o700, dir_fd=folder)
+        os.mkdir(name, new_folder_mode(), dir_fd=folder)
     return _checked(os.open(name, _DIRECTORY_FLAGS, dir_fd=folder), f"{path}/{name}")
 
 

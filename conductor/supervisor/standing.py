@@ -10,6 +10,7 @@ from contextlib import suppress
 from conductor.supervisor.spool import Spool
 
 _PR_SET_CHILD_SUBREAPER = 36
+_PR_SET_NO_NEW_PRIVS = 38
 _BACKLOG = 16
 
 
@@ -23,10 +24,22 @@ def leave_session() -> None:
 
 def become_subreaper() -> None:
     """Orphans of jobs come to this process instead of to the machine's first one."""
+    _control(_PR_SET_CHILD_SUBREAPER, "become the jobs' subreaper")
+
+
+def renounce_privileges() -> None:
+    """Nothing that this process or a job executes gains rights by set-user-id bits or file capabilities.
+
+    Root may still start a job as another user: that gives rights away.
+    """
+    _control(_PR_SET_NO_NEW_PRIVS, "renounce new privileges")
+
+
+def _control(option: int, what: str) -> None:
     library = ctypes.CDLL(None, use_errno=True)
-    if library.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+    if library.prctl(option, 1, 0, 0, 0) != 0:
         number = ctypes.get_errno()
-        raise OSError(number, f"cannot become the jobs' subreaper: {os.strerror(number)}")
+        raise OSError(number, f"cannot {what}: {os.strerror(number)}")
 
 
 def listen(spool: Spool) -> socket.socket:

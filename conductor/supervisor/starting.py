@@ -15,14 +15,24 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from conductor.supervisor import protocol
+from conductor.supervisor.account import (
+    AccountRefused,
+    checked_account,
+    personal_environment,
+    require_passage,
+)
 from conductor.supervisor.attempt import Attempt
+from conductor.supervisor.crash_point import crash_point
 from conductor.supervisor.environment import EnvironmentRefused, base_environment, before_the_gate
-from conductor.supervisor.gate import OPEN_SESAME, Gate, LaunchRefused, gate_code, start_for
+from conductor.supervisor.gate import OPEN_SESAME, Gate, LaunchRefused, Place, gate_code, start_for
 from conductor.supervisor.journal import Intent
+from conductor.supervisor.output_caps import capped
 from conductor.supervisor.process_identity import read_stat
+from conductor.supervisor.resource_limits import LimitsRefused, limit
 from conductor.supervisor.roster import Roster
 from conductor.supervisor.signals import signal_own_group
 from conductor.supervisor.spool import OutputRefused
+from conductor.supervisor.terms import asked_terms
 
 _WHAT_TO_DO = {
     errno.ENOSPC: "The node's disk is full; free space there and requeue the job.",
@@ -35,10 +45,12 @@ _WHAT_TO_DO = {
 
 
 class Starting:
-    __slots__ = ("_base", "_gate", "_marks_of_this_life", "_roster", "_spawned", "_waiting")
+    __slots__ = ("_base", "_gate", "_marks_of_this_life", "_roster", "_spawned", "_waiting", "_watch")
 
-    def __init__(self, roster: Roster, gate: Gate) -> None:
+    def __init__(self, roster: Roster, gate: Gate, watch: Callable[[Attempt], None]) -> None:
+        """`watch` is told of every attempt whose script now runs."""
         self._roster = roster
+        self._watch = watch
         self._gate = gate
         self._base = base_environment()
         # Allocation numbers repeat between databases; marks must not, not even between supervisors. (`secrets` would
@@ -63,14 +75,23 @@ class Starting:
             roster.journal.gated(attempt.intent)
             intended.append(attempt)
         self._write_journal_or_fail(intended)
+        crash_point("supervisor.gating_written")
         self._waiting += intended
 
-    def advance(self) -> None:
+    @property
+    def identifying(self) -> bool:
+        return bool(self._spawned)
+
+    def resume(self, attempt: Attempt) -> None:
+        """It waited to be spawned when this process became a newer program."""
+        self._waiting.append(attempt)
+
+    def advance(self, *, spawn: bool = True) -> None:
         """Identifies the last turn's child, spawns one more."""
         spawned, self._spawned = self._spawned, []
         for attempt in spawned:
             self._or_fail(attempt, self._identify)
-        if self._waiting:
+        if self._waiting and spawn:
             attempt = self._waiting.popleft()
             if attempt.discarded:
                 self._roster.discarded(attempt)
@@ -80,19 +101,20 @@ class Starting:
     def _or_fail(self, attempt: Attempt, step: Callable[[Attempt], None]) -> None:
         try:
             step(attempt)
-        except (LaunchRefused, OutputRefused, EnvironmentRefused) as refusal:
-            self._fail(attempt, str(refusal))
+        except (LaunchRefused, OutputRefused, EnvironmentRefused, AccountRefused, LimitsRefused) as refusal:
+            self.fail(attempt, str(refusal))
         except Exception as error:  # whatever it was: it is this attempt's failure, and somebody waits for it
-            self._fail(attempt, _why(error))
+            self.fail(attempt, _why(error))
 
     def open(self, attempts: Sequence[Attempt]) -> None:
         """A repeat is answered with what has happened."""
         opening = [attempt for attempt in attempts if _may_open(attempt)]
         for attempt in opening:
             if attempt.time_limit_seconds is not None:
-                attempt.deadline = time.monotonic() + attempt.time_limit_seconds
+                _set_deadline(attempt, time.monotonic(), attempt.time_limit_seconds)
             self._roster.journal.opened(attempt.allocation_id, attempt.opening())
         self._write_journal_or_fail(opening)
+        crash_point("supervisor.opening_written")
         for attempt in attempts:
             if attempt not in opening:
                 self._roster.tell(attempt)
@@ -114,32 +136,37 @@ class Starting:
         attempt.gate = message
         attempt.time_limit_seconds = message["time_limit_seconds"]
         attempt.kill_grace_seconds = message["kill_grace_seconds"]
+        attempt.terms = asked_terms(message)
         return attempt
 
     def _spawn(self, attempt: Attempt) -> None:
         message, spool = attempt.gate, self._roster.spool
         assert message is not None
         job_id, own, standard = message["job_id"], message["environment"], message["standard_environment"]
-        work_dir = message["work_dir"]
+        account = attempt.terms["run_as"] = checked_account(message["run_as"])
+        work_dir, base = message["work_dir"], self._base
+        if account is not None:
+            base = {**base, **personal_environment(account)}
+            require_passage(account, os.path.dirname(spool.script_path(job_id)))
         if work_dir is None:
-            work_dir = spool.make_work_folder(job_id)
+            work_dir = spool.make_work_folder(job_id, account)
             attempt.own_work_folder = True
-        environment = before_the_gate(self._base, standard, attempt.intent.mark, work_dir)
+        environment = before_the_gate(base, standard, attempt.intent.mark, work_dir)
         script_path, prologue = spool.script_path(job_id), message["prologue"]
         start = start_for(message["script"], script_path, own, environment["PATH"], prologue)
         code = gate_code(own, standard, prologue, bash_gate=start.bash_gate)
         spool.remove_script(job_id)
         stdout, stderr = spool.open_outputs(
-            job_id, message["stdout_path"], message["stderr_path"], join=message["join_output"]
+            job_id, message["stdout_path"], message["stderr_path"], account, join=message["join_output"]
         )
         try:
-            attempt.pid, attempt.gate_pipe = self._gate.spawn(
-                start, code, environment, work_dir, stdout, stderr
-            )
+            attempt.terms["outputs"] = capped((stdout, stderr), message["output_limit_bytes"])
+            place = Place(work_dir, stdout.descriptor, stderr.descriptor, account)
+            attempt.pid, attempt.gate_pipe = self._gate.spawn(start, code, environment, place)
         finally:
-            os.close(stdout)
-            if stderr != stdout:
-                os.close(stderr)
+            for descriptor in {stdout.descriptor, stderr.descriptor}:
+                os.close(descriptor)
+        crash_point("supervisor.spawned")
         self._roster.leaders[attempt.pid] = attempt
         # Its /proc entry cannot be read until its exec is over; meanwhile there is other work.
         self._spawned.append(attempt)
@@ -158,24 +185,31 @@ class Starting:
         }
         if message["set_affinity"]:
             _bind(attempt.leader, message["cpu_ids"])
+        limit(attempt.leader, message["limits"])
+        if self._roster.cgroups.enter(attempt.intent.mark, attempt.leader, message["memory_mb"]):
+            attempt.terms["memory_mb"] = None  # the kernel watches
+        crash_point("supervisor.identified")
         self._roster.outbox.append(attempt.gated_message())
 
     def _open(self, attempt: Attempt) -> None:
         assert attempt.gate is not None
         assert attempt.gate_pipe is not None
         try:
-            self._roster.spool.write_script(attempt.intent.job_id, attempt.gate["script"])
+            self._roster.spool.write_script(
+                attempt.intent.job_id, attempt.gate["script"], attempt.terms["run_as"]
+            )
+            crash_point("supervisor.script_written")
             os.write(attempt.gate_pipe, OPEN_SESAME)
+            crash_point("supervisor.opened")
         except BrokenPipeError:
             return  # it has died; its end is about to be told
         except Exception as error:
-            self._fail(attempt, _why(error))
+            self.fail(attempt, _why(error))
             return
         os.close(attempt.gate_pipe)
         attempt.gate_pipe = attempt.gate = None
         attempt.stage = "running"
-        if attempt.deadline is not None:
-            self._roster.look_at(attempt, attempt.deadline)
+        self._watch(attempt)
         self._roster.outbox.append({"type": "opened", "allocation_id": attempt.allocation_id})
 
     def _write_journal_or_fail(self, attempts: Sequence[Attempt]) -> None:
@@ -183,9 +217,9 @@ class Starting:
             self._roster.journal.write()
         except OSError as error:
             for attempt in attempts:
-                self._fail(attempt, _why(error))
+                self.fail(attempt, _why(error))
 
-    def _fail(self, attempt: Attempt, reason: str) -> None:
+    def fail(self, attempt: Attempt, reason: str) -> None:
         """Told at once when there is no child yet, otherwise when the child is gone."""
         if attempt.pid is None:
             self._roster.launch_failed(attempt, reason)
@@ -199,6 +233,13 @@ class Starting:
             attempt.gate_pipe = None
         if attempt.pid is not None:
             signal_own_group(attempt.leader, signal.SIGKILL)
+
+
+def _set_deadline(attempt: Attempt, now: float, time_limit_seconds: float) -> None:
+    attempt.deadline = now + time_limit_seconds
+    gate = attempt.gate
+    if gate is not None and attempt.terms["warn_signal"] is not None:
+        attempt.terms["warn_at"] = max(now, attempt.deadline - gate["warn_seconds"])
 
 
 def _may_open(attempt: Attempt) -> bool:

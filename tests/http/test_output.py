@@ -1,9 +1,8 @@
-"""A job's output is read as far as it is, whatever its processes have made of the file."""
+"""A job's output comes through the API as it is, from the spool that the API and the node share."""
 
 import asyncio
 import os
 import threading
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -11,96 +10,8 @@ import pytest
 
 from api import streaming
 from api.engine import Engine
-from api.output import TAIL_BYTES, Missing, Tail, open_output, output_path, read_tail
-from api.reading import Row
-from conductor.core.identifiers import JobId
+from api.output import TAIL_BYTES
 from tests.fix_api import Api
-
-JOB: dict[str, Any] = {
-    "id": 42,
-    "name": "fit/all",
-    "user_name": "alice",
-    "node_name": "node-1",
-    "work_dir": "/data/run",
-    "array_job_id": None,
-    "array_task_id": None,
-    "stdout_path": None,
-    "stderr_path": None,
-}
-
-
-def test_without_paths_the_output_lies_in_the_spool() -> None:
-    assert output_path(JOB, "stdout", Path("/spool")) == Path("/spool/output/job_42.out")
-    assert output_path(JOB, "stderr", Path("/spool")) == Path("/spool/output/job_42.err")
-
-
-@pytest.mark.parametrize(
-    ("pattern", "path"),
-    [
-        ("slurm-%j.out", "/data/run/slurm-42.out"),
-        ("logs/%x.%u", "/data/run/logs/fit_all.alice"),
-        ("/tmp/%5j-%N-%%", "/tmp/00042-node-1-%"),
-    ],
-)
-def test_patterns_are_filled_in_and_relative_to_the_work_folder(pattern: str, path: str) -> None:
-    job = JOB | {"stdout_path": pattern, "stderr_path": "x"}
-    assert output_path(job, "stdout", Path("/spool")) == Path(path)
-
-
-def test_with_only_stdout_named_both_streams_go_there() -> None:
-    job = JOB | {"stdout_path": "out"}
-    assert output_path(job, "stderr", Path("/spool")) == Path("/data/run/out")
-
-
-def test_a_tail_begins_with_a_whole_character(tmp_path: Path) -> None:
-    file = tmp_path / "out"
-    file.write_bytes("中".encode() * TAIL_BYTES)
-    tail = read_tail(file)
-    assert isinstance(tail, Tail)
-    assert tail.truncated
-    assert tail.total_bytes == 3 * TAIL_BYTES
-    assert set(tail.text) == {"中"}
-    assert TAIL_BYTES - 3 < len(tail.text.encode()) <= TAIL_BYTES
-
-
-def test_a_tail_of_what_is_no_text_is_shown_with_replacements(tmp_path: Path) -> None:
-    file = tmp_path / "out"
-    file.write_bytes(b"a\xff\xfeb\x80")
-    assert read_tail(file) == Tail(text="a\ufffd\ufffdb\ufffd", total_bytes=5, truncated=False)
-
-
-def test_what_is_no_ordinary_file_is_never_read(tmp_path: Path) -> None:
-    secret = tmp_path / "secret"
-    secret.write_text("secret")
-    (tmp_path / "link").symlink_to(secret)
-    (tmp_path / "folder").mkdir()
-    for name in ("link", "folder"):
-        found = open_output(tmp_path / name)
-        assert isinstance(found, Missing), name
-        assert found.code == "output_not_a_file"
-    assert open_output(Path("/dev/zero")) == Missing(code="output_not_a_file", path="/dev/zero")
-
-
-def test_a_fifo_is_not_waited_for(tmp_path: Path) -> None:
-    fifo = tmp_path / "fifo"
-    os.mkfifo(fifo)
-    found: list[object] = []
-    reader = threading.Thread(target=lambda: found.append(open_output(fifo)))
-    reader.start()
-    reader.join(timeout=5)
-    waits = reader.is_alive()
-    if waits:
-        fifo.open("w").close()  # lets the reader go
-        reader.join()
-    assert not waits
-    assert found == [Missing(code="output_not_a_file", path=str(fifo))]
-
-
-def test_what_is_not_there_is_missing_and_no_failure(tmp_path: Path) -> None:
-    for path in (tmp_path / "none", tmp_path / "none" / "none", Path("/dev/null/none")):
-        assert open_output(path) == Missing(code="output_missing", path=str(path))
-    (tmp_path / ("x" * 200)).mkdir()
-    assert isinstance(open_output(tmp_path / ("x" * 300)), Missing)
 
 
 def output_file(api: Api, job_id: int, end: str = "out") -> Path:
@@ -127,28 +38,51 @@ def test_a_job_shows_the_ends_of_both_outputs(api: Api) -> None:
     assert job["stderr_note"] is None
 
 
-def test_before_the_start_the_output_is_empty_and_elsewhere_it_is_said_to_be(api: Api) -> None:
+def started(api: Api, **fields: Any) -> int:
+    job_id = api.submit(**fields)
+    api.start(job_id)
+    return job_id
+
+
+def test_before_the_start_the_output_is_empty_and_a_file_that_is_gone_is_said_to_be(api: Api) -> None:
     api.register()
     job_id = api.submit()
     before = api.get(f"/jobs/{job_id}")
     assert (before["stdout"], before["stdout_bytes"], before["stdout_note"]) == ("", 0, None)
     assert api.client.get(f"/api/v1/jobs/{job_id}/output").content == b""
     api.start(job_id)
-    away = api.get(f"/jobs/{job_id}")
-    assert (away["stdout"], away["stdout_bytes"]) == (None, None)
-    assert "is not on this machine" in away["stdout_note"]
+    gone = api.get(f"/jobs/{job_id}")
+    assert (gone["stdout"], gone["stdout_bytes"]) == (None, None)
+    assert gone["stdout_note"].endswith(f"job_{job_id}.out is not on node node-1")
     answer = api.client.get(f"/api/v1/jobs/{job_id}/output")
-    assert (answer.status_code, answer.json()["code"]) == (404, "output_elsewhere")
+    assert (answer.status_code, answer.json()["code"]) == (404, "output_missing")
 
 
-def test_joined_output_is_told_of(api: Api, tmp_path: Path) -> None:
+def test_what_was_deleted_for_its_age_is_said_to_have_been(api: Api) -> None:
     api.register()
-    job_id = api.submit(work_dir=str(tmp_path), stdout_path="slurm-%j.out")
-    api.start(job_id)
-    (tmp_path / f"slurm-{job_id}.out").write_text("both\n")
-    job = api.get(f"/jobs/{job_id}")
-    assert (job["stdout"], job["stderr"]) == ("both\n", "")
-    assert "joined with stdout" in job["stderr_note"]
+    job_id = api.submit()
+    api.end(api.start(job_id))
+    api.sql("UPDATE jobs SET end_time = end_time - interval '31 days' WHERE id = %s", job_id)
+    note = api.get(f"/jobs/{job_id}")["stdout_note"]
+    api.sql("UPDATE jobs SET end_time = end_time + interval '31 days' WHERE id = %s", job_id)
+    assert note.endswith("was deleted 30 days after the job's end")
+
+
+def test_a_file_outside_the_spool_is_never_opened_by_the_api(api: Api, tmp_path: Path) -> None:
+    """It may be anything: only the executor knows whose it has to be."""
+    api.register()
+    (tmp_path / "out").write_text("secret")
+    job_id = started(api, stdout_path=str(tmp_path / "out"))
+    answer = api.client.get(f"/api/v1/jobs/{job_id}/output")
+    assert (answer.status_code, answer.json()["code"]) == (503, "node_silent")
+    assert "executor of node node-1 does not run" in answer.json()["detail"]
+
+
+def test_a_spool_of_another_name_is_not_taken_for_the_nodes(api: Api) -> None:
+    api.register(spool_id="another")
+    job_id = started(api)
+    output_file(api, job_id).write_text("of an earlier attempt here")
+    assert api.client.get(f"/api/v1/jobs/{job_id}/output").status_code == 503
 
 
 @pytest.mark.parametrize(
@@ -163,7 +97,8 @@ def test_joined_output_is_told_of(api: Api, tmp_path: Path) -> None:
     ],
 )
 def test_bytes_are_given_as_they_are(api: Api, query: str, expected: bytes) -> None:
-    job_id = api.submit()
+    api.register()
+    job_id = started(api)
     output_file(api, job_id).write_bytes(b"0123456789")
     output_file(api, job_id, "err").write_bytes(b"err")
     answer = api.client.get(f"/api/v1/jobs/{job_id}/output{query}")
@@ -172,7 +107,8 @@ def test_bytes_are_given_as_they_are(api: Api, query: str, expected: bytes) -> N
 
 
 def test_a_large_output_comes_whole(api: Api) -> None:
-    job_id = api.submit()
+    api.register()
+    job_id = started(api)
     data = os.urandom(5_000_000)
     output_file(api, job_id).write_bytes(data)
     assert api.client.get(f"/api/v1/jobs/{job_id}/output").content == data
@@ -212,9 +148,11 @@ def test_a_follower_gets_everything_until_the_end_and_then_the_end(api: Api) -> 
 
 
 def test_following_an_ended_job_gives_its_output_and_ends(api: Api) -> None:
+    api.register()
     job_id = api.submit()
+    allocation_id = api.start(job_id)
     output_file(api, job_id).write_bytes(b"what there was\n")
-    api.post(f"/jobs/{job_id}/cancel")
+    api.end(allocation_id)
     answer = api.client.get(f"/api/v1/jobs/{job_id}/output?follow=true&offset=5")
     assert answer.content == b"there was\n"
     assert api.client.get(f"/api/v1/jobs/{job_id}/output?follow=1&stream=stderr").content == b""
@@ -226,23 +164,17 @@ def test_what_is_written_between_the_last_look_and_the_end_is_not_missed(
     api.register()
     job_id = api.submit()
     allocation_id = api.start(job_id)
-    engines: list[Engine] = []
-    look, place = streaming._new_bytes, streaming._place
+    look = streaming._next_piece
 
-    async def place_of(engine: Engine, job: JobId) -> Row:
-        engines.append(engine)
-        return await place(engine, job)
-
-    async def look_and_then_end_the_job(path: Path, offset: int, end: int) -> AsyncIterator[bytes]:
-        async for chunk in look(path, offset, end):
-            yield chunk
-        if not path.exists():
+    async def look_and_then_end_the_job(engine: Engine, *arguments: Any) -> Any:
+        piece = await look(engine, *arguments)
+        if not output_file(api, job_id).exists():
             output_file(api, job_id).write_bytes(b"last words\n")
             await asyncio.to_thread(api.end, allocation_id)
-            while not all(sight.row and sight.row["final"] for sight in engines[0].watch._sights):
+            while not all(sight.row and sight.row["final"] for sight in engine.watch._sights):
                 await asyncio.sleep(0.005)
+        return piece
 
-    monkeypatch.setattr(streaming, "_place", place_of)
-    monkeypatch.setattr(streaming, "_new_bytes", look_and_then_end_the_job)
+    monkeypatch.setattr(streaming, "_next_piece", look_and_then_end_the_job)
     answer = api.client.get(f"/api/v1/jobs/{job_id}/output?follow=1")
     assert answer.content == b"last words\n"

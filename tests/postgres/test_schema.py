@@ -17,7 +17,7 @@ JOBS = """
     id name state reason final user_name account submitted_by script_sha256 environment_id work_dir ntasks_per_node
     cpus_per_task total_cpus_required allocated_cpus memory_mb time_limit time_limit_seconds priority held requeue
     begin_time dependency array_job_id array_task_id submit_time eligible_time start_time end_time
-    cancel_requested_at exit_code exit_signal stdout_path stderr_path comment attempt version
+    cancel_requested_at exit_code exit_signal stdout_path stderr_path comment attempt version signal
 """
 ALLOCATIONS = """
     id job_id attempt node_name allocated_cpus cpu_ids memory_mb status process_id boot_id pid_namespace

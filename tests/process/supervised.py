@@ -84,7 +84,7 @@ class Executor:
         self._socket = connect(spool)
         self._frames = protocol.FrameReader()
         self._messages: list[dict[str, Any]] = []
-        self._send([{"type": "hello", "protocol": 1, "incarnation": incarnation}])
+        self._send([{"type": "hello", "protocol": protocol.PROTOCOL_VERSION, "incarnation": incarnation}])
         self.welcome = self.message(lambda message: message["type"] in ("welcome", "superseded", "refused"))
 
     def held(self) -> list[dict[str, Any]]:
@@ -170,6 +170,14 @@ def gate_message(allocation_id: int, script: str, **more: Any) -> dict[str, Any]
         "time_limit_seconds": None,
         "kill_grace_seconds": 10.0,
         "prologue": None,
+        "stop_when_untrusted": False,
+        "warn_signal": None,
+        "warn_seconds": 0.0,
+        "warn_batch_only": False,
+        "output_limit_bytes": None,
+        "memory_mb": None,
+        "run_as": None,
+        "limits": {},
         **more,
     }
 

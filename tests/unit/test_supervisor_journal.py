@@ -11,6 +11,7 @@ import pytest
 
 from conductor.supervisor.journal import Intent, Journal, Opening
 from conductor.supervisor.protocol import Exited, Process
+from conductor.supervisor.terms import no_terms
 
 PROCESS: Process = {"pid": 7, "boot_id": "b", "start_ticks": 9, "pid_namespace": 1}
 EXITED: Exited = {
@@ -36,7 +37,7 @@ def written(folder: int) -> Journal:
     journal = Journal(folder)
     journal.gated(Intent(1, 11, 1, "1.mark"))
     journal.gated(Intent(2, 12, 1, "2.mark"))
-    journal.opened(1, Opening(PROCESS, 12.5, 10.0))
+    journal.opened(1, Opening(PROCESS, 12.5, 10.0, no_terms()))
     journal.ended(EXITED)
     journal.obeys(4)
     journal.write()
@@ -47,7 +48,11 @@ def test_the_next_supervisor_remembers(folder: int) -> None:
     written(folder)
     again = Journal(folder)
     assert again.incarnation == 4
-    assert again.remembered[1] == (Intent(1, 11, 1, "1.mark"), Opening(PROCESS, 12.5, 10.0), EXITED)
+    assert again.remembered[1] == (
+        Intent(1, 11, 1, "1.mark"),
+        Opening(PROCESS, 12.5, 10.0, no_terms()),
+        EXITED,
+    )
     assert again.remembered[2] == (Intent(2, 12, 1, "2.mark"), None, None)
 
 
@@ -67,9 +72,9 @@ def test_a_torn_last_line_is_skipped_and_written_over(folder: int, tmp_path: Pat
     (tmp_path / "journal").write_bytes(whole + torn)
     again = Journal(folder)
     assert again.remembered[2].opening is None
-    again.opened(2, Opening(PROCESS, None, 1.0))
+    again.opened(2, Opening(PROCESS, None, 1.0, no_terms()))
     again.write()
-    assert Journal(folder).remembered[2].opening == Opening(PROCESS, None, 1.0)
+    assert Journal(folder).remembered[2].opening == Opening(PROCESS, None, 1.0, no_terms())
 
 
 def test_a_short_write_is_an_error_and_the_next_write_makes_up_for_it(
