@@ -43,10 +43,11 @@ class Node:
         self.settings = {"NODE_NAME": name, "TOTAL_CPUS": str(cpus), "CONDUCTOR_HOME": str(self.home)}
         self.settings |= settings
         self.executor: subprocess.Popen[bytes]
+        self.first_supervisor: subprocess.Popen[bytes]
 
     def start_supervisor(self, crash_at: str | None = None) -> None:
         options = [f"--crash-at={crash_at}"] if crash_at else []
-        self.cluster.spawn(supervisor_command(self.spool, options), {})
+        self.first_supervisor = self.cluster.spawn(supervisor_command(self.spool, options), {})
         until(lambda: (self.spool / "supervisor.lock").exists() and self.supervisor_pid() is not None)
 
     def start_executor(self, crash_at: str | None = None) -> None:

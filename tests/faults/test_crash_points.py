@@ -3,8 +3,8 @@
 import re
 import signal
 import subprocess
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -54,15 +54,14 @@ SUPERVISOR_POINTS = {
     "supervisor.reaped": UNKNOWN,
     "supervisor.turn_written:3": COMPLETED,  # exited
     "supervisor.forgotten": COMPLETED,
-    "supervisor.signalled": Outcome(states=("CANCELLED",), exit_code=None),
+    # It may end of that signal before anybody can say again why it was sent.
+    "supervisor.signalled": Outcome(states=("CANCELLED", "FAILED"), exit_code=None),
 }
 SCHEDULER_POINTS = (
     *("scheduler.elected", "scheduler.planned", "scheduler.reserved"),
     *("handler.decided:1", "handler.committed:1", "handler.decided:2", "handler.committed:2"),
 )
 API_POINTS = ("api.submission_checked", "handler.decided", "handler.committed", "api.submitted")
-# On these the job is cancelled while it runs; all others may end at once.
-CANCELLED_AT = ("executor.cancels_read", "supervisor.signalled")
 
 
 @pytest.fixture
@@ -94,19 +93,135 @@ def test_a_setting_that_names_no_point_is_refused(text: str) -> None:
         checked(text)
 
 
-def one_job_a_node(cluster: Cluster, points: dict[str, tuple[str | None, str | None]]) -> dict[str, int]:
-    """Nodes of one CPU, each with the points of its executor and its supervisor; each gets one job."""
-    nodes = {point: cluster.add_node(re.sub(r"[^a-z0-9]+", "-", point)) for point in points}
-    for point, (of_executor, of_supervisor) in points.items():
-        nodes[point].start_supervisor(of_supervisor)
-        nodes[point].start_executor(of_executor)
+class Armed:
+    """Nodes of one CPU, each with parts that die at points of their own, and one job each."""
+
+    def __init__(self, cluster: Cluster, points: Mapping[str, tuple[str | None, str | None]]) -> None:
+        """`points` gives each node's executor and supervisor, by a name for both."""
+        self.cluster = cluster
+        self.nodes = {name: cluster.add_node(re.sub(r"[^a-z0-9]+", "-", name)) for name in points}
+        for name, (of_executor, of_supervisor) in points.items():
+            self.nodes[name].start_supervisor(of_supervisor)
+            self.nodes[name].start_executor(of_executor)
+        self.restarts = 0
+        cluster.wait_for_api()
+        leases = "SELECT count(*) FROM node_leases WHERE expires_at > now()"
+        self.until(lambda: cluster.sql(leases) == [(len(points),)])
+        jobs = cluster.submit(*[cluster.evidence.waiting_script()] * len(points))
+        placed = "SELECT count(*) FROM resource_allocations"
+        self.until(lambda: cluster.sql(placed) == [(len(points),)])
+        self.jobs = {self._name_of(job_id): job_id for job_id in jobs}
+
+    def _name_of(self, job_id: int) -> str:
+        node = self.cluster.node_of(job_id)
+        return next(name for name, one in self.nodes.items() if one is node)
+
+    def until(self, true: Callable[[], bool]) -> None:
+        """Whoever dies is started again, as a service would be; a supervisor is by its executor."""
+
+        def look() -> bool:
+            for node in self.nodes.values():
+                if not alive(node.executor.pid):
+                    assert node.executor.wait() == -signal.SIGKILL
+                    self.restarts += 1
+                    node.start_executor()
+            return true()
+
+        self.cluster.until(look)
+
+    def run(self, cancelled: Collection[str]) -> None:
+        """Every job to its end; those of the nodes named are cancelled while they run."""
+        for name, job_id in self.jobs.items():
+            if name not in cancelled:
+                self.cluster.evidence.let_go(job_id)
+        for name in cancelled:
+            job_id, node = self.jobs[name], self.nodes[name]
+            self.until(lambda job_id=job_id, node=node: "out" in node.output(job_id))  # type: ignore[misc]
+            self.cluster.cancel(job_id)
+            self.until(lambda job_id=job_id, node=node: "stopping" in node.output(job_id))  # type: ignore[misc]
+            self.cluster.evidence.let_go(job_id)
+        live = "SELECT count(*) FROM jobs WHERE NOT final"
+        self.until(lambda: self.cluster.sql(live) == [(0,)])
+
+    def expect(self, outcomes: Mapping[str, Outcome]) -> None:
+        for name, outcome in outcomes.items():
+            job_id = self.jobs[name]
+            if outcome is COMPLETED:  # as its script ends
+                states = ("FAILED",) if job_id % 4 else ("COMPLETED",)
+                outcome = replace(outcome, states=states, exit_code=job_id % 4, output=f"out {job_id}\n")
+            self.cluster.expected[job_id] = outcome
+
+
+def test_an_executor_killed_at_any_of_its_points_loses_and_repeats_nothing(cluster: Cluster) -> None:
+    cluster.start_scheduler()
+    armed = Armed(cluster, {point: (point, None) for point in EXECUTOR_POINTS})
+    armed.run(["executor.cancels_read"])
+    armed.expect(EXECUTOR_POINTS)
+    assert armed.restarts == len(EXECUTOR_POINTS)
+    cluster.prove()
+
+
+def test_a_supervisor_killed_at_any_of_its_points_repeats_nothing_and_guesses_nothing(cluster: Cluster) -> None:
+    cluster.start_scheduler()
+    armed = Armed(cluster, {point: (None, point) for point in SUPERVISOR_POINTS})
+    first = {name: node.first_supervisor for name, node in armed.nodes.items()}
+    armed.run(["supervisor.signalled"])
+    armed.expect(SUPERVISOR_POINTS)
+    cluster.until(lambda: all(process.poll() == -signal.SIGKILL for process in first.values()), f"{first}")
+    cluster.prove()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("of_supervisor", [point for point in SUPERVISOR_POINTS if "signalled" not in point])
+def test_executor_and_supervisor_killed_on_one_jobs_way_repeat_nothing(
+    cluster: Cluster, of_supervisor: str
+) -> None:
+    cluster.start_scheduler()
+    pairs = {point: (point, of_supervisor) for point in EXECUTOR_POINTS if "cancels" not in point}
+    armed = Armed(cluster, pairs)
+    armed.run([])
+    cluster.prove()
+
+
+def test_a_scheduler_killed_at_any_of_its_points_places_every_job_once(cluster: Cluster) -> None:
     cluster.wait_for_api()
-    # Some die before they have a lease of their own.
-    keep_running(cluster, lambda: _leases(cluster) == len(points))
-    jobs = cluster.submit(*[cluster.evidence.script("read -r _ < " + _pipe(cluster))] * len(points))
-    del jobs
-    raise NotImplementedError
+    node = cluster.add_node("node", cpus=4)
+    node.start_executor()
+    cluster.wait_for_leases(1)
+    for point in SCHEDULER_POINTS:
+        cluster.start_scheduler(point)
+        [job_id] = cluster.submit(cluster.evidence.script())
+        assert cluster.scheduler.wait(20) == -signal.SIGKILL
+        cluster.expected[job_id] = COMPLETED
+    cluster.start_scheduler()
+    cluster.until_ended(*cluster.expected)
+    cluster.prove()
 
 
-def _pipe(cluster: Cluster) -> str:
-    return f'"{cluster.evidence.folder}/go.$CONDUCTOR_JOB_ID"'
+def test_an_api_killed_at_any_of_its_points_takes_a_repeated_submission_once(cluster: Cluster) -> None:
+    cluster.start_scheduler()
+    node = cluster.add_node("node", cpus=4)
+    node.start_executor()
+    for number, point in enumerate(API_POINTS, 1):
+        cluster.wait_for_api()
+        end(cluster.api)
+        cluster.start_api(point)
+        cluster.wait_for_api()
+        submission = {"script": cluster.evidence.script(f"# {point}")}
+        key = {"Idempotency-Key": point}
+        with pytest.raises(httpx.TransportError):
+            cluster.client.post("/jobs/submit", json=submission, headers=key)
+        assert cluster.api.wait(20) == -signal.SIGKILL
+        cluster.start_api()
+        cluster.wait_for_api()
+        answer = cluster.client.post("/jobs/submit", json=submission, headers=key)
+        assert answer.status_code == 201, answer.text
+        cluster.expected[answer.json()["job_id"]] = COMPLETED
+        assert cluster.sql("SELECT count(*) FROM jobs") == [(number,)]
+    cluster.until_ended(*cluster.expected)
+    cluster.prove()
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    process.wait(20)

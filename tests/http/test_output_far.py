@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,6 +40,12 @@ def get_output(api: Api, job_id: int, query: str = "") -> bytes:
     answer = api.client.get(f"/api/v1/jobs/{job_id}/output{query}")
     assert answer.status_code == 200, answer.text
     return answer.content
+
+
+def until(api: Api, question: str, expected: list[tuple[Any, ...]]) -> None:
+    give_up_at = time.monotonic() + PATIENCE_SECONDS
+    while (found := api.sql(question)) != expected:
+        assert time.monotonic() < give_up_at, found
 
 
 class Following:
@@ -123,16 +130,14 @@ def test_a_quiet_job_that_is_followed_costs_the_database_almost_nothing(api: Api
     output_file(far, job_id).write_bytes(b"begin\n")
     following = Following(api, job_id)
     following.wait_for(b"begin\n")
-    waiting = "SELECT wait_seconds > 5 FROM output_requests"
-    while api.sql(waiting) != [(True,)]:  # held by the node, which looks after the file
-        pass
+    # Held by the node, which looks after the file.
+    until(api, "SELECT wait_seconds > 5 FROM output_requests", [(True,)])
     [(before,)] = api.sql("SELECT id FROM output_requests")
     api.submit()  # whatever else happens
     assert api.sql("SELECT id FROM output_requests") == [(before,)]
     api.end(allocation_id)
     assert following.all() == b"begin\n"
-    while api.sql("SELECT FROM output_requests"):  # what was held is withdrawn
-        pass
+    until(api, "SELECT FROM output_requests", [])  # what was held is withdrawn
 
 
 def test_without_notifications_it_is_the_same(database_url: str, home: Path) -> None:
@@ -172,9 +177,7 @@ def test_a_node_reads_no_file_for_a_job_that_never_ran_there(api: Api, far: Path
         "SELECT ask_for_output(gen_random_uuid(), 'node-1', %s, 1, 'stdout', 0, 100, 0, 'conductor_output_node-1')",
         job_id,
     )
-    while not (answers := api.sql("SELECT data, missing FROM output_answers")):
-        pass
-    assert answers == [(None, "missing")]
+    until(api, "SELECT data, missing FROM output_answers", [(None, "missing")])
 
 
 def test_a_file_that_is_not_the_jobs_users_is_refused_by_the_node(api: Api, tmp_path: Path) -> None:
@@ -224,9 +227,7 @@ def test_an_emptied_table_of_answers_delays_and_loses_nothing(api: Api, far: Pat
     ask = "SELECT ask_for_output(gen_random_uuid(), 'node-1', %s, 1, 'stdout', 0, 100, 0, 'conductor_output_node-1')"
     api.sql(ask, job_id)
     for _ in range(2):
-        while not (answers := api.sql("SELECT data FROM output_answers")):
-            pass
-        assert answers == [(b"there\n",)]
+        until(api, "SELECT data FROM output_answers", [(b"there\n",)])
         api.sql("TRUNCATE output_answers")
 
 

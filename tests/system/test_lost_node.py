@@ -1,0 +1,53 @@
+"""A node goes silent: what asked for `requeue` is stopped there before it starts elsewhere; the rest runs on."""
+
+import signal
+
+import pytest
+
+from conductor.core.commands import Cancel
+from conductor.core.identifiers import JobId
+from tests.fix_system import System, alive
+
+pytestmark = pytest.mark.faults
+
+SHORT = {"CONDUCTOR_LEASE_SECONDS": "2", "CONDUCTOR_KILL_GRACE_SECONDS": "0.4"}
+
+
+def test_a_silent_node_loses_only_what_asked_for_it_and_keeps_the_rest_until_it_returns(
+    system: System,
+) -> None:
+    system.processes[0].terminate()
+    system.start("scheduler", **SHORT)
+    silent = system.node("a-silent", 2, **SHORT)
+    stays = JobId(system.submit("sleep 300\n"))
+    moves = JobId(system.submit("trap '' TERM; echo start $CONDUCTOR_NODE; sleep 300\n", requeue=True))
+    system.until("SELECT count(*) = 2 FROM jobs WHERE state = 'RUNNING'")
+    first = system.pid(moves)
+    system.node("b-other", 2, **SHORT)
+    silent.executor.send_signal(signal.SIGSTOP)
+    system.until("SELECT state = 'RUNNING' AND attempt = 2 FROM jobs WHERE id = %s", moves, seconds=20)
+    assert not alive(first)
+    assert alive(system.pid(stays))
+    assert system.engine.sql("SELECT state FROM nodes WHERE name = 'a-silent'") == [("LOST",)]
+    assert system.job(stays, "state") == ("RUNNING",)
+    [(node_name,)] = system.engine.sql("SELECT node_name FROM resource_allocations WHERE job_id = %s", moves)
+    assert node_name == "b-other"
+    silent.executor.send_signal(signal.SIGCONT)
+    system.until("SELECT state = 'UP' FROM nodes WHERE name = 'a-silent'")
+    system.until("SELECT count(*) = 1 FROM events WHERE type = 'LateReport'")
+    for job_id in (stays, moves):
+        system.engine.run(lambda engine, job_id=job_id: engine.accepted(Cancel(job_id=job_id)))
+    assert system.until_ended(stays, moves) == ["CANCELLED", "CANCELLED"]
+
+
+def test_a_node_that_is_away_for_less_than_its_lease_loses_nothing(system: System) -> None:
+    node = system.node("node-1", 2)
+    moves = JobId(system.submit("sleep 300\n", requeue=True))
+    system.until_state(moves, "RUNNING")
+    node.executor.kill()
+    node.executor.wait()
+    node.start_executor()
+    system.until("SELECT incarnation = 2 FROM nodes")
+    system.engine.run(lambda engine: engine.accepted(Cancel(job_id=moves)))
+    assert system.until_ended(moves) == ["CANCELLED"]
+    assert system.job(moves, "attempt") == (1,)
