@@ -6,12 +6,20 @@ SELECT position, hash FROM events ORDER BY position DESC LIMIT 1;
 SELECT id, state, final, version FROM jobs WHERE id = ANY(%(ids)s);
 
 -- name: job
-SELECT j.id, j.name, j.state, j.reason, j.final, j.user_name, j.account, j.submitted_by, j.script_sha256,
+SELECT j.id, j.name, j.state,
+       CASE
+           WHEN j.reason IS NOT NULL THEN j.reason
+           WHEN j.state = 'PENDING' AND NOT EXISTS (SELECT FROM nodes WHERE state <> 'REMOVED') THEN 'NoNodes'
+           WHEN j.state = 'RUNNING' AND NOT EXISTS (
+               SELECT FROM node_leases l WHERE l.node_name = a.node_name AND l.expires_at > clock_timestamp())
+               THEN 'NodeDown'
+       END AS reason,
+       j.final, j.user_name, j.account, j.submitted_by, j.script_sha256,
        j.environment_id, j.work_dir, j.ntasks_per_node, j.cpus_per_task, j.total_cpus_required, j.allocated_cpus,
        j.memory_mb, j.time_limit, j.time_limit_seconds, j.priority, j.held, j.requeue, j.begin_time, j.dependency,
        j.array_job_id, j.array_task_id, j.submit_time, j.eligible_time, j.start_time, j.end_time,
        j.cancel_requested_at, j.exit_code, j.exit_signal, j.stdout_path, j.stderr_path, j.comment, j.attempt,
-       j.version,
+       j.version, j.signal,
        EXTRACT(EPOCH FROM coalesce(j.start_time, j.end_time, now()) - j.submit_time)::double precision
            AS wait_seconds,
        EXTRACT(EPOCH FROM coalesce(j.end_time, now()) - j.start_time)::double precision AS run_seconds,
@@ -33,12 +41,20 @@ FROM jobs WHERE id = %(job_id)s;
 
 -- name: jobs
 -- Newest first; the cursor is the last id that was shown.
-SELECT j.id, j.name, j.state, j.reason, j.final, j.user_name, j.account, j.submitted_by, j.script_sha256,
+SELECT j.id, j.name, j.state,
+       CASE
+           WHEN j.reason IS NOT NULL THEN j.reason
+           WHEN j.state = 'PENDING' AND NOT EXISTS (SELECT FROM nodes WHERE state <> 'REMOVED') THEN 'NoNodes'
+           WHEN j.state = 'RUNNING' AND NOT EXISTS (
+               SELECT FROM node_leases l WHERE l.node_name = a.node_name AND l.expires_at > clock_timestamp())
+               THEN 'NodeDown'
+       END AS reason,
+       j.final, j.user_name, j.account, j.submitted_by, j.script_sha256,
        j.environment_id, j.work_dir, j.ntasks_per_node, j.cpus_per_task, j.total_cpus_required, j.allocated_cpus,
        j.memory_mb, j.time_limit, j.time_limit_seconds, j.priority, j.held, j.requeue, j.begin_time, j.dependency,
        j.array_job_id, j.array_task_id, j.submit_time, j.eligible_time, j.start_time, j.end_time,
        j.cancel_requested_at, j.exit_code, j.exit_signal, j.stdout_path, j.stderr_path, j.comment, j.attempt,
-       j.version, a.node_name, a.process_id
+       j.version, j.signal, a.node_name, a.process_id
 FROM jobs j
 LEFT JOIN resource_allocations a ON a.job_id = j.id
 WHERE (%(states)s::text[] IS NULL OR j.state = ANY(%(states)s))

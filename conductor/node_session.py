@@ -237,7 +237,7 @@ class Session:
                 self._forget(AllocationId(event.allocation_id))
             case NotHeld():
                 self._forget(AllocationId(event.allocation_id))
-                self._start(patiently(self._release_unheld))
+                self._start(patiently(self._compare_with_log))
             case Opened():
                 crash_point("executor.opened")
             case Cleanup():
@@ -323,25 +323,31 @@ class Session:
         self._before_reboot.discard(allocation_id)
 
     async def _reconcile(self) -> None:
-        """Level-triggered: what the log believes to run here and the supervisor does not hold has ended unseen."""
+        """Level-triggered: again and again, what the supervisor holds is compared with what the log says."""
         while True:
-            await patiently(self._release_unheld)
+            await patiently(self._compare_with_log)
             await asyncio.sleep(jittered(RECONCILE_SECONDS))
 
-    async def _release_unheld(self) -> None:
+    async def _compare_with_log(self) -> None:
+        held_before = set(self._held)
         async with reachable(self.pool) as connection:
-            cursor = await connection.execute(SQL["allocated_here"], {"node_name": self.node_name})
-            unheld = [row for row in await cursor.fetchall() if row[0] not in self._held]
-        for allocation_id, boot_id in unheld:
-            logger.warning("allocation.missing", allocation=allocation_id)
-            await self._commit(
-                ended_unseen(
-                    AllocationId(allocation_id),
-                    incarnation=self.incarnation,
-                    node_name=self.node_name,
-                    rebooted=boot_id != self.machine.boot_id,
+            cursor = await connection.execute(SQL["live_here"], {"node_name": self.node_name})
+            live = {AllocationId(row[0]): (row[1], row[2]) for row in await cursor.fetchall()}
+        for allocation_id in held_before & self._held.keys() - live.keys():
+            # Closed while we were away: whatever still runs in it must not; its end becomes a late report.
+            logger.warning("job.not_ours", allocation=allocation_id)
+            self.supervisor.stop(allocation_id)
+        for allocation_id, (status, boot_id) in live.items():
+            if status == "allocated" and allocation_id not in self._held:
+                logger.warning("allocation.missing", allocation=allocation_id)
+                await self._commit(
+                    ended_unseen(
+                        allocation_id,
+                        incarnation=self.incarnation,
+                        node_name=self.node_name,
+                        rebooted=boot_id != self.machine.boot_id,
+                    )
                 )
-            )
 
     async def _commit(self, command: Command) -> Outcome:
         """For as long as it takes: the process waits at its gate, the exit in the journal."""

@@ -20,8 +20,8 @@ FROM resource_allocations a
 JOIN jobs j ON j.id = a.job_id
 WHERE a.node_name = %(node_name)s AND a.status = 'allocated' AND j.cancel_requested_at IS NOT NULL;
 
--- name: allocated_here
-SELECT id, boot_id FROM resource_allocations WHERE node_name = %(node_name)s AND status = 'allocated';
+-- name: live_here
+SELECT id, status, boot_id FROM resource_allocations WHERE node_name = %(node_name)s AND status <> 'released';
 
 -- name: renew_lease
 SELECT renew_lease(%(node_name)s, %(incarnation)s, %(lease_seconds)s, %(held)s);

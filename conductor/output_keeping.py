@@ -15,10 +15,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from conductor.database import DatabaseUnavailable, Pool, jittered, load_queries
+import structlog
+
+from conductor.database import Pool, jittered, load_queries
 from conductor.log import reachable
 
 SQL = load_queries("conductor", "output_keeping.sql")
+
+logger = structlog.get_logger("spool")
 
 # Where files of jobs lie in a node's spool, and in the spool of an API that was sent outputs.
 NODE_FOLDERS = ("scripts", "output", "work")
@@ -48,7 +52,6 @@ async def keep_for_days(
     keep_days: int,
     *,
     held: Callable[[], Iterable[int]] = tuple,
-    told: Callable[[Swept], None] = lambda _: None,
 ) -> None:
     """A round an hour, for ever (0 days: none at all); run it as a task and cancel it.
 
@@ -58,10 +61,15 @@ async def keep_for_days(
     while keep_days:
         await asyncio.sleep(jittered(pause_seconds))
         pause_seconds = _ROUND_SECONDS
-        with suppress(DatabaseUnavailable):
+        try:
             swept = await sweep(pool, spool, folders, keep_days, held=held)
+        except (
+            Exception
+        ) as error:  # nothing here is worth ending anything else for; the next round tries again
+            logger.warning("spool.not_swept", spool=str(spool), error=str(error))
+        else:
             if swept.deleted or swept.left:
-                told(swept)
+                logger.info("spool.swept", spool=str(spool), deleted=swept.deleted, left=swept.left)
 
 
 async def sweep(

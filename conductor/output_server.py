@@ -7,14 +7,15 @@ some. What goes wrong with a request goes wrong for that request alone. Refuses 
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 import structlog
-from psycopg.rows import dict_row
 
+from conductor.accounts import UnknownAccount, account_for
+from conductor.core.job_rights import parse_run_as
 from conductor.database import DatabaseUnavailable, Pool, WakeUp, jittered, load_queries
 from conductor.log import reachable
 from conductor.output_file import (
@@ -37,15 +38,12 @@ logger = structlog.get_logger("executor")
 Row = Mapping[str, Any]
 
 
-async def serve_outputs(
-    pool: Pool, settings: Settings, wake_up: WakeUp, owner_of: Callable[[str], int | None] = lambda _: None
-) -> None:
+async def serve_outputs(pool: Pool, settings: Settings, wake_up: WakeUp) -> None:
     """Answer requests for output of this node, for ever; run it as a task and cancel it.
 
-    `wake_up` is set at every notification on the node's `output_channel`. `owner_of` gives the user that the
-    jobs of a user of that name run as, or None when they run as this process does.
+    `wake_up` is set at every notification on the node's `output_channel`.
     """
-    await _OutputServer(pool=pool, settings=settings, wake_up=wake_up, owner_of=owner_of).run()
+    await _OutputServer(pool=pool, settings=settings, wake_up=wake_up).run()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +59,6 @@ class _OutputServer:
     pool: Pool
     settings: Settings
     wake_up: WakeUp
-    owner_of: Callable[[str], int | None]
     _held: dict[UUID, _Held] = field(default_factory=dict)
     _busy: dict[UUID, asyncio.Task[None]] = field(default_factory=dict)
     _reads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_READS_AT_ONCE))
@@ -73,6 +70,8 @@ class _OutputServer:
                     await self._look()
                 except DatabaseUnavailable as error:
                     logger.warning("executor.database_away", error=str(error))
+                except Exception:  # jobs matter more than their outputs' readers; look again later
+                    logger.exception("output.not_served")
                 await self._until_next_look()
         finally:
             for task in self._busy.values():
@@ -80,9 +79,12 @@ class _OutputServer:
 
     async def _look(self) -> None:
         now = asyncio.get_running_loop().time()
-        async with reachable(self.pool) as connection, connection.cursor(row_factory=dict_row) as cursor:
-            await cursor.execute(SQL["wanted_outputs"], {"node_name": self.settings.node_name})
-            rows = {row["request_id"]: row for row in await cursor.fetchall()}
+        wanted = {"node_name": self.settings.node_name}
+        async with reachable(self.pool) as connection:
+            cursor = await connection.execute(SQL["wanted_outputs"], wanted)
+            columns = [column.name for column in cursor.description or ()]
+            found = [dict(zip(columns, row, strict=True)) for row in await cursor.fetchall()]
+        rows = {row["request_id"]: row for row in found}
         fresh = {key: _Held(row=row, until=now + row["wait_seconds"]) for key, row in rows.items()}
         self._held = {key: self._held.get(key, held) for key, held in fresh.items()}
 
@@ -120,7 +122,10 @@ class _OutputServer:
         path = output_path(row, stream, self.settings.spool)
         if not row["ran_here"]:
             return Missing(code="missing", path=str(path))
-        owner = None if lies_in_spool(row, stream) else self.owner_of(row["user_name"])
+        try:
+            owner = None if lies_in_spool(row, stream) else _owner(row, self.settings)
+        except UnknownAccount:
+            return Missing(code="forbidden", path=str(path))
         return read_piece(path, row["first_byte"], row["most_bytes"], owner)
 
     def _may_wait(self, held: _Held, found: Piece | Missing) -> bool:
@@ -144,6 +149,12 @@ class _OutputServer:
                 values |= {"missing": found.code, "path": found.path}
         async with reachable(self.pool) as connection:
             await connection.execute(SQL["answer_output"], values)
+
+
+def _owner(row: Row, settings: Settings) -> int | None:
+    """The account that the job ran as; None when that is this process's own. Raises `UnknownAccount`."""
+    account = account_for(row["submitted_by"], row["user_name"], parse_run_as(settings.run_as))
+    return None if account is None else account.uid
 
 
 def _is_at_end(piece: Piece) -> bool:

@@ -2,7 +2,7 @@
 -- What is asked of this node, and what its file's name is made of. `ran_here` guards the node's other files: a job
 -- whose process this node never started has no output here, whatever paths it names.
 SELECT w.id AS request_id, w.stream, w.first_byte, w.most_bytes, w.wait_seconds,
-       j.id, j.name, j.user_name, j.work_dir, j.array_job_id, j.array_task_id, j.stdout_path, j.stderr_path,
+       j.id, j.name, j.user_name, j.submitted_by, j.work_dir, j.array_job_id, j.array_task_id, j.stdout_path, j.stderr_path,
        w.node_name,
        EXISTS (
            SELECT FROM allocation_history a

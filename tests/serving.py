@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,7 +18,6 @@ def serving_node(
     home: Path,
     name: str = "node-1",
     *,
-    owner_of: Callable[[str], int | None] = lambda _: None,
     poll_only: bool = False,
 ) -> Iterator[Path]:
     """Serves until the block ends; gives the node's spool."""
@@ -29,7 +28,7 @@ def serving_node(
     async def serve() -> None:
         wake_up = WakeUp()
         async with open_pool(database_url, size=2) as pool:
-            tasks = [asyncio.create_task(serve_outputs(pool, settings, wake_up, owner_of))]
+            tasks = [asyncio.create_task(serve_outputs(pool, settings, wake_up))]
             if not poll_only:
                 heard = listen(database_url, [output_channel(name)], lambda _: wake_up.set())
                 tasks.append(asyncio.create_task(heard))

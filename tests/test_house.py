@@ -37,6 +37,7 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "migrate": ("core", "database"),
     "log": ("core", "codec", "database"),
     "projections": ("core", "database", "log", "migrate"),
+    "output_file": ("core", "database", "log"),
     # the one door to writing
     "handler": ("core", "codec", "crash_points", "database", "log"),
     # the two that act on their own
@@ -47,10 +48,13 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "supervisor_client": ("supervisor",),
     "executor": (
         *("core", "crash_points", "database", "handler", "home", "log", "projections", "running", "settings"),
-        "supervisor_client",
+        *("output_file", "supervisor_client"),
     ),
     # doors for people and programs
-    "api": ("core", "codec", "crash_points", "database", "handler", "log", "projections", "settings"),
+    "api": (
+        *("core", "codec", "crash_points", "database", "handler", "log", "output_file", "projections"),
+        "settings",
+    ),
     "client": ("core", "settings"),
     # the whole system on one machine
     "embedded": ("core", "home", "leash", "logfile"),
@@ -63,7 +67,16 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
 # Modules that lie side by side and are one room.
 TOGETHER = {
     "handler": ("deciding", "completing", "remembered"),
-    "executor": ("node_session", "starting", "machine", "job_environment", "job_end", "accounts"),
+    "executor": (
+        "node_session",
+        "starting",
+        "machine",
+        "job_environment",
+        "job_end",
+        "accounts",
+        "output_server",
+    ),
+    "output_file": ("output_keeping",),
     "version": ("",),
     "cli": ("__main__",),
 }
@@ -86,7 +99,7 @@ DOORS = {
     "orjson": {"codec", "database", "api"},
     "pydantic": {"codec", "settings", "api", "client"},
     "pydantic_core": {"api"},
-    "structlog": {"scheduler", "executor", "api"},
+    "structlog": {"scheduler", "executor", "output_file", "api"},
 }  # fmt: skip
 
 # Calls that start, replace, or signal a process, and the rooms that may make them.

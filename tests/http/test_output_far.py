@@ -12,6 +12,8 @@ import pytest
 
 from api import jobs, streaming
 from api.output import TAIL_BYTES
+from conductor import output_server
+from conductor.supervisor_client import RunAs
 from tests.fix_api import Api, api_settings, running_api
 from tests.fix_postgres import temporary_home
 from tests.serving import serving_node
@@ -180,18 +182,20 @@ def test_a_node_reads_no_file_for_a_job_that_never_ran_there(api: Api, far: Path
     until(api, "SELECT data, missing FROM output_answers", [(None, "missing")])
 
 
-def test_a_file_that_is_not_the_jobs_users_is_refused_by_the_node(api: Api, tmp_path: Path) -> None:
-    other = os.geteuid() + 1
-    with temporary_home() as home, serving_node(api.database_url, home, owner_of=lambda _: other) as spool:
-        api.register(spool_id="far")
-        (tmp_path / "out").write_text("not hers")
-        job_id, _ = started(api, stdout_path=str(tmp_path / "out"), stderr_path="x")
-        answer = api.client.get(f"/api/v1/jobs/{job_id}/output")
-        assert (answer.status_code, answer.json()["code"]) == (404, "output_missing")
-        assert "does not belong to the job's user" in answer.json()["detail"]
-        in_spool, _ = started(api)
-        output_file(spool, in_spool).write_text("the spool's own files are the executor's")
-        assert get_output(api, in_spool).startswith(b"the spool's own")
+def test_a_file_that_is_not_the_jobs_users_is_refused_by_the_node(
+    api: Api, far: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job that runs as another account could otherwise have the executor read what it may not."""
+    somebody = RunAs(user_name="alice", uid=os.geteuid() + 1, gid=1, groups=(), home="/")
+    monkeypatch.setattr(output_server, "account_for", lambda *_: somebody)
+    (tmp_path / "out").write_text("not hers")
+    job_id, _ = started(api, stdout_path=str(tmp_path / "out"), stderr_path="x")
+    answer = api.client.get(f"/api/v1/jobs/{job_id}/output")
+    assert (answer.status_code, answer.json()["code"]) == (404, "output_missing")
+    assert "does not belong to the job's user" in answer.json()["detail"]
+    in_spool, _ = started(api)
+    output_file(far, in_spool).write_text("the spool's own files are the executor's")
+    assert get_output(api, in_spool).startswith(b"the spool's own")
 
 
 @contextmanager

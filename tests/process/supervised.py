@@ -37,10 +37,18 @@ def gone(pid: int) -> bool:
 class Supervised:
     """A supervisor in the foreground, as a child of the test."""
 
-    def __init__(self, spool: Path, options: Sequence[str] = (), *, ignoring: str = "", **popen: Any) -> None:
-        """`ignoring` names signals that whoever starts it ignores."""
+    def __init__(
+        self,
+        spool: Path,
+        options: Sequence[str] = (),
+        *,
+        ignoring: str = "",
+        command: Sequence[str] = (),
+        **popen: Any,
+    ) -> None:
+        """`ignoring` names signals that whoever starts it ignores; `command` starts it another way."""
         self.spool = spool
-        command = supervisor_command(spool, options)
+        command = [*command] or supervisor_command(spool, options)
         if ignoring:
             command = ["/bin/sh", "-c", f"trap '' {ignoring}; exec \"$@\"", "sh", *command]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, **popen)
@@ -108,6 +116,16 @@ class Executor:
         self.ask("open", allocation_id)
         self.event(allocation_id, "opened")
         return pid
+
+    def trust(self, seconds: float, margin_seconds: float, sent_at: float | None = None) -> None:
+        sent_at = time.monotonic() if sent_at is None else sent_at
+        message = {"type": "trust", "seconds": seconds, "margin_seconds": margin_seconds, "sent_at": sent_at}
+        self._send([message])
+
+    def upgrade(self) -> None:
+        """Returns when the connection has ended, as it does when there is a new program."""
+        self._send([{"type": "upgrade"}])
+        self.closed_by_peer()
 
     def run(self, allocation_id: int, script: str, **more: Any) -> dict[str, Any]:
         self.started(allocation_id, script, **more)

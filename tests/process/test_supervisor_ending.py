@@ -12,11 +12,15 @@ import pytest
 
 from tests.process.supervised import Executor, Supervised, gone, output_of, until
 
-OLD_KERNEL = ("--without-pidfds", "--without-child-list")
+OLD_KERNEL = ("--without-pidfds", "--without-child-list", "--without-cgroups")
 IGNORES_TERM = "trap '' TERM; echo ready; while :; do sleep 60; done\n"
 
 
-@pytest.fixture(scope="module", params=[(), OLD_KERNEL], ids=["kernel", "old kernel"])
+@pytest.fixture(
+    scope="module",
+    params=[(), ("--without-cgroups",), OLD_KERNEL],
+    ids=["kernel", "no cgroups", "old kernel"],
+)
 def supervised(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Supervised]:

@@ -4,8 +4,8 @@ import signal
 
 import pytest
 
-from conductor.core.commands import Cancel
-from conductor.core.identifiers import JobId
+from conductor.core.commands import Cancel, DeclareNodeLost
+from conductor.core.identifiers import JobId, NodeName
 from tests.fix_system import System, alive
 
 pytestmark = pytest.mark.faults
@@ -51,3 +51,23 @@ def test_a_node_that_is_away_for_less_than_its_lease_loses_nothing(system: Syste
     system.engine.run(lambda engine: engine.accepted(Cancel(job_id=moves)))
     assert system.until_ended(moves) == ["CANCELLED"]
     assert system.job(moves, "attempt") == (1,)
+
+
+def test_what_still_runs_in_an_attempt_that_was_closed_meanwhile_is_ended(system: System) -> None:
+    """A person vouched that nothing runs on the node any more, and was wrong."""
+    system.processes[0].terminate()
+    system.start("scheduler", **SHORT)
+    node = system.node("node-1", 2, **SHORT)
+    job_id = JobId(system.submit("sleep 300\n"))
+    system.until_state(job_id, "RUNNING")
+    pid = system.pid(job_id)
+    node.executor.send_signal(signal.SIGSTOP)
+    system.until("SELECT state = 'LOST' FROM nodes")
+    vouch = DeclareNodeLost(node_name=NodeName("node-1"), reason="burnt down", jobs_lost=True)
+    system.engine.run(lambda engine: engine.accepted(vouch))
+    assert system.until_ended(job_id) == ["NODE_FAIL"]
+    assert alive(pid)
+    node.executor.send_signal(signal.SIGCONT)
+    system.until("SELECT count(*) = 1 FROM events WHERE type = 'LateReport'")
+    assert not alive(pid)
+    assert system.job(job_id, "state", "reason") == ("NODE_FAIL", "NodeFail: burnt down")
