@@ -28,6 +28,8 @@ from conductor.output_file import Stream, received_path
 MOST_BYTES = 4 * 1024 * 1024
 
 _FILE = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+# As a supervisor makes them, who may come here later: root's jobs may run as others, who pass through.
+_FOLDER_MODE = 0o711 if os.geteuid() == 0 else 0o700
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -88,12 +90,12 @@ def _append(spool: Path, path: Path, offset: int, data: bytes) -> tuple[int, boo
 
 def _opened(spool: Path, path: Path) -> int:
     """The file to append to; folders below the spool are made as needed, and no link is followed."""
-    spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+    spool.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
     folder = os.open(spool, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for name in path.parent.relative_to(spool).parts:
             with contextlib.suppress(FileExistsError):
-                os.mkdir(name, 0o700, dir_fd=folder)
+                os.mkdir(name, _FOLDER_MODE, dir_fd=folder)
             inner = os.open(name, _FOLDER, dir_fd=folder)
             os.close(folder)
             folder = inner

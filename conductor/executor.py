@@ -23,6 +23,7 @@ from conductor.handler import Handler, running_handler
 from conductor.log import cancel_channel, node_channel
 from conductor.machine import Machine, read_machine
 from conductor.node_session import LeaseLost, Session, Superseded, WakeUps, patiently
+from conductor.output_file import output_channel
 from conductor.running import stop_on_signals
 from conductor.settings import Settings
 from conductor.supervisor_client import SupersededExecutor, SupervisorGone, ensure_supervisor
@@ -115,6 +116,7 @@ async def _listening(settings: Settings, database_url: str, wake_ups: WakeUps) -
     channels = {
         node_channel(settings.node_name): wake_ups.reserved,
         cancel_channel(settings.node_name): wake_ups.cancelled,
+        output_channel(settings.node_name): wake_ups.asked,
     }
     task = asyncio.create_task(listen(database_url, list(channels), lambda channel: channels[channel].set()))
     try:

@@ -33,6 +33,8 @@ from conductor.handler import Accepted, Handler, Outcome
 from conductor.job_end import ended, ended_unseen, never_started
 from conductor.log import SCHEDULER_CHANNEL, reachable
 from conductor.machine import Machine
+from conductor.output_keeping import NODE_FOLDERS, keep_for_days
+from conductor.output_server import serve_outputs
 from conductor.settings import Settings
 from conductor.starting import gate_request
 from conductor.supervisor_client import (
@@ -67,10 +69,11 @@ class LeaseLost(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WakeUps:
-    """What the node's two channels set."""
+    """What the node's channels set."""
 
     reserved: WakeUp = field(default_factory=WakeUp)
     cancelled: WakeUp = field(default_factory=WakeUp)
+    asked: WakeUp = field(default_factory=WakeUp)  # for output
 
 
 @dataclass(slots=True, kw_only=True)
@@ -106,10 +109,16 @@ class Session:
                 group.create_task(self._keep_looking(self.wake_ups.cancelled, self._carry_out_cancels))
                 group.create_task(self._follow_supervisor())
                 group.create_task(self._reconcile())
+                group.create_task(serve_outputs(self.pool, self.settings, self.wake_ups.asked))
+                group.create_task(self._keep_spool())
         except ExceptionGroup as lost:
             raise lost.exceptions[0] from None
         finally:
             await self._finish_reports()
+
+    async def _keep_spool(self) -> None:
+        spool, keep_days = self.settings.spool, self.settings.output_keep_days
+        await keep_for_days(self.pool, spool, NODE_FOLDERS, keep_days, held=self._held.values)
 
     def _take_over(self) -> None:
         """What an earlier executor left behind: gated children ask the log again, exits are told again."""

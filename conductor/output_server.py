@@ -129,7 +129,7 @@ class _OutputServer:
         return read_piece(path, row["first_byte"], row["most_bytes"], owner)
 
     def _may_wait(self, held: _Held, found: Piece | Missing) -> bool:
-        nothing_new = found.code == "missing" if isinstance(found, Missing) else _is_at_end(found)
+        nothing_new = found.code == "missing" if isinstance(found, Missing) else not found.data
         return nothing_new and asyncio.get_running_loop().time() < held.until
 
     async def _send(self, request_id: UUID, found: Piece | Missing) -> None:
@@ -155,8 +155,3 @@ def _owner(row: Row, settings: Settings) -> int | None:
     """The account that the job ran as; None when that is this process's own. Raises `UnknownAccount`."""
     account = account_for(row["submitted_by"], row["user_name"], parse_run_as(settings.run_as))
     return None if account is None else account.uid
-
-
-def _is_at_end(piece: Piece) -> bool:
-    """Nothing beyond; a file that is shorter than where the piece begins was cut off, which is news."""
-    return not piece.data and piece.first_byte == piece.total_bytes

@@ -36,6 +36,8 @@ KILLS = {
     **{"backend": 2, "every backend": 2, "postgres": 1},
 }
 LONGEST_PAUSE_SECONDS = 0.8
+# Submissions may be this many behind, or this long.
+MOST_LAG, LAG_PATIENCE_SECONDS = 5, 30.0
 END_PATIENCE_SECONDS = 180.0
 
 
@@ -77,22 +79,32 @@ class Load:
 
     cluster: Cluster
     plans: list[Plan]
-    pause_seconds: float
     jobs: dict[int, Plan] = field(default_factory=dict)
+    due: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    released: int = 0
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
         cancels: list[tuple[float, int]] = []
         for number, one in enumerate(self.plans):
+            self.due.acquire()
             script = self.cluster.evidence.script(one.work, str(one.exit_code))
             key = {"Idempotency-Key": f"chaos-{number}"}
             told = self._ask("/jobs/submit", {"script": script, **one.fields}, key)
             self.jobs[told["job_id"]] = one
             if one.cancelled_after_seconds is not None:
                 cancels.append((time.monotonic() + one.cancelled_after_seconds, told["job_id"]))
-            self.stopping.wait(self.pause_seconds)
             cancels = self._cancel(cancels, time.monotonic())
         self._cancel(cancels, float("inf"))
+
+    def keep_up(self, share: float) -> None:
+        """Kills go no faster than submissions, so that the load lasts as long as they do."""
+        wanted = int(share * len(self.plans))
+        self.due.release(wanted - self.released)
+        self.released = wanted
+        give_up_at = time.monotonic() + LAG_PATIENCE_SECONDS
+        while len(self.jobs) < wanted - MOST_LAG and time.monotonic() < give_up_at:
+            time.sleep(0.02)
 
     def _cancel(self, cancels: list[tuple[float, int]], now: float) -> list[tuple[float, int]]:
         for at, job_id in cancels:
@@ -211,12 +223,12 @@ def run(cluster: Cluster, server: EmbeddedPostgres, options: argparse.Namespace)
     of_load, of_chaos = random.Random(options.seed), random.Random(options.seed + 1)
     chaos = Chaos(cluster, server, of_chaos)
     plans = [plan(of_load) for _ in range(options.jobs)]
-    # A little shorter than the kills take, so that there is always something running.
-    load = Load(cluster, plans, 0.9 * options.kills * LONGEST_PAUSE_SECONDS / 2 / options.jobs)
+    load = Load(cluster, plans)
     client = threading.Thread(target=load.run, name="load", daemon=True)
     client.start()
     try:
         for number in range(1, options.kills + 1):
+            load.keep_up(number / options.kills)
             chaos.kill()
             time.sleep(of_chaos.uniform(0, LONGEST_PAUSE_SECONDS))
             chaos.look()

@@ -30,8 +30,14 @@ def serving_node(
         async with open_pool(database_url, size=2) as pool:
             tasks = [asyncio.create_task(serve_outputs(pool, settings, wake_up))]
             if not poll_only:
-                heard = listen(database_url, [output_channel(name)], lambda _: wake_up.set())
-                tasks.append(asyncio.create_task(heard))
+                heard = asyncio.Event()
+
+                def wake(_: str) -> None:
+                    heard.set()
+                    wake_up.set()
+
+                tasks.append(asyncio.create_task(listen(database_url, [output_channel(name)], wake)))
+                await heard.wait()
             await _until_served(pool, name)
             ready.set()
             await ending.wait()

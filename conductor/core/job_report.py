@@ -123,6 +123,8 @@ def decide_release(command: Release, job: Job, around: Surroundings) -> Decision
         memory_peak_mb=command.memory_peak_mb,
         detail=command.detail,
     )
+    if allocation.status is AllocationStatus.RESERVED and command.reason is ReleaseReason.NODE_LOST:
+        return (released,)  # nothing ran: the attempt goes back to the queue
     return _with_requeue(released, job)
 
 

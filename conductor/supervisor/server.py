@@ -47,6 +47,7 @@ class Server:
         self._wakeup = _signals()
         self._asked_to_end = False
         self._asked_to_upgrade = False
+        self._upgrade_asker: Connection | None = None  # None: a signal
         self._look_again = False  # a turn broke off: what it was told by a signal must be looked for
         self._connection: Connection | None = None
         journal = Journal(spool.folder)
@@ -169,7 +170,7 @@ class Server:
             if connection.closed:
                 return
             if kind == "upgrade":
-                self._asked_to_upgrade = True
+                self._asked_to_upgrade, self._upgrade_asker = True, connection
             elif kind == "hello":
                 self._hello(connection, cast(list[protocol.Hello], list(group))[-1])
             elif connection is not self._connection:
@@ -269,16 +270,17 @@ class Server:
             log(f"the journal cannot be written ({error.strerror}); exits are kept in memory")
 
     def _upgrade(self) -> None:
-        self._asked_to_upgrade = False
+        """Does not return when there is a newer program; its executors find their connections closed."""
+        asker, self._asked_to_upgrade, self._upgrade_asker = self._upgrade_asker, False, None
         command = program.newer_command(self._roster.spool.path, sys.argv[1:])
         try:
             program.become_newer(command, self._roster, self._listener.fileno())
         except program.UpgradeRefused as refusal:
-            if self._connection is not None:
-                self._refuse(self._connection, str(refusal))
-                self._settle(self._connection)
+            if asker is None or asker.closed:
+                log(f"it stays what it is: {refusal}")
             else:
-                log(f"refused: {refusal}")
+                self._refuse(asker, str(refusal))
+                self._settle(asker)
 
     def _tell(self) -> None:
         messages, self._roster.outbox = self._roster.outbox, []

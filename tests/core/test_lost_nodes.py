@@ -116,6 +116,21 @@ def test_an_executor_may_say_that_its_node_failed_a_job() -> None:
     assert (world.job.state, world.job.attempt) == (JobState.PENDING, 2)
 
 
+def test_a_start_that_its_node_gave_up_goes_back_to_the_queue_in_the_same_attempt() -> None:
+    world = with_reservation(requeue=True)
+    given_up = Release(
+        allocation_id=ALLOCATION,
+        incarnation=Incarnation(1),
+        reason=ReleaseReason.NODE_LOST,
+        exit_code=None,
+        exit_signal=None,
+        job_id=JOB,
+        node_name=NODE,
+    )
+    assert isinstance(world.when(given_up), tuple)
+    assert (world.job.state, world.job.attempt) == (JobState.PENDING, 1)
+
+
 def test_what_cannot_be_killed_is_said_once_and_keeps_its_cpus() -> None:
     world = running()
     stuck = ReportCleanup(

@@ -116,7 +116,8 @@ class Cluster:
         environment = {
             "CONDUCTOR_DATABASE_URL": self.database_url,
             "CONDUCTOR_HOME": str(self.home),
-            "CONDUCTOR_KILL_GRACE_SECONDS": "20",
+            "CONDUCTOR_KILL_GRACE_SECONDS": "30",
+            "CONDUCTOR_LEASE_SECONDS": "120",
             "CONDUCTOR_POLL_SECONDS": "0.3",
             **self.settings,
             **settings,

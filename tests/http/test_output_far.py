@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from api import jobs, streaming
@@ -169,6 +170,26 @@ def test_a_node_that_does_not_answer_is_said_not_to(api: Api, monkeypatch: pytes
     answer = api.client.get(f"/api/v1/jobs/{job_id}/output", headers={"Accept-Language": "zh"})
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
     assert (answer.json()["code"], "未及时应答" in answer.json()["detail"]) == ("node_silent", True)
+
+
+def test_what_was_begun_and_cannot_be_finished_is_cut_off(
+    api: Api, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody takes a part for the whole."""
+    monkeypatch.setattr(streaming, "_TRIES", 1)
+    api.register(spool_id="far")
+    job_id, allocation_id = started(api)
+    with serving_node(api.database_url, home / "far") as spool:
+        output_file(spool, job_id).write_bytes(b"begin\n")
+        with api.client.stream("GET", f"/api/v1/jobs/{job_id}/output?follow=1") as answer:
+            pieces = answer.iter_bytes()
+            assert next(pieces) == b"begin\n"
+            api.sql("UPDATE output_servers SET seen_at = seen_at - interval '1 minute', node_name = 'gone'")
+            output_file(spool, job_id).unlink()
+            api.sql("UPDATE output_requests SET node_name = 'gone'")
+            api.end(allocation_id)
+            with pytest.raises(httpx.RemoteProtocolError):
+                b"".join(pieces)
 
 
 def test_a_node_reads_no_file_for_a_job_that_never_ran_there(api: Api, far: Path, tmp_path: Path) -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import conductor
 from conductor.supervisor.launch import SupervisorNotStarted, start_detached
 from conductor.supervisor_client import (
     Discarded,
@@ -163,6 +167,60 @@ def test_a_request_of_another_version_is_a_typed_error(spool: Path) -> None:
         await client.close()
 
     asyncio.run(scenario())
+
+
+def test_trust_that_ends_is_told_as_the_cause(spool: Path) -> None:
+    async def scenario() -> dict[int, Event]:
+        client = await ensure_supervisor(spool, 1)
+        client.trust(300.0, 10.0)
+        client.gate(GateRequest(allocation_id=1, job_id=1, attempt=1, script="", stop_when_untrusted=True))
+        client.gate(
+            GateRequest(
+                allocation_id=2, job_id=2, attempt=1, script="exec sleep 300\n", stop_when_untrusted=True
+            )
+        )
+        await until_event(client, Gated, 2)
+        client.open(2)
+        await until_event(client, Opened, 2)
+        client.trust(1.0, 1.0)
+        ends: dict[int, Event] = {}
+        while len(ends) < 2:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                ends |= {event.allocation_id: event for event in await client.next_events()}
+        await client.close()
+        return ends
+
+    ends = asyncio.run(scenario())
+    assert isinstance(ends[1], LaunchFailed)
+    assert isinstance(ends[2], Exited)
+    assert ends[1].cause == ends[2].cause == "untrusted"
+
+
+def test_an_older_supervisor_becomes_the_installed_one_and_keeps_its_jobs(
+    spool: Path, tmp_path: Path
+) -> None:
+    program = tmp_path / "program" / "conductor"
+    source = Path(conductor.__file__).parent
+    shutil.copytree(source / "supervisor", program / "supervisor")
+    shutil.copy(source / "__init__.py", program)
+    protocol = program / "supervisor" / "protocol.py"
+    installed = protocol.read_text()
+    protocol.write_text(installed.replace("PROTOCOL_VERSION = ", "PROTOCOL_VERSION = 1000 + "))
+    command = [sys.executable, "-I", "-S", str(program / "supervisor" / "__main__.py"), "--spool", str(spool)]
+    older = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    until((spool / "supervisor.sock").exists, "the older supervisor")
+    with pytest.raises(SupervisorRefused, match="speaks protocol"):
+        asyncio.run(SupervisorClient.connect(spool, 1))
+    protocol.write_text(installed)
+
+    async def scenario() -> int:
+        client = await ensure_supervisor(spool, 1)
+        await client.close()
+        return client.supervisor_pid
+
+    assert asyncio.run(scenario()) == older.pid
+    older.terminate()
+    assert older.wait(PATIENCE_SECONDS) == 0
 
 
 def test_several_that_start_a_supervisor_at_once_share_one(spool: Path) -> None:

@@ -193,9 +193,7 @@ def test_output_to_nowhere_needs_no_cap(executor: Executor, number: int) -> None
 
 def test_a_cap_outlives_the_supervisor(tmp_path: Path, fifo: Path) -> None:
     first = Supervised(tmp_path / "spool")
-    first.executor().started(
-        1, f"read _ <{fifo}; printf 0123456789; read _ <{fifo}\n", output_limit_bytes=4
-    )
+    first.executor().started(1, f"read _ <{fifo}; printf 0123456789; read _ <{fifo}\n", output_limit_bytes=4)
     first.kill()
     second = Supervised(tmp_path / "spool")
     executor = second.executor()

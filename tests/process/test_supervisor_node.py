@@ -161,7 +161,9 @@ def test_what_cannot_be_killed_is_told_and_told_again_and_ends_only_when_it_is_g
 
 
 def namespaces() -> bool:
-    tried = subprocess.run(["unshare", "--pid", "--fork", "--mount-proc", "true"], capture_output=True, check=False)
+    tried = subprocess.run(
+        ["unshare", "--pid", "--fork", "--mount-proc", "true"], capture_output=True, check=False
+    )
     return tried.returncode == 0
 
 
@@ -174,7 +176,9 @@ def test_the_first_process_of_a_container_ends_its_jobs_with_it_and_leaves_their
     executor = container.executor()
     assert executor.welcome["pid"] == 1
     executor.started(1, "trap 'exit 5' TERM; echo ready; while :; do sleep 0.01; done\n")
-    executor.started(2, "setsid sh -c 'trap \"\" TERM; echo ready; exec sleep 300' & wait\n", kill_grace_seconds=1.0)
+    executor.started(
+        2, "setsid sh -c 'trap \"\" TERM; echo ready; exec sleep 300' & wait\n", kill_grace_seconds=1.0
+    )
     executor.gated(3, f"echo ran >{tmp_path}/ran\n")
     until(lambda: output_of(spool, 1) == output_of(spool, 2) == b"ready\n", "the scripts")
     unshare = container.process.pid

@@ -1,4 +1,4 @@
-"""What a node out of touch does by itself: at the end of its lease, less the grace, it ends what may run elsewhere next."""
+"""What a node out of touch does by itself: as its lease ends, it ends what may be started elsewhere next."""
 
 from __future__ import annotations
 

@@ -135,7 +135,9 @@ def test_limits_and_graces_go_on_counting(spool: Path) -> None:
 def test_a_script_that_has_ended_keeps_its_code_while_its_rest_is_cleared_away(spool: Path) -> None:
     supervised = Supervised(spool)
     executor = supervised.executor()
-    script = "(trap '' TERM; echo ready; exec sleep 300) & while ! grep -q ready /dev/stdout; do :; done; exit 9\n"
+    script = (
+        "(trap '' TERM; echo ready; exec sleep 300) & while ! grep -q ready /dev/stdout; do :; done; exit 9\n"
+    )
     pid = executor.started(1, script, kill_grace_seconds=1.0)
     until(lambda: gone(pid), "the script to end")
     executor = upgraded(supervised, executor)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from conductor.supervisor.journal import Intent, Journal, Opening
+from conductor.supervisor.journal import Intent, Journal, Opening, Trust
 from conductor.supervisor.protocol import Exited, Process
-from conductor.supervisor.terms import no_terms
+from conductor.supervisor.terms import Terms, no_terms
 
 PROCESS: Process = {"pid": 7, "boot_id": "b", "start_ticks": 9, "pid_namespace": 1}
 EXITED: Exited = {
@@ -23,6 +25,7 @@ EXITED: Exited = {
     "memory_peak_mb": 4,
     "cause": None,
     "detail": None,
+    "truncated": [],
 }
 
 
@@ -54,6 +57,34 @@ def test_the_next_supervisor_remembers(folder: int) -> None:
         EXITED,
     )
     assert again.remembered[2] == (Intent(2, 12, 1, "2.mark"), None, None)
+
+
+def test_terms_and_the_last_trust_are_remembered_through_compaction(folder: int) -> None:
+    terms = {**no_terms(), "stop_when_untrusted": True, "warn_at": 12.25, "warn_signal": 10, "memory_mb": 5}
+    journal = Journal(folder)
+    assert journal.trust is None
+    journal.gated(Intent(1, 11, 1, "1.mark"))
+    journal.opened(1, Opening(PROCESS, None, 1.0, cast(Terms, terms)))
+    for until in (7.5, 8.5):
+        journal.trusted(Trust(until, 2.0, "b"))
+    journal.write()
+    for again in (Journal(folder), Journal(folder)):
+        assert again.trust == Trust(8.5, 2.0, "b")
+        assert again.trust.stops_at == 6.5
+        opening = again.remembered[1].opening
+        assert opening is not None
+        assert opening.terms == terms
+
+
+def test_an_older_supervisors_openings_have_no_terms(folder: int, tmp_path: Path) -> None:
+    written(folder)
+    text = (tmp_path / "journal").read_text()
+    old = re.sub(r',"terms":\{[^}]*\}', "", text)
+    assert old != text
+    (tmp_path / "journal").write_text(old)
+    opening = Journal(folder).remembered[1].opening
+    assert opening is not None
+    assert opening.terms == no_terms()
 
 
 def test_nothing_is_in_the_file_before_it_is_written(folder: int, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from conductor.supervisor.protocol import FRAME_LIMIT_BYTES, BrokenFrame, FrameReader, frame
 from conductor.supervisor.requests import RequestRefused, checked
+from tests.process.supervised import gate_message
 
 TEXT = st.text(st.characters(codec=None), max_size=20)
 MESSAGES = st.lists(st.dictionaries(TEXT, TEXT | st.integers(), max_size=3), max_size=4)
@@ -49,3 +50,17 @@ def test_a_length_beyond_the_limit_is_refused_before_its_bytes_arrive() -> None:
 def test_a_request_of_another_shape_is_refused_by_name(message: dict[str, object], named: str) -> None:
     with pytest.raises(RequestRefused, match=named):
         checked(message)
+
+
+def test_an_account_is_described_by_numbers_and_limits_are_numbers() -> None:
+    account = {"user_name": "ada", "uid": 1, "gid": 2, "groups": [2], "home": "/home/ada"}
+    good = gate_message(1, "", run_as=account, limits={"nofile": 7})
+    assert checked(good)["type"] == "gate"
+    for wrong, named in (
+        ({"run_as": {**account, "uid": "root"}}, "uid"),
+        ({"run_as": {**account, "groups": ["wheel"]}}, "groups"),
+        ({"run_as": {"uid": 1}}, "user_name"),
+        ({"limits": {"nofile": "many"}}, "limits"),
+    ):
+        with pytest.raises(RequestRefused, match=named):
+            checked({**good, **wrong})
