@@ -26,7 +26,7 @@ from conductor.core.events import Provenance, RecordedEvent
 from conductor.core.identifiers import Position, StreamName
 from conductor.database import DatabaseUnavailable, Pool, jittered
 from conductor.deciding import Verdict, load, settle
-from conductor.log import Batch, ConstraintViolated, VersionConflict, append, reachable
+from conductor.log import Batch, CpusTaken, VersionConflict, append, reachable
 
 Projector = Callable[
     [Mapping[StreamName, State], Mapping[StreamName, State]],
@@ -150,7 +150,7 @@ class Handler:
         """Until every entry has its answer. A batch that the database refuses is halved down to the culprit."""
         try:
             await self._try_until_settled(entries)
-        except ConstraintViolated as violation:
+        except CpusTaken as violation:
             if len(entries) == 1:
                 _answer(entries[0], [_taken(violation)] * len(entries[0].requests))
                 return
@@ -167,9 +167,6 @@ class Handler:
             except VersionConflict:
                 if attempt > 2:  # several losers in step would go on losing in step
                     await asyncio.sleep(jittered(0.001 * min(attempt, 50)))
-            except ConstraintViolated as violation:
-                if violation.constraint != "events_command":  # recorded meanwhile: the next try finds it
-                    raise
             except DatabaseUnavailable:
                 if time.monotonic() > give_up_at:
                     raise
@@ -223,11 +220,10 @@ def _fail(entries: list[Entry], error: Exception) -> None:
             entry.answer.set_exception(error)
 
 
-def _taken(violation: ConstraintViolated) -> Rejection:
+def _taken(violation: CpusTaken) -> Rejection:
     return Rejection(
         code=RejectionCode.CPUS_TAKEN,
-        message="Another live allocation holds one of these CPUs, or the job already has one. "
-        f"Choose others. PostgreSQL says: {violation}",
+        message=f"Another live allocation holds one of these CPUs. Choose others. PostgreSQL says: {violation}",
     )
 
 

@@ -31,12 +31,8 @@ class VersionConflict(Exception):
     """A stream that the batch read has moved on since; decide again."""
 
 
-class ConstraintViolated(Exception):
-    """The database refused a row of the batch: some CPU is taken, or a command is already recorded."""
-
-    def __init__(self, constraint: str | None, detail: str) -> None:
-        super().__init__(detail)
-        self.constraint = constraint
+class CpusTaken(Exception):
+    """The database found that a CPU of the batch belongs to another live allocation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +140,7 @@ async def append(connection: AsyncConnection[Any], batch: Batch) -> list[Recorde
     """Commit a batch and give its events in their places.
 
     One simple-protocol message, so that the server never waits for this client while it holds the door.
-    Raises `VersionConflict`, `ConstraintViolated`; a lost connection leaves it unknown whether it happened.
+    Raises `VersionConflict`, `CpusTaken`; a lost connection leaves it unknown whether it happened.
     """
     cursor = AsyncClientCursor(connection)
     try:
@@ -194,11 +190,9 @@ def _placed(batch: Batch, last_position: int, recorded_at: datetime) -> Iterable
 
 
 def _translated(error: psycopg.DatabaseError) -> Exception:
-    if error.sqlstate in ("CN409", "40001", "40P01", "55P03"):
+    """A unique row that is there already means that somebody was faster: decide again from what is true now."""
+    if error.sqlstate == "23P01":
+        return CpusTaken(error.diag.message_detail or str(error))
+    if error.sqlstate in ("CN409", "23505", "40001", "40P01", "55P03"):
         return VersionConflict(str(error))
-    if error.sqlstate in ("23505", "23P01"):
-        constraint = error.diag.constraint_name
-        if constraint in ("events_stream_version", "events_pkey"):
-            return VersionConflict(str(error))
-        return ConstraintViolated(constraint, error.diag.message_detail or str(error))
     return error
