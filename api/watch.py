@@ -29,7 +29,8 @@ class Bell:
         """Until it has rung since `rung` was read, or the time has passed."""
         if self.rung == rung:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._event.wait(), timeout_seconds)
+                async with asyncio.timeout(timeout_seconds):
+                    await self._event.wait()
 
 
 class Sight:
@@ -48,7 +49,8 @@ class Sight:
     async def changed(self, timeout_seconds: float) -> None:
         """Until the row has changed, or the time has passed."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._changed.wait(), timeout_seconds)
+            async with asyncio.timeout(timeout_seconds):
+                await self._changed.wait()
         self._changed.clear()
 
 

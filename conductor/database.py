@@ -148,7 +148,9 @@ class WakeUp:
     async def wait(self, timeout_seconds: float) -> None:
         """Return at the next wake-up, or when the poll interval has passed."""
         try:
-            await asyncio.wait_for(self._event.wait(), jittered(timeout_seconds))
+            # Not `wait_for`: before Python 3.12 it swallows a cancellation that comes in the turn of the wake-up.
+            async with asyncio.timeout(jittered(timeout_seconds)):
+                await self._event.wait()
             self.by_notification += 1
         except TimeoutError:
             self.by_poll += 1
@@ -180,4 +182,5 @@ async def _relay(connection: AsyncConnection[Any], woken: Callable[[str], None])
     while True:
         async for notification in connection.notifies(timeout=_HEARTBEAT_SECONDS):
             woken(notification.channel)
-        await asyncio.wait_for(connection.execute("SELECT 1"), _HEARTBEAT_SECONDS)
+        async with asyncio.timeout(_HEARTBEAT_SECONDS):
+            await connection.execute("SELECT 1")
