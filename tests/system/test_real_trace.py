@@ -79,6 +79,8 @@ def assert_first_fit(events: list[tuple[str, str, dict[str, Any]]]) -> None:
             case "ResourcesReleased":
                 node_name, cpus = held.pop(stream)
                 free[node_name] += cpus
+            case _:
+                pass
         previous = kind
 
 
