@@ -41,11 +41,11 @@ class Completed:
     remarks: Sequence[Remark] = ()
 
     def errors(self, path: str, found: Sequence[FieldError] = ()) -> list[FieldError]:
-        """The faults of the lines, and `found` with those that are a line's own said of that line."""
+        """`found`, with those that a line caused said of that line, and the faults of the lines, in their order."""
         script = f"{path}.script" if path else "script"
-        return [self._placed(error, path, script) for error in found] + [
-            _of_fault(fault, script) for fault in self.faults
-        ]
+        errors = [self._placed(error, path, script) for error in found]
+        errors += [_of_fault(fault, script) for fault in self.faults]
+        return sorted(errors, key=lambda error: error.place[0] if error.place else 0)
 
     def _placed(self, error: FieldError, path: str, script: str) -> FieldError:
         name = re.match(r"\w*", error.field.removeprefix(path).removeprefix("."))

@@ -253,7 +253,7 @@ DIRECTIVES: Mapping[str, tuple[str, str]] = {
         "is more than --ntasks-per-node, but a job has one node; give one of them",
         "大于 --ntasks-per-node，而一个作业只有一个节点；请只给一个",
     ),
-    "too_many_directives": ("lines have more than 1,000 options", "行的选项超过 1,000 个"),
+    "too_many_directives": ("lines have more than 1,000 options or 64 KiB", "行的选项超过 1,000 个或 64 KiB"),
 }
 
 # The same, ignored: the code of the remark -> why

@@ -15,6 +15,7 @@ from conductor.core.sbatch_options import LETTERS, Fate, Option, Takes, option_n
 
 MARK = "#SBATCH"
 MOST_OPTIONS = 1000
+MOST_CHARACTERS = 64 * 1024  # of all lines together: they are read while other requests wait
 DEFAULT_NICE = 100  # what sbatch takes a bare --nice for
 
 _BLANKS = " \t\v\f"
@@ -125,9 +126,11 @@ def directives_of(script: str) -> Directives:
     header, late = _header(script)
     given: list[_Given] = []
     faults: list[Fault] = []
+    characters = 0
     for count, (number, text) in enumerate(_lines(header)):
+        characters += len(text)
         try:
-            if count == MOST_OPTIONS:
+            if count == MOST_OPTIONS or characters > MOST_CHARACTERS:
                 raise _Unfit(FaultCode.TOO_MANY)
             for one in _options(number, text):
                 given.append(one)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from conductor.core.sbatch import (
     _FIELDS,
     MARK,
+    MOST_CHARACTERS,
     MOST_OPTIONS,
     Directives,
     FaultCode,
@@ -192,6 +193,7 @@ def test_a_flood_of_options_is_one_fault() -> None:
         found = read(*[line] * (MOST_OPTIONS + 50))
         assert [(one.line, one.code) for one in found.faults] == [(MOST_OPTIONS + 2, FaultCode.TOO_MANY)]
     assert [fault.code for fault in read("-H " * (MOST_OPTIONS + 1)).faults] == [FaultCode.TOO_MANY]
+    assert [fault.code for fault in read("-J" + "x" * MOST_CHARACTERS).faults] == [FaultCode.TOO_MANY]
     assert read(*["-H"] * MOST_OPTIONS).faults == ()
     assert len(read(*["x"] * (MOST_OPTIONS + 50)).faults) == MOST_OPTIONS + 1
 
