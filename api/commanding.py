@@ -8,13 +8,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.bodies import MANY_COMMANDS, json_body
+from api.directives import warnings_of
 from api.engine import engine_of
 from api.problems import status_of
 from api.reading import answer
 from api.security import Caller, caller_of
 from api.submission import STRICT
 from api.validation import validated
-from api.wire import Command, command_of, commands_of, core_command
+from api.wire import Asked, Command, command_of, commands_of, core_command
 from conductor.codec import event_type
 from conductor.completing import Request as Wish
 from conductor.core.errors import Rejection
@@ -34,17 +35,19 @@ async def command(request: Request) -> Response:
     """Alone: the answer with its own status. In a list: 200, one answer each, in order."""
     value = await json_body(request, MANY_COMMANDS)
     if isinstance(value, dict) and "commands" in value:
-        asked = validated(CommandList, value)
-        outcomes = await _handled(request, commands_of(asked.commands), atomic=asked.atomic)
-        return answer({"answers": _answers(outcomes, engine_of(request).settings)})
-    [outcome] = await _handled(request, [command_of(value)], atomic=False)
-    status = status_of(outcome) if isinstance(outcome, Rejection) else 200
-    return answer(_answer(outcome, engine_of(request).settings), status)
+        given = validated(CommandList, value)
+        asked = commands_of(given.commands)
+        outcomes = await _handled(request, asked, atomic=given.atomic)
+        return answer({"answers": _answers(request, asked, outcomes)})
+    asked = [command_of(value)]
+    outcomes = await _handled(request, asked, atomic=False)
+    status = status_of(outcomes[0]) if isinstance(outcomes[0], Rejection) else 200
+    return answer(_answers(request, asked, outcomes)[0], status)
 
 
-async def _handled(request: Request, wanted: Sequence[Command], *, atomic: bool) -> list[Outcome]:
+async def _handled(request: Request, asked: Sequence[Asked], *, atomic: bool) -> list[Outcome]:
     engine, caller = engine_of(request), caller_of(request)
-    wishes = [_wish(one, caller, engine.settings) for one in wanted]
+    wishes = [_wish(one.command, caller, engine.settings) for one in asked]
     return await engine.handler.handle_requests(wishes, atomic=atomic)
 
 
@@ -57,8 +60,13 @@ def _wish(command: Command, caller: Caller, settings: Settings) -> Wish:
     )
 
 
-def _answers(outcomes: Sequence[Outcome], settings: Settings) -> list[dict[str, Any]]:
-    return [_answer(outcome, settings) for outcome in outcomes]
+def _answers(request: Request, asked: Sequence[Asked], outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    settings, language = engine_of(request).settings, caller_of(request).language
+    answers = [_answer(outcome, settings) for outcome in outcomes]
+    for one, said in zip(asked, answers, strict=True):
+        if one.remarks and said["ok"]:
+            said["warnings"] = warnings_of(one.remarks, language)
+    return answers
 
 
 def _answer(outcome: Outcome, settings: Settings) -> dict[str, Any]:

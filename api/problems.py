@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from starlette.responses import Response
 
-from api.texts import DETAILS, FIELDS, PHRASES, TITLES, Language, say
+from api.texts import DETAILS, DIRECTIVES, FIELDS, PHRASES, TITLES, Language, say
 from conductor.core.errors import Rejection, RejectionCode
 
 MEDIA_TYPE = "application/problem+json"
@@ -29,12 +29,16 @@ _STATUS_OF_REJECTION: Mapping[RejectionCode, int] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldError:
-    """What is wrong with one field. `message`, when given, is said as it stands."""
+    """What is wrong with one field. `message`, when given, is said as it stands; `said` is the code of its
+    sentence, if another; `place` a line of the script (and its option) that the field's value came from.
+    """
 
     field: str
     code: str
     values: Mapping[str, object] = dataclasses.field(default_factory=dict)
     message: str | None = None
+    said: str | None = None
+    place: tuple[int, str] | None = None
 
 
 class Problem(Exception):
@@ -110,8 +114,16 @@ def _error(error: FieldError, language: Language) -> dict[str, str]:
     if "nearest" in values:
         near = values["nearest"]
         values["nearest"] = say(PHRASES, "nearest", language, name=near) if near else ""
-    said = say(FIELDS, error.code, language, **values)
-    return {"field": error.field, "code": error.code, "message": f"{error.field} {said}"}
+    code = error.said or error.code
+    said = say(DIRECTIVES if code in DIRECTIVES else FIELDS, code, language, **values)
+    return {"field": error.field, "code": error.code, "message": f"{_subject(error, language)} {said}"}
+
+
+def _subject(error: FieldError, language: Language) -> str:
+    if error.place is None:
+        return error.field
+    line, option = error.place
+    return say(PHRASES, "script_line", language, field=error.field, line=line, option=option or "#SBATCH")
 
 
 def problem_response(problem: Problem, language: Language) -> Response:

@@ -4,10 +4,13 @@ Promises: every field is honoured or refused by name, never ignored; two spellin
 each other are refused.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from api.directives import completed
 from api.fields import (
     CPUS,
     AbsolutePath,
@@ -28,6 +31,7 @@ from api.problems import FieldError
 from api.security import Identity
 from api.validation import ERRORS_LISTED, complaint, field_errors, known_names, problem_of
 from conductor.core import commands
+from conductor.core.sbatch import Remark
 
 STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -115,28 +119,50 @@ class Submission(BaseModel):
         )
 
 
-def submission_of(value: Any) -> Submission:
-    """One submission. Raises a problem that names every wrong field."""
-    try:
-        return Submission.model_validate(value)
-    except ValidationError as error:
-        raise problem_of(submission_errors(error, "")) from None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A sound submission, and what of its script is ignored."""
+
+    submission: Submission
+    remarks: Sequence[Remark] = ()
 
 
-def submissions_of(values: list[Any]) -> list[Submission]:
+def submission_of(value: Any) -> Wanted:
+    """One submission. Raises a problem that names every wrong field, and every wrong line of its script."""
+    errors: list[FieldError] = []
+    wanted = _checked(value, "", errors)
+    if wanted is None:
+        raise problem_of(errors)
+    return wanted
+
+
+def submissions_of(values: list[Any]) -> list[Wanted]:
     """All of them, or a problem that names the wrong fields of each, as `jobs[3].script`."""
-    found: list[Submission] = []
+    found: list[Wanted] = []
     errors: list[FieldError] = []
     for index, value in enumerate(values):
-        try:
-            found.append(Submission.model_validate(value))
-        except ValidationError as error:
-            errors += submission_errors(error, f"jobs[{index}]")
-            if len(errors) > ERRORS_LISTED:
-                break
+        wanted = _checked(value, f"jobs[{index}]", errors)
+        if wanted is not None:
+            found.append(wanted)
+        elif len(errors) > ERRORS_LISTED:
+            break
     if errors:
         raise problem_of(errors)
     return found
+
+
+def _checked(value: Any, field: str, errors: list[FieldError]) -> Wanted | None:
+    """With its script's own lines; None, and more errors, when it is not sound."""
+    whole = completed(value)
+    try:
+        submission = Submission.model_validate(whole.value)
+    except ValidationError as error:
+        errors += whole.errors(field, submission_errors(error, field))
+        return None
+    if whole.faults:
+        errors += whole.errors(field)
+        return None
+    return Wanted(submission=submission, remarks=whole.remarks)
 
 
 def submission_errors(

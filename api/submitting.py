@@ -13,11 +13,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.bodies import MANY_JOBS, ONE_JOB, json_body, lines_or_jobs
+from api.directives import warnings_of
 from api.engine import Engine, engine_of
 from api.problems import FieldError, Problem, invalid, refused
 from api.reading import answer, fetch_one
 from api.security import Caller, Identity, caller_of
-from api.submission import Submission, submission_of, submissions_of
+from api.submission import Wanted, submission_of, submissions_of
+from api.texts import Language
 from conductor.completing import Request as Wish
 from conductor.core.errors import Rejection
 from conductor.core.events import JobSubmitted
@@ -36,35 +38,36 @@ async def submit(request: Request) -> Response:
     """201 with the job's number. The original system's wrapping `{"job": {...}}` gets its 200."""
     value = await json_body(request, ONE_JOB)
     wrapped = isinstance(value, dict) and value.keys() == {"job"}
-    submission = submission_of(value["job"] if wrapped else value)
-    return answer(await submitted(request, submission), 200 if wrapped else 201)
+    wanted = submission_of(value["job"] if wrapped else value)
+    return answer(await submitted(request, wanted), 200 if wrapped else 201)
 
 
-async def submitted(request: Request, submission: Submission) -> dict[str, Any]:
+async def submitted(request: Request, wanted: Wanted) -> dict[str, Any]:
     """Hand one submission to the handler and tell of the job. Raises the rejection as a problem."""
     caller = caller_of(request)
     key = _key(request, caller.identity)
     provenance = caller.provenance(_command_id(key, 0) if key else None)
     crash_point("api.submission_checked")
-    outcome = await engine_of(request).handler.handle(submission.command(caller.identity), provenance)
+    outcome = await engine_of(request).handler.handle(wanted.submission.command(caller.identity), provenance)
     crash_point("api.submitted")
     if isinstance(outcome, Rejection):
         raise _refused(outcome, None)
-    return {**_job(outcome), "position": outcome.position}
+    return {**_job(outcome, wanted, caller.language), "position": outcome.position}
 
 
 async def submit_batch(request: Request) -> Response:
     value = await lines_or_jobs(request, MANY_JOBS)
-    submissions = submissions_of(_jobs_of(value))
+    wanted = submissions_of(_jobs_of(value))
     caller = caller_of(request)
     key = _key(request, caller.identity)
     engine = engine_of(request)
     if key is not None:
-        await _check_repeat(engine, key, len(submissions))
-    wishes = _wishes(submissions, caller, key)
+        await _check_repeat(engine, key, len(wanted))
+    wishes = _wishes(wanted, caller, key)
     accepted = _all_or_problem(await engine.handler.handle_requests(wishes, atomic=True))
     position = max(one.position for one in accepted)
-    return answer({"jobs": [_job(one) for one in accepted], "position": position}, 201)
+    jobs = [_job(one, its, caller.language) for one, its in zip(accepted, wanted, strict=True)]
+    return answer({"jobs": jobs, "position": position}, 201)
 
 
 def _jobs_of(value: Any) -> list[Any]:
@@ -83,13 +86,13 @@ def _jobs_of(value: Any) -> list[Any]:
     return jobs
 
 
-def _wishes(submissions: Sequence[Submission], caller: Caller, key: str | None) -> list[Wish]:
+def _wishes(wanted: Sequence[Wanted], caller: Caller, key: str | None) -> list[Wish]:
     return [
         Wish(
-            command=submission.command(caller.identity),
+            command=one.submission.command(caller.identity),
             provenance=caller.provenance(_command_id(key, index) if key else None),
         )
-        for index, submission in enumerate(submissions)
+        for index, one in enumerate(wanted)
     ]
 
 
@@ -113,10 +116,12 @@ def _refused(rejection: Rejection, job: str | None) -> Problem:
     return refused(rejection, field=f"{job}.{field}" if job else rejection.field)
 
 
-def _job(accepted: Accepted) -> dict[str, Any]:
+def _job(accepted: Accepted, wanted: Wanted, language: Language) -> dict[str, Any]:
+    """`warnings` only when there are some."""
     event = accepted.events[0].event
     assert isinstance(event, JobSubmitted)
-    return {"job_id": event.job_id, "state": JobState.PENDING}
+    told = {"warnings": warnings_of(wanted.remarks, language)} if wanted.remarks else {}
+    return {"job_id": event.job_id, "state": JobState.PENDING, **told}
 
 
 def _key(request: Request, identity: Identity) -> str | None:

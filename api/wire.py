@@ -3,11 +3,13 @@
 Promises: every command of the contract and no other; `command_id` and `expected_version` on all of them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, assert_never, get_args
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
 
+from api.directives import Completed, completed
 from api.fields import (
     Count,
     CpuCount,
@@ -29,6 +31,7 @@ from conductor.core import commands as core
 from conductor.core.events import ProcessIdentity, ReleaseReason
 from conductor.core.identifiers import AllocationId, Incarnation, JobId, NodeName
 from conductor.core.node import CPU_BLOCK_SIZE
+from conductor.core.sbatch import Remark
 
 COMMANDS_AT_ONCE = 1000
 
@@ -187,32 +190,55 @@ _ON_NODE: Mapping[str, Callable[..., core.Command]] = {
 }
 
 
-def command_of(value: Any) -> Command:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A sound command, and what of a submission's script is ignored."""
+
+    command: Command
+    remarks: Sequence[Remark] = ()
+
+
+def command_of(value: Any) -> Asked:
     """One command. Raises a problem that names every wrong field."""
-    try:
-        return _COMMAND.validate_python(value)
-    except ValidationError as error:
-        raise problem_of(_errors(error, value, "")) from None
+    errors: list[FieldError] = []
+    asked = _checked(value, "", errors)
+    if asked is None:
+        raise problem_of(errors)
+    return asked
 
 
-def commands_of(values: Any) -> list[Command]:
+def commands_of(values: Any) -> list[Asked]:
     """A list of commands, all sound, or a problem that names `commands[3].job_id` and the like."""
     if not isinstance(values, list):
         raise invalid(FieldError(field="commands", code="not_a_list"))
     if len(values) > COMMANDS_AT_ONCE:
         raise invalid(FieldError(field="commands", code="too_many", values={"most": COMMANDS_AT_ONCE}))
-    found: list[Command] = []
+    found: list[Asked] = []
     errors: list[FieldError] = []
     for index, value in enumerate(values):
-        try:
-            found.append(_COMMAND.validate_python(value))
-        except ValidationError as error:
-            errors += _errors(error, value, f"commands[{index}]")
-            if len(errors) > ERRORS_LISTED:
-                break
+        asked = _checked(value, f"commands[{index}]", errors)
+        if asked is not None:
+            found.append(asked)
+        elif len(errors) > ERRORS_LISTED:
+            break
     if errors:
         raise problem_of(errors)
     return found
+
+
+def _checked(value: Any, field: str, errors: list[FieldError]) -> Asked | None:
+    """The command; None, and more errors, when it is not sound."""
+    submits = isinstance(value, dict) and value.get("type") == "Submit"
+    whole = completed(value) if submits else Completed(value=value)
+    try:
+        command = _COMMAND.validate_python(whole.value)
+    except ValidationError as error:
+        errors += whole.errors(field, _errors(error, value, field))
+        return None
+    if whole.faults:
+        errors += whole.errors(field)
+        return None
+    return Asked(command=command, remarks=whole.remarks)
 
 
 def _errors(error: ValidationError, value: Any, field: str) -> list[FieldError]:

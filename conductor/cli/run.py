@@ -43,7 +43,7 @@ def run(
     priority: option.Priority = None,
     nice: option.Nice = None,
     requeue: option.Requeue = False,
-    export: option.Export = "NONE",
+    export: option.Export = None,
     comment: option.Comment = None,
     raw: Raw = False,
 ) -> int:
@@ -93,7 +93,9 @@ class Run:
         from conductor.cli.following import Follower
 
         self._interrupts.noting = True
-        job_id = self._client.submit(wanted).job_id
+        submitted = self._client.submit(wanted)
+        self._screen.warn_all(submitted.warnings)
+        job_id = submitted.job_id
         followers = [
             Follower(self._client, job_id, "stdout", lambda data: self._sheet.write("stdout", data)),
             Follower(self._client, job_id, "stderr", lambda data: self._sheet.write("stderr", data)),

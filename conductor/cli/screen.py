@@ -58,6 +58,11 @@ class Screen:
         """A sentence of ours on standard error."""
         self.note(self.text(key, **values))
 
+    def warn_all(self, warnings: Sequence[str]) -> None:
+        """A server's sentences on standard error."""
+        for warning in warnings:
+            self.warn("warning", what=warning)
+
     def note(self, line: str) -> None:
         print(visible(line), file=sys.stderr, flush=True)
 

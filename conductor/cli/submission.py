@@ -19,6 +19,8 @@ import typer
 
 from conductor.cli.exits import WrongUsage
 from conductor.cli.times import parse_instant
+from conductor.core.sbatch import Directives, directives_of, export_list, memory_mb
+from conductor.core.sbatch_options import LETTERS, option_named
 
 if TYPE_CHECKING:
     from conductor.cli.screen import Screen
@@ -26,26 +28,9 @@ if TYPE_CHECKING:
 
 SCRIPT_BYTES = 1024 * 1024
 
-# Everything of sbatch's that is neither taken here nor meaningless in a system without it.
-SBATCH_OPTIONS = frozenset([
-    "-a", "--array", "-d", "--dependency", "-w", "--nodelist", "-x", "--exclude", "-C", "--constraint",
-    "--gres", "-G", "--gpus", "--gpus-per-node", "--gpus-per-task", "--exclusive", "-p", "--partition",
-    "-q", "--qos", "-N", "--nodes", "-i", "--input", "--mem-per-cpu", "--mem-per-gpu", "--signal",
-    "--reservation", "--mail-type", "--mail-user", "-L", "--licenses", "-M", "--clusters",
-    "--kill-on-invalid-dep", "--open-mode", "--get-user-env", "--time-min", "--tmp", "--uid", "--gid", "-s",
-    "--oversubscribe", "-F", "--nodefile", "-B", "--extra-node-info", "-m", "--distribution",
-    "--no-requeue", "--no-kill", "-k", "--overcommit", "-O", "--profile", "--propagate", "--quiet", "-Q",
-    "--test-only", "--verbose", "-v", "--wckey", "--deadline", "--delay-boot", "--hint",
-    "--ntasks-per-core", "--ntasks-per-socket", "--threads-per-core", "--mincpus", "--container", "--bb",
-    "--bbf", "--ignore-pbs", "--spread-job", "--switches", "--thread-spec", "-S", "--core-spec",
-    "--export-file", "--acctg-freq", "--cpus-per-gpu", "--power", "--reboot",
-])  # fmt: skip
-_MEMORY = re.compile(r"(\d{1,15})([KMGT]?)B?", re.IGNORECASE)
-_KIB_OF = {"K": 1, "": 1024, "M": 1024, "G": 1024**2, "T": 1024**3}
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # What describes the shell that submits, or a job that this shell itself runs in, and not the job to be.
 _OF_THE_CALLER = re.compile(r"(CONDUCTOR|SLURM)_\w*|NODE_NAME|TOTAL_CPUS|SLURMD_NODENAME|_|PWD|OLDPWD|SHLVL")
-_OUTPUT_LINE = re.compile(r"#SBATCH\s(.*\s)?(-o|--output(?![\w-]))")
 
 Arguments = Annotated[list[str] | None, typer.Argument(metavar="FILE|-", hidden=True)]
 Wrap = Annotated[
@@ -85,7 +70,7 @@ Priority = Annotated[
 Nice = Annotated[int | None, typer.Option("--nice", metavar="N", help="Lowers the priority by this much.")]
 Requeue = Annotated[bool, typer.Option("--requeue", help="May be run again when its node fails.")]
 Export = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--export",
         metavar="LIST",
@@ -115,35 +100,37 @@ class Wishes:
     priority: int | None
     nice: int | None
     requeue: bool
-    export: str
+    export: str | None
     comment: str | None
     hold: bool = False
 
 
 def submission_of(wishes: Wishes, environ: Mapping[str, str], screen: "Screen") -> "Submission":
-    """What goes to the server. Where its output goes is left open."""
+    """What goes to the server. Where its output goes is left open.
+
+    The server reads the script's own #SBATCH lines, but for what only this side can know: its folder, its clock
+    and its environment.
+    """
     from conductor.client.models import Submission
 
-    now = datetime.now().astimezone()
-    begin = None if wishes.begin is None else parse_instant(wishes.begin, now)
-    if wishes.begin is not None and begin is None:
-        refuse(screen, "bad_begin", given=wishes.begin)
+    script = _script_of(wishes, screen)
+    lines = directives_of(script)
     submission = Submission(
-        script=_script_of(wishes, screen),
+        script=script,
         name=wishes.job_name,
         ntasks_per_node=_tasks(wishes, screen),
         cpus_per_task=wishes.cpus_per_task,
-        memory_mb=memory_mb(wishes.memory, screen),
+        memory_mb=amount_mb(wishes.memory, screen),
         time_limit=wishes.time_limit,
-        work_dir=_work_dir(wishes.work_dir),
-        environment=exported(wishes.export, environ, screen),
+        work_dir=_work_dir(wishes.work_dir or _said(lines, "work_dir")),
+        environment=_environment(wishes.export, lines, environ, screen),
         priority=wishes.priority,
         nice=wishes.nice,
         user_name=_user_name(),
         account=wishes.account,
         requeue=wishes.requeue or None,
         hold=wishes.hold or None,
-        begin_time=begin,
+        begin_time=_begin(wishes.begin, _said(lines, "begin_time"), screen),
         comment=wishes.comment,
     )
     _refuse_strays(submission, screen)
@@ -152,33 +139,44 @@ def submission_of(wishes: Wishes, environ: Mapping[str, str], screen: "Screen") 
 
 def slurm_output(script: str, output: str | None) -> str | None:
     """The output's path as Slurm's users expect it; None when the script's own #SBATCH lines name one."""
-    return output or (None if names_its_output(script) else "slurm-%j.out")
+    return output or (None if _said(directives_of(script), "stdout_path") else "slurm-%j.out")
 
 
-def names_its_output(script: str) -> bool:
-    """Whether an #SBATCH line before the first command says where the output goes."""
-    for line in script.splitlines():
-        if line.strip() and not line.startswith("#"):
-            return False
-        if _OUTPUT_LINE.match(line):
-            return True
-    return False
+def _said(lines: Directives, field: str) -> str | None:
+    one = lines.fields.get(field)
+    return None if one is None else str(one.value)
 
 
-def memory_mb(given: str | None, screen: "Screen") -> int | None:
+def _begin(given: str | None, in_script: str | None, screen: "Screen") -> datetime | None:
+    """In this machine's own time. What a script says and we cannot read, the server refuses by its line."""
+    now = datetime.now().astimezone()
+    begin = parse_instant(given or in_script or "", now)
+    if given is not None and begin is None:
+        refuse(screen, "bad_begin", given=given)
+    return begin
+
+
+def _environment(
+    given: str | None, lines: Directives, environ: Mapping[str, str], screen: "Screen"
+) -> dict[str, str] | None:
+    """An empty one is sent as such when it is what was asked for: the server need not ask the script again."""
+    wanted = given if given is not None else lines.export
+    return None if wanted is None else exported(wanted, environ, screen)
+
+
+def amount_mb(given: str | None, screen: "Screen") -> int | None:
     if given is None:
         return None
-    found = _MEMORY.fullmatch(given.strip())
-    if found is None:
+    amount = memory_mb(given)
+    if amount is None:
         refuse(screen, "bad_memory", given=given)
-    kib = int(found[1]) * _KIB_OF[found[2].upper()]
-    return -(-kib // 1024)
+    return amount
 
 
-def exported(given: str, environ: Mapping[str, str], screen: "Screen") -> dict[str, str] | None:
+def exported(given: str, environ: Mapping[str, str], screen: "Screen") -> dict[str, str]:
     """The variables that --export names; later ones win."""
     values: dict[str, str] = {}
-    for one in _list_of(given):
+    for one in export_list(given):
         name, equals, value = one.partition("=")
         if one.upper() in ("NONE", "NIL"):
             values.clear()
@@ -192,21 +190,11 @@ def exported(given: str, environ: Mapping[str, str], screen: "Screen") -> dict[s
             refuse(screen, "unset_export", name=name)
         else:
             values[name] = environ[name]
-    return values or None
+    return values
 
 
 def refuse(screen: "Screen", key: str, **values: object) -> NoReturn:
     raise WrongUsage(screen.text(key, **values))
-
-
-def _list_of(given: str) -> list[str]:
-    """Split at commas, but not inside quotes."""
-    words = shlex.shlex(given, posix=True)
-    words.whitespace, words.whitespace_split, words.commenters, words.escape = ",", True, "", ""
-    try:
-        return [word for word in words if word]
-    except ValueError:
-        return given.split(",")  # a quote that is never closed is a character like others
 
 
 def _all_of(environ: Mapping[str, str]) -> dict[str, str]:
@@ -223,7 +211,8 @@ def _script_of(wishes: Wishes, screen: "Screen") -> str:
     for argument in arguments:
         if argument.startswith("-") and argument != "-":
             option = _option_in(argument)
-            key = "sbatch_option" if option in SBATCH_OPTIONS else "unknown_option"
+            known = option[1:] in LETTERS or option_named(option[2:]) is not None
+            key = "sbatch_option" if known else "unknown_option"
             refuse(screen, key, option=option, command=wishes.command)
         break
     if wishes.wrap is not None:
@@ -268,7 +257,7 @@ def _tasks(wishes: Wishes, screen: "Screen") -> int | None:
     return total if total is not None else per_node
 
 
-def _work_dir(given: Path | None) -> str:
+def _work_dir(given: Path | str | None) -> str:
     # As it is named here, links and all: `cd` would show the user the same.
     return os.path.abspath(given) if given is not None else os.getcwd()  # noqa: PTH100, PTH109
 

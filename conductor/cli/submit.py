@@ -26,7 +26,7 @@ def submit(
     nice: option.Nice = None,
     requeue: option.Requeue = False,
     hold: Annotated[bool, typer.Option("-H", "--hold", help="Wait until `conductor unhold`.")] = False,
-    export: option.Export = "NONE",
+    export: option.Export = None,
     comment: option.Comment = None,
     wait: Annotated[bool, typer.Option("-W", "--wait", help="Return when it ended, with its code.")] = False,
     parsable: Annotated[bool, typer.Option("--parsable", help="Print the id and nothing else.")] = False,
@@ -53,6 +53,7 @@ def submit(
     stdout = option.slurm_output(wanted.script, output)
     with connect(settings, channel="cli") as client:
         job = client.submit(replace(wanted, stdout_path=stdout, stderr_path=error))
+        screen.warn_all(job.warnings)
         if parsable:
             print(job.job_id, flush=True)
         else:

@@ -12,6 +12,7 @@ Language = Literal["en", "zh"]
 TEXTS: Mapping[str, tuple[str, str]] = {
     # errors
     "error": ("conductor: {what}", "conductor：{what}"),
+    "warning": ("conductor: warning: {what}", "conductor：警告：{what}"),
     "unreachable": (
         "conductor: no server answers at {url} ({cause}). Start one with `conductor up`, or set CONDUCTOR_URL.",
         "conductor：{url} 没有服务器应答（{cause}）。请用 `conductor up` 启动，或设置 CONDUCTOR_URL。",

@@ -56,11 +56,12 @@ class Submission:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submitted:
-    """A job that the log knows now."""
+    """A job that the log knows now. `warnings`: what of its script's own lines was ignored."""
 
     job_id: int
     state: str
     position: int | None = None
+    warnings: tuple[str, ...] = ()
     raw: Raw = field(default_factory=dict, repr=False, compare=False)
 
 

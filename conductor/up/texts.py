@@ -38,7 +38,7 @@ _EN = Texts(
     second_cancels="Ctrl-C again cancels them.",
     no_token="Warning: CONDUCTOR_API_AUTH=off: every user of this machine may submit and cancel jobs.",  # noqa: S106
     ready=lambda url, home, submit: (
-        f"Conductor is ready at {url} (documentation: {url}/docs)\n"
+        f"Conductor is ready at {url}\n"
         f"Data is kept in {home}\n"
         f"Next, in another terminal: {submit}\n"
         "Ctrl-C stops it; running jobs go on."
@@ -56,7 +56,7 @@ _ZH = Texts(
     second_cancels="再按一次 Ctrl-C 将取消这些作业。",
     no_token="警告：CONDUCTOR_API_AUTH=off，本机所有用户都可以提交和取消作业。",  # noqa: S106
     ready=lambda url, home, submit: (
-        f"Conductor 已就绪：{url}（文档：{url}/docs）\n"
+        f"Conductor 已就绪：{url}\n"
         f"数据目录：{home}\n"
         f"下一步，在另一个终端输入：{submit}\n"
         "按 Ctrl-C 停止；运行中的作业会继续。"

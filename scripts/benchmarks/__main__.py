@@ -1,7 +1,6 @@
 """`scripts/bench`: measure, then report. Progress goes to stderr, the report alone to stdout."""
 
 import argparse
-import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -11,7 +10,7 @@ from types import FrameType
 
 from conductor.core.errors import ConductorError
 from scripts.benchmarks.figures import BenchError, Measurement
-from scripts.benchmarks.machine import file_system, load_text, machine_facts
+from scripts.benchmarks.machine import file_system, machine_facts
 from scripts.benchmarks.report import as_json, plain_or_rich, print_report
 from scripts.benchmarks.start import measure_start
 from scripts.benchmarks.system import Measured, measured_system
@@ -54,7 +53,6 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    facts["load after"] = load_text(os.getloadavg()).partition(" (")[0]
     if options.json:
         print(as_json(facts, measurements))
     else:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import psutil
 
-# With more than this much of a core at work for somebody else the figures are of a shared machine.
-IDLE_LOAD = 0.3
+# With more than this part of the CPUs at work for somebody else the figures are of a shared machine.
+IDLE_PERCENT = 10.0
+LOOK_SECONDS = 1.0
 
 
 def machine_facts() -> dict[str, str]:
@@ -20,16 +21,16 @@ def machine_facts() -> dict[str, str]:
         "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
         "kernel": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": platform.python_version(),
-        "load before": load_text(os.getloadavg()),
+        "before": load_text(psutil.cpu_percent(LOOK_SECONDS), os.getloadavg()),
     }
 
 
-def load_text(load: tuple[float, float, float]) -> str:
-    """The load average, and what it means for the figures."""
-    one, five, fifteen = load
-    busy = max(one, five) > IDLE_LOAD
-    verdict = "NOT IDLE: other work makes the figures worse" if busy else "idle"
-    return f"{one:.2f} {five:.2f} {fifteen:.2f} ({verdict})"
+def load_text(busy_percent: float, load: tuple[float, float, float]) -> str:
+    """How busy the machine is, and what it means for the figures."""
+    idle = busy_percent <= IDLE_PERCENT
+    verdict = "idle" if idle else "NOT IDLE: other work makes the figures worse"
+    averages = " ".join(f"{one:.2f}" for one in load)
+    return f"{verdict}; CPUs {busy_percent:.0f}% busy, load average {averages}"
 
 
 def file_system(path: Path) -> str:

@@ -70,8 +70,13 @@ class Measured:
     def connect(self) -> ApiConnection:
         return ApiConnection(self.system.api_url, read_or_make_token(self.system.settings))
 
+    def database(self) -> psycopg.Connection[tuple[Any, ...]]:
+        """A session of the bench's own, for looking only."""
+        url = self.system.settings.database_url or ""
+        return psycopg.connect(url, autocommit=True, application_name="this client")
+
     def query(self, question: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        with psycopg.connect(self.system.settings.database_url or "", autocommit=True) as connection:
+        with self.database() as connection:
             return connection.execute(question.encode(), parameters).fetchall()
 
     def cpu_meter(self) -> CpuMeter:

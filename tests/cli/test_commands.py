@@ -64,6 +64,27 @@ def test_submit_prints_what_sbatch_prints_and_its_output_goes_where_slurms_goes(
     assert api.sql("SELECT metadata->>'channel' FROM events") == [("cli",)]
 
 
+def test_a_scripts_own_lines_count_and_those_ignored_are_told_on_standard_error(
+    api: Api, conduct: Type, tmp_path: Path
+) -> None:
+    script = tmp_path / "job.sh"
+    script.write_text(
+        "#!/bin/bash\n#SBATCH -J lines -c 3 -o %x.out --chdir=sub\n#SBATCH --mail-type=END --begin=now+1hour\n"
+        "#SBATCH --export=HERE,B=2\ntrue\n"
+    )
+    said = conduct("submit", "-c", 2, "--parsable", script, HERE="1")
+    assert (said.exit_code, said.stdout) == (0, "1\n")
+    assert said.stderr == "conductor: warning: line 3: --mail-type is ignored: no mail is sent\n"
+    job = api.get("/jobs/1")
+    assert (job["name"], job["total_cpus_required"], job["stdout_path"]) == ("lines", 2, "%x.out")
+    assert (job["work_dir"], job["reason"]) == (str(tmp_path / "sub"), "BeginTime")
+    assert api.get("/jobs/1/environment")["environment"] == {"HERE": "1", "B": "2"}
+    script.write_text("#!/bin/bash\n#SBATCH --array=1-5\ntrue\n")
+    refused = conduct("submit", script)
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "script line 2: --array is not supported" in refused.stderr
+
+
 def test_submit_reads_standard_input_and_prints_the_bare_id(conduct: Type) -> None:
     said = conduct("submit", "--parsable", "-", lines="#!/bin/sh\ntrue\n")
     assert (said.exit_code, said.stdout) == (0, "1\n")
@@ -297,8 +318,8 @@ def test_an_example_is_a_script_that_its_own_first_line_can_run(example: Path) -
     assert example.read_text().startswith("#!/")
     assert example.stat().st_mode & stat.S_IXUSR
     interpreter = example.read_text().split("\n", 1)[0].split("/")[-1].split()[-1]
-    check = ["bash", "-n"] if interpreter == "bash" else [sys.executable, "-m", "py_compile"]
-    assert subprocess.run([*check, str(example)], capture_output=True, check=False).returncode == 0
+    parse = {"bash": ["bash", "-n"], "python3": [sys.executable, "-m", "ast"]}[interpreter]
+    assert subprocess.run([*parse, str(example)], capture_output=True, check=False).returncode == 0
 
 
 def write_output(api: Api, job_id: int, data: bytes, ending: str = "out") -> None:

@@ -129,9 +129,12 @@ def test_where_nothing_runs_a_system_is_brought_up_for_the_jobs_duration(home: P
     ended = subprocess.run(command, env=environment, cwd="/", capture_output=True, check=False, timeout=120)
     assert (ended.returncode, ended.stdout) == (3, b"hello\n")
     assert ended.stderr.splitlines()[-1] == b"oops"
-    left = [
-        process.cmdline() for process in psutil.process_iter() if str(home) in " ".join(process.cmdline())
+    named = [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if any(str(home) in word for word in process.info["cmdline"] or ())
     ]
+    _, left = psutil.wait_procs(named, timeout=PATIENCE_SECONDS)
     assert left == []
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import fields
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,12 @@ import pytest
 
 from conductor.cli.exits import WrongUsage, code_of_job
 from conductor.cli.screen import Screen
-from conductor.cli.submission import SCRIPT_BYTES, Wishes, exported, memory_mb, slurm_output, submission_of
+from conductor.cli.submission import SCRIPT_BYTES, Wishes, amount_mb, exported, slurm_output, submission_of
 from conductor.client.models import Submission
 
 SCREEN = Screen(language="en", out_is_terminal=False, err_is_terminal=False)
 NOT_GIVEN: dict[str, Any] = dict.fromkeys(field.name for field in fields(Wishes)) | {
-    "requeue": False, "hold": False, "export": "NONE",
+    "requeue": False, "hold": False,
 }  # fmt: skip
 
 
@@ -84,18 +85,18 @@ def test_what_is_not_utf8_is_refused_by_name() -> None:
     [("512", 512), ("2G", 2048), ("1g", 1024), ("1025K", 2), ("1T", 1048576), ("5MB", 5)],
 )
 def test_memory_is_rounded_up_to_megabytes(given: str, megabytes: int) -> None:
-    assert memory_mb(given, SCREEN) == megabytes
+    assert amount_mb(given, SCREEN) == megabytes
 
 
 @pytest.mark.parametrize("given", ["", "lots", "-1", "1.5G", "2P"])
 def test_what_is_no_amount_of_memory_is_refused(given: str) -> None:
     with pytest.raises(WrongUsage, match="no amount of memory"):
-        memory_mb(given, SCREEN)
+        amount_mb(given, SCREEN)
 
 
 def test_the_environment_is_clean_unless_asked_for() -> None:
     here = {"HOME": "/h", "LD_LIBRARY_PATH": "/l"}
-    assert exported("NONE", here, SCREEN) is None
+    assert exported("NONE", here, SCREEN) == {}
     assert exported("ALL", here, SCREEN) == here
     assert exported("HOME,X=1", here, SCREEN) == {"HOME": "/h", "X": "1"}
     assert exported("ALL,HOME=/other", here, SCREEN) == {"HOME": "/other", "LD_LIBRARY_PATH": "/l"}
@@ -125,6 +126,7 @@ def test_exports_that_name_nothing_are_refused() -> None:
         ("#!/bin/sh\n#SBATCH -c 2\n#SBATCH --output=own.txt\n", None, None),
         ("#!/bin/sh\n#SBATCH -c 2 -o own.txt\n", None, None),
         ("#!/bin/sh\n#SBATCH -o own.txt\n", "mine", "mine"),
+        ("#!/bin/sh\n#SBATCH -oown.txt\n", None, None),
         ("#!/bin/sh\n#SBATCH --output-nothing x\necho\n", None, "slurm-%j.out"),
         ("#!/bin/sh\necho\n#SBATCH -o too-late.txt\n", None, "slurm-%j.out"),
     ],
@@ -133,6 +135,26 @@ def test_output_goes_where_slurms_users_look_for_it(
     script: str, output: str | None, path: str | None
 ) -> None:
     assert slurm_output(script, output) == path
+
+
+def test_what_a_script_says_of_folder_clock_and_environment_is_seen_from_here(tmp_path: Path) -> None:
+    script = tmp_path / "job.sh"
+    script.write_text("#!/bin/sh\n#SBATCH -D sub -b 2099-01-01T08:00 --export=ALL,B=2 -n 4\ntrue\n")
+    found = submission(str(script), environ={"A": "1"})
+    assert found.work_dir == str(Path.cwd() / "sub")
+    assert found.environment == {"A": "1", "B": "2"}
+    assert found.begin_time is not None
+    assert found.begin_time == datetime(2099, 1, 1, 8).astimezone()
+    assert found.ntasks_per_node is None, "the server reads the rest"
+    typed = submission(str(script), work_dir=Path("/typed"), export="NONE", begin="2098-01-01T00:00Z")
+    assert (typed.work_dir, typed.environment) == ("/typed", {})
+    assert typed.begin_time == datetime(2098, 1, 1, tzinfo=UTC)
+
+
+def test_what_cannot_be_read_in_a_script_is_left_to_the_server(tmp_path: Path) -> None:
+    script = tmp_path / "job.sh"
+    script.write_text("#!/bin/sh\n#SBATCH -b whenever -n four 'open\ntrue\n")
+    assert submission(str(script)).begin_time is None
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,9 @@ def assert_first_fit(events: list[tuple[str, str, dict[str, Any]]]) -> None:
     free: dict[str, int] = {}
     waiting: dict[str, int] = {}  # CPUs wanted, in the order of submission
     held: dict[str, tuple[str, int]] = {}
-    certain: dict[str, int] = {}  # free for sure when the present run was planned, less what the run has taken
+    certain: dict[
+        str, int
+    ] = {}  # free for sure when the present run was planned, less what the run has taken
     known: set[str] = set()  # was waiting when the run before ended
     previous = ""
     for kind, stream, data in events:
@@ -77,6 +79,8 @@ def assert_first_fit(events: list[tuple[str, str, dict[str, Any]]]) -> None:
             case "ResourcesReleased":
                 node_name, cpus = held.pop(stream)
                 free[node_name] += cpus
+            case _:
+                pass
         previous = kind
 
 

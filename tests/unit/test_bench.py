@@ -62,9 +62,8 @@ def test_a_session_that_ended_is_no_negative_cpu_time() -> None:
 
 
 def test_a_machine_at_work_for_others_is_called_so() -> None:
-    assert load_text((0.1, 0.2, 3.0)).endswith("(idle)")
-    assert "NOT IDLE" in load_text((2.0, 0.2, 0.1))
-    assert "NOT IDLE" in load_text((0.1, 2.0, 0.1))
+    assert load_text(3.0, (2.0, 1.0, 0.5)) == "idle; CPUs 3% busy, load average 2.00 1.00 0.50"
+    assert load_text(60.0, (0.1, 0.1, 0.1)).startswith("NOT IDLE")
 
 
 def test_the_report_shows_every_figure_and_floor_the_same_as_json_and_as_text() -> None:
