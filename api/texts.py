@@ -215,7 +215,7 @@ FIELDS: Mapping[str, tuple[str, str]] = {
         "must be whole minutes, or MM, MM:SS, HH:MM:SS, D-HH, D-HH:MM or D-HH:MM:SS as a text",
         "必须是整数分钟，或 MM、MM:SS、HH:MM:SS、D-HH、D-HH:MM、D-HH:MM:SS 形式的文本",
     ),
-    "bad_signal": ("is no signal before the limit: {why}", "不是合法的限时前信号（{why}），例如 B:USR1@60"),
+    "bad_signal": ("{why}; write it as B:USR1@60", "（{why}）不是合法的限时前信号；写法如 B:USR1@60"),
     "zero_time_limit": (
         "must not be zero; leave it out for a job without a limit",
         "不能为零；不限时的作业请不填此项",

@@ -45,6 +45,7 @@ def run(
     requeue: option.Requeue = False,
     export: option.Export = None,
     comment: option.Comment = None,
+    signal: option.Signal = None,
     raw: Raw = False,
 ) -> int:
     """Submit a script, show its output as it comes, and end with its exit code.
@@ -60,7 +61,7 @@ def run(
         command="run", arguments=arguments or [], wrap=wrap, ntasks=ntasks, ntasks_per_node=ntasks_per_node,
         cpus_per_task=cpus_per_task, time_limit=time_limit, job_name=job_name, work_dir=work_dir, memory=memory,
         begin=begin, account=account, priority=priority, nice=nice, requeue=requeue, export=export,
-        comment=comment,
+        comment=comment, signal=signal,
     )  # fmt: skip
     wanted = option.submission_of(wishes, child_environment(settings), screen)
     with _interrupts() as interrupts, _server(settings, screen) as (client, keep_up):

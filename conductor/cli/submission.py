@@ -79,6 +79,14 @@ Export = Annotated[
     ),
 ]
 Comment = Annotated[str | None, typer.Option("--comment", metavar="TEXT")]
+Signal = Annotated[
+    str | None,
+    typer.Option(
+        "--signal",
+        metavar="[B:]SIG[@SEC]",
+        help="A signal before the time limit, 60 s unless said; B: for the script's own shell only.",
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +110,7 @@ class Wishes:
     requeue: bool
     export: str | None
     comment: str | None
+    signal: str | None = None
     hold: bool = False
 
 
@@ -132,6 +141,7 @@ def submission_of(wishes: Wishes, environ: Mapping[str, str], screen: "Screen") 
         hold=wishes.hold or None,
         begin_time=_begin(wishes.begin, _said(lines, "begin_time"), screen),
         comment=wishes.comment,
+        signal=wishes.signal,
     )
     _refuse_strays(submission, screen)
     return submission

@@ -28,6 +28,7 @@ def submit(
     hold: Annotated[bool, typer.Option("-H", "--hold", help="Wait until `conductor unhold`.")] = False,
     export: option.Export = None,
     comment: option.Comment = None,
+    signal: option.Signal = None,
     wait: Annotated[bool, typer.Option("-W", "--wait", help="Return when it ended, with its code.")] = False,
     parsable: Annotated[bool, typer.Option("--parsable", help="Print the id and nothing else.")] = False,
 ) -> int:
@@ -47,7 +48,7 @@ def submit(
         command="submit", arguments=arguments or [], wrap=wrap, ntasks=ntasks, ntasks_per_node=ntasks_per_node,
         cpus_per_task=cpus_per_task, time_limit=time_limit, job_name=job_name, work_dir=work_dir, memory=memory,
         begin=begin, account=account, priority=priority, nice=nice, requeue=requeue, hold=hold, export=export,
-        comment=comment,
+        comment=comment, signal=signal,
     )  # fmt: skip
     wanted = option.submission_of(wishes, child_environment(settings), screen)
     stdout = option.slurm_output(wanted.script, output)

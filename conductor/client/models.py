@@ -44,6 +44,7 @@ class Submission:
     stdout_path: str | None = None
     stderr_path: str | None = None
     comment: str | None = None
+    signal: str | None = None
 
     def to_json(self) -> Raw:
         given = {one.name: getattr(self, one.name) for one in fields(self)}

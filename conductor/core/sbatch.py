@@ -327,6 +327,7 @@ _FIELDS: Mapping[str, tuple[str, Callable[[str], object], object]] = {
     "output": ("stdout_path", str, None),
     "priority": ("priority", _number, None),
     "requeue": ("requeue", str, True),
+    "signal": ("signal", str, None),
     "time": ("time_limit", _time, None),
 }
 

@@ -60,6 +60,7 @@ _ROWS = (
     ("output", "o", Takes.VALUE, Fate.HONOURED),
     ("priority", "", Takes.VALUE, Fate.HONOURED),
     ("requeue", "", Takes.NOTHING, Fate.HONOURED),
+    ("signal", "", Takes.VALUE, Fate.HONOURED),
     ("time", "t", Takes.VALUE, Fate.HONOURED),
     # ignored, with a warning
     ("acctg-freq", "", Takes.VALUE, Fate.NOT_MEASURED),
@@ -138,7 +139,6 @@ _ROWS = (
     ("reservation", "", Takes.VALUE, Fate.REFUSED),
     ("resv-ports", "", Takes.PERHAPS, Fate.REFUSED),
     ("segment", "", Takes.VALUE, Fate.REFUSED),
-    ("signal", "", Takes.VALUE, Fate.REFUSED),
     ("sockets-per-node", "", Takes.VALUE, Fate.REFUSED),
     ("stepmgr", "", Takes.NOTHING, Fate.REFUSED),
     ("test-only", "", Takes.NOTHING, Fate.REFUSED),

@@ -4,7 +4,7 @@
 
 Started by the path of this file (see `launch`) it needs no search path and no `site`, which saves memory.
 Exit codes: 0 asked to end and holding nothing, 2 wrong arguments or an unusable spool, 3 another supervisor
-holds the spool.
+holds the spool, 4 cannot take over from the program that asks.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
         print(_USAGE, file=sys.stderr)
         return 2
     if asked is not None:
-        return 0 if asked == program.STATE_VERSION else 4
+        return _can_resume(asked, path)
     resumed = None if left is None else program.left_state(left)
     _drop_inherited_descriptors(set() if resumed is None else resumed.descriptors)
     try:
@@ -73,6 +73,16 @@ def _parse(arguments: list[str]) -> tuple[str | None, set[str]]:
     if len(rest) == 2 and rest[0] == "--spool":
         return rest[1], flags
     return None, flags
+
+
+def _can_resume(state_version: int, path: str) -> int:
+    """Asked by an older program, before it lets this one take its place."""
+    try:
+        Spool(path, lock=0)
+    except (SpoolRefused, OSError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0 if state_version == program.STATE_VERSION else 4
 
 
 def _taken(switch: str, arguments: list[str]) -> tuple[int | None, list[str]]:

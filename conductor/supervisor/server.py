@@ -202,9 +202,8 @@ class Server:
             else:
                 self._roster.tell(attempt)  # what has not ended cannot be forgotten
         if held:
-            self._withdrawal.look(
-                time.monotonic()
-            )  # this process may have stood still: nothing opens too late
+            # This process may have stood still; nothing opens too late.
+            self._withdrawal.look(time.monotonic())
             self._starting.open(held)
 
     def _stop(self, attempt: Attempt, request: protocol.Stop) -> None:

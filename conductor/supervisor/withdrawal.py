@@ -32,10 +32,13 @@ class Withdrawal:
         self.node_stops = False
 
     def trusted(self, request: protocol.Trust) -> None:
-        """Counted from when the executor spoke, however long its words took to be read."""
-        now = time.monotonic()
-        until = min(now, request["sent_at"]) + request["seconds"]
-        trust = Trust(until, request["margin_seconds"], self._roster.boot_id)
+        """Counted from when the executor spoke, however long its words took to be read.
+
+        A lease shorter than two graces shortens the grace: what is left at its end is killed in any case.
+        """
+        seconds = request["seconds"]
+        until = min(time.monotonic(), request["sent_at"]) + seconds
+        trust = Trust(until, min(request["margin_seconds"], seconds / 2), self._roster.boot_id)
         self._roster.journal.trusted(trust)
         self._enforced = False
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, LiteralString, cast
@@ -34,8 +34,11 @@ POOL_SLACK = 4
 class Node:
     """One node: a spool, its supervisor, its executor."""
 
-    def __init__(self, cluster: "Cluster", name: str, cpus: int, settings: Mapping[str, str]) -> None:
-        self.cluster, self.name = cluster, name
+    def __init__(
+        self, cluster: "Cluster", name: str, cpus: int, settings: Mapping[str, str], enter: Sequence[str]
+    ) -> None:
+        """`enter` is put before its commands: how to get to where the node is."""
+        self.cluster, self.name, self.enter = cluster, name, list(enter)
         self.home = cluster.home / name
         self.spool = self.home / "spool"
         self.home.mkdir()
@@ -47,12 +50,14 @@ class Node:
 
     def start_supervisor(self, crash_at: str | None = None) -> None:
         options = [f"--crash-at={crash_at}"] if crash_at else []
-        self.first_supervisor = self.cluster.spawn(supervisor_command(self.spool, options), {})
+        self.first_supervisor = self.cluster.spawn(
+            [*self.enter, *supervisor_command(self.spool, options)], {}
+        )
         until(lambda: (self.spool / "supervisor.lock").exists() and self.supervisor_pid() is not None)
 
     def start_executor(self, crash_at: str | None = None) -> None:
         more = {"CONDUCTOR_CRASH_AT": crash_at} if crash_at else {}
-        self.executor = self.cluster.start("executor", **self.settings, **more)
+        self.executor = self.cluster.start("executor", self.enter, **self.settings, **more)
 
     def supervisor_pid(self) -> int | None:
         """Whoever holds the spool and lives: the one that the test started, or one that an executor did."""
@@ -112,7 +117,7 @@ class Cluster:
         self.processes.append(process)
         return process
 
-    def start(self, role: str, **settings: str) -> subprocess.Popen[bytes]:
+    def start(self, role: str, enter: Sequence[str] = (), **settings: str) -> subprocess.Popen[bytes]:
         environment = {
             "CONDUCTOR_DATABASE_URL": self.database_url,
             "CONDUCTOR_HOME": str(self.home),
@@ -122,7 +127,7 @@ class Cluster:
             **self.settings,
             **settings,
         }
-        return self.spawn([sys.executable, "-P", "-m", "conductor", role], environment)
+        return self.spawn([*enter, sys.executable, "-P", "-m", "conductor", role], environment)
 
     def start_scheduler(self, crash_at: str | None = None) -> None:
         more = {"CONDUCTOR_CRASH_AT": crash_at} if crash_at else {}
@@ -141,9 +146,9 @@ class Cluster:
 
         self.until(ready)
 
-    def add_node(self, name: str, cpus: int = 1, **settings: str) -> Node:
+    def add_node(self, name: str, cpus: int = 1, enter: Sequence[str] = (), **settings: str) -> Node:
         """A node whose parts are not started yet."""
-        node = Node(self, f"{name}-{self.run}", cpus, settings)
+        node = Node(self, f"{name}-{self.run}", cpus, settings, enter)
         self.nodes[node.name] = node
         return node
 

@@ -171,7 +171,7 @@ def test_a_supervisor_killed_at_any_of_its_points_repeats_nothing_and_guesses_no
     cluster.prove()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("of_supervisor", [point for point in SUPERVISOR_POINTS if "signalled" not in point])
 def test_executor_and_supervisor_killed_on_one_jobs_way_repeat_nothing(
     cluster: Cluster, of_supervisor: str

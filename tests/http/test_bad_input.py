@@ -74,7 +74,7 @@ WRONG_FIELDS: list[tuple[dict[str, Any], str, str, str]] = [
     ({"labels": {}}, "labels", "unsupported", "leave it out"),
     ({"exclusive": False}, "exclusive", "unsupported", "leave it out"),
     ({"gres": "gpu:1"}, "gres", "unsupported", "leave it out"),
-    ({"signal": "B:USR1@60"}, "signal", "unsupported", "leave it out"),
+    ({"signal": "USR9"}, "signal", "bad_signal", "USR1@60"),
 ]
 
 

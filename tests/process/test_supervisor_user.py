@@ -180,12 +180,12 @@ def test_it_can_be_stopped_and_its_memory_watched(executor: Executor, number: in
 
 
 def test_the_supervisor_is_root_again_afterwards(
-    supervised: Supervised, executor: Executor, number: int
+    supervised: Supervised, executor: Executor, number: int, ours: Path
 ) -> None:
     status = Path(f"/proc/{supervised.process.pid}/status").read_text()
     before = [line for line in status.splitlines() if line.startswith(("Uid", "Gid", "Groups"))]
     executor.run(number, "exit 0\n", run_as=ACCOUNT)
-    refused(executor, -number, stdout_path="/root/x.log")
+    refused(executor, -number, stdout_path=f"{ours}/my.log")
     status = Path(f"/proc/{supervised.process.pid}/status").read_text()
     assert [line for line in status.splitlines() if line.startswith(("Uid", "Gid", "Groups"))] == before
 
