@@ -158,7 +158,7 @@ def test_up_starts_every_role_as_a_process_of_its_own_and_says_where_it_answers(
         assert set(system.roles()) == {*ROLES, "postgres"}
         running = find_running(home)
         assert running is not None
-        assert f"ready at {running.api_url} " in system.said
+        assert f"ready at {running.api_url}\n" in system.said
         assert f"kept in {home}\n" in system.said
         assert "submit" in system.said
         wait_for(lambda: system.ask("GET", "/api/v1/jobs/stats")["total_cpus"] == 4 or None, "its node")
