@@ -8,6 +8,7 @@ hour, never job by job while jobs end. What cannot be deleted is left. Refuses t
 import asyncio
 import os
 import re
+import secrets
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -32,6 +33,7 @@ _FIRST_ROUND_SECONDS = 60.0  # what is old can wait until the start is over
 _ROUND_SECONDS = 3600.0
 _JOBS_AT_ONCE = 500
 _DAY_SECONDS = 86_400
+_MOST_ROUNDS = 100_000  # one for each level; whoever fills a folder while it is emptied wins in the end
 
 _FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NAMES = re.compile(r"job_([1-9]\d{0,15})(\.sh|(\.\d{1,9})?\.(out|err))?")
@@ -124,22 +126,49 @@ def _is_gone(name: str, folder: int) -> bool:
         _remove(name, folder)
     except FileNotFoundError:
         return True
-    except (OSError, RecursionError):  # in use, another user's, or nested without end
+    except OSError:  # in use, or another user's
         return False
     return True
 
 
 def _remove(name: str, folder: int) -> None:
-    """A link is deleted itself; where it leads to is nobody's business here."""
-    if not stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+    """A link is deleted itself; where it leads to is nobody's business here.
+
+    However deep a tree is, only two of its folders are open at once: what lies in a folder moves up to the top.
+    """
+    if not _is_folder(name, folder):
         os.unlink(name, dir_fd=folder)
         return
-    with _own_folder(name, folder) as descriptor:
-        with os.scandir(descriptor) as entries:
-            names = [entry.name for entry in entries]
-        for inner in names:
-            _remove(inner, descriptor)
+    with _own_folder(name, folder) as top:
+        for _ in range(_MOST_ROUNDS):
+            if not (names := _names(top)):
+                break
+            for inner in names:
+                _take_apart(inner, top)
     os.rmdir(name, dir_fd=folder)
+
+
+def _take_apart(name: str, top: int) -> None:
+    if not _is_folder(name, top):
+        os.unlink(name, dir_fd=top)
+        return
+    with _own_folder(name, top) as folder:
+        for inner in _names(folder):
+            if _is_folder(inner, folder):
+                with _own_folder(inner, folder):  # closed to itself, it could not be moved
+                    os.rename(inner, secrets.token_hex(12), src_dir_fd=folder, dst_dir_fd=top)
+            else:
+                os.unlink(inner, dir_fd=folder)
+    os.rmdir(name, dir_fd=top)
+
+
+def _is_folder(name: str, folder: int) -> bool:
+    return stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+
+
+def _names(folder: int) -> list[str]:
+    with os.scandir(folder) as entries:
+        return [entry.name for entry in entries]
 
 
 @contextmanager

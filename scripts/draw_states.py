@@ -39,9 +39,11 @@ NODE = """
 ## A node / 节点
 
 Whether a node answers at this moment is no state: it is in its lease, the table `node_leases`. A drained node that
-registers again stays drained.
+registers again stays drained. `NodeLost` of a node that is lost already is a person's word that nothing runs there any
+more.
 
 节点此刻是否有应答不属于状态，而在其租约中，见表 `node_leases`。已排空的节点重新注册后仍为排空状态。
+对已失联的节点再次记录 `NodeLost`，表示有人确认其上已不再运行任何作业。
 """
 
 

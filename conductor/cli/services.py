@@ -87,7 +87,10 @@ def supervisor() -> None:
     from conductor.settings import load_settings
     from conductor.supervisor.launch import supervisor_command
 
-    argv = supervisor_command(load_settings().spool)
+    settings = load_settings()
+    argv = supervisor_command(
+        settings.spool, [f"--crash-at={settings.crash_at}"] if settings.crash_at else []
+    )
     # In its place, not beside it: a supervisor is the standard library and itself, nothing else.
     os.execv(argv[0], argv)
 

@@ -119,6 +119,6 @@ class Leftovers:
         if owner is None and (mark := mark_of(pid)) is not None:
             owner = self._roster.marks.get(mark)
         if owner is None and stat is not None and stat.alive:
-            log(f"process {pid} was left by a job and carries no mark of one; it is left alone")
+            log(f"process {pid} was left behind and carries no mark of a job; it is left alone")
         self._orphans[pid] = owner
         return owner

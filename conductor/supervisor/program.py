@@ -20,6 +20,7 @@ from conductor.supervisor.protocol import decode_json, encode_json
 from conductor.supervisor.roster import Roster
 from conductor.supervisor.starting import Starting
 
+# Raised with every change of `Resumed` or `_KEPT`: who cannot read a state refuses it before anything is lost.
 STATE_VERSION = 1
 CAN_RESUME = "--can-resume="
 RESUME = "--resume="

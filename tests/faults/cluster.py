@@ -79,7 +79,7 @@ class Node:
 
     def output(self, job_id: int, stream: str = "out") -> str:
         with suppress(FileNotFoundError):
-            return (self.spool / "output" / f"job_{job_id}.{stream}").read_text()
+            return (self.spool / "output" / f"job_{job_id}.{stream}").read_text(errors="replace")
         return ""
 
 
@@ -279,7 +279,7 @@ def descriptors(pid: int) -> Counter[str]:
     kinds: Counter[str] = Counter()
     for link in Path(f"/proc/{pid}/fd").iterdir():
         with suppress(FileNotFoundError):
-            kinds["sockets" if os.readlink(link).startswith("socket:") else "others"] += 1
+            kinds["sockets" if str(link.readlink()).startswith("socket:") else "others"] += 1
     return kinds
 
 

@@ -14,7 +14,7 @@ TEMPLATE = "conductor_fault_template"
 
 @pytest.fixture(scope="package")
 def own_server() -> Iterator[EmbeddedPostgres]:
-    """It may be killed: nothing but these tests is on it. What a crash of processes leaves, fsync does not matter to."""
+    """It may be killed: nothing but these tests is on it. (A crash of processes asks nothing of fsync.)"""
     with (
         temporary_home() as home,
         EmbeddedPostgres(home, extra_config=NOT_DURABLE) as server,

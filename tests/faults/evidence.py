@@ -5,6 +5,7 @@ start is counted by what happened, not by what a table says. `violations` compar
 the machine; an empty list is the only good answer.
 """
 
+import os
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
@@ -58,12 +59,10 @@ class Evidence:
             self._make_pipe(number)
 
     def _make_pipe(self, job_id: int) -> None:
-        import os
-
         path = self.folder / f"go.{job_id}"
         os.mkfifo(path)
         # Open at both ends, so that neither the job nor the test ever waits for the other to open it.
-        self.pipes[job_id] = open(path, "r+b", buffering=0)
+        self.pipes[job_id] = path.open("r+b", buffering=0)
 
     def let_go(self, job_id: int) -> None:
         """The job may end; whoever waits at its pipe reads one line, a stop in between takes another."""
@@ -150,7 +149,9 @@ def _of_outcome(
 
 def _output(spools: Mapping[str, Path], job: Mapping[str, Any]) -> str | None:
     with suppress(FileNotFoundError, KeyError):
-        return (spools[job["node_name"]] / "output" / f"job_{job['id']}.out").read_text()
+        return (spools[job["node_name"]] / "output" / f"job_{job['id']}.out").read_text(
+            errors="surrogateescape"
+        )
     return None
 
 

@@ -4,7 +4,7 @@ import os
 import resource
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -62,14 +62,16 @@ def reason_of(cluster: Cluster, job_id: int) -> str:
 def fill(folder: Path) -> Path:
     """Takes every byte there is."""
     filler = folder / "filler"
-    with filler.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
-        while True:
-            file.write(bytes(4096))
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while file.write(bytes(4096)):
+            pass
     return filler
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a file system needs root")
-def test_a_full_disk_under_the_spool_fails_the_job_with_that_reason_and_nothing_else(cluster: Cluster) -> None:
+def test_a_full_disk_under_the_spool_fails_the_job_with_that_reason_and_nothing_else(
+    cluster: Cluster,
+) -> None:
     [node] = cluster.nodes.values()
     with small_disk(node.spool):
         start(cluster)
@@ -95,8 +97,10 @@ def test_no_free_descriptor_fails_the_job_with_that_reason_and_nothing_else(clus
     pid = node.supervisor_pid()
     assert pid is not None
     before = {one: descriptors(one) for one in cluster.living().values()}
-    least = max(int(name) for name in os.listdir(f"/proc/{pid}/fd")) + 1
-    limits = resource.prlimit(pid, resource.RLIMIT_NOFILE, (least, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    least = max(int(link.name) for link in Path(f"/proc/{pid}/fd").iterdir()) + 1
+    limits = resource.prlimit(
+        pid, resource.RLIMIT_NOFILE, (least, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    )
     refused = run_one(cluster, REFUSED)
     assert "descriptor" in reason_of(cluster, refused)
     resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)

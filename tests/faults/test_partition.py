@@ -26,7 +26,10 @@ pytestmark = pytest.mark.faults
 LEASE_SECONDS = 4.0
 # Every line of it has the time, by the clock that both nodes share.
 TICKING = """trap 'sleep 60' TERM
-while [ ! -e "$CONDUCTOR_EVIDENCE/end" ]; do date +%s.%N >> "$CONDUCTOR_EVIDENCE/ticks.$CONDUCTOR_ATTEMPT"; sleep 0.05; done"""
+while [ ! -e "$EVIDENCE/end" ]; do
+    date +%s.%N >> "$EVIDENCE/ticks.$CONDUCTOR_ATTEMPT"
+    sleep 0.05
+done"""
 
 
 class Cable:
@@ -145,7 +148,7 @@ def test_a_node_cut_off_keeps_its_jobs_and_stops_before_its_lease_is_out_what_ma
 ) -> None:
     cluster, evidence = site.cluster, site.cluster.evidence
     cut = site.start_node(0)
-    work = f"export CONDUCTOR_EVIDENCE={evidence.folder}\n{TICKING}"
+    work = f"EVIDENCE={evidence.folder}\n{TICKING}"
     [moves] = cluster.submit(evidence.script(work), requeue=True)
     [stays] = cluster.submit(evidence.waiting_script())
     cluster.until_sql("SELECT count(*) = 2 FROM jobs WHERE state = 'RUNNING'")
@@ -221,9 +224,7 @@ def test_a_database_away_for_five_leases_costs_no_running_job(
         cluster.until_ended(*jobs)
         for job_id in jobs:
             states = ("FAILED",) if job_id % 4 else ("COMPLETED",)
-            cluster.expected[job_id] = Outcome(
-                states=states, exit_code=job_id % 4, output=f"out {job_id}\n"
-            )
+            cluster.expected[job_id] = Outcome(states=states, exit_code=job_id % 4, output=f"out {job_id}\n")
         assert cluster.sql("SELECT max(attempt) FROM jobs") == [(1,)]
         assert cluster.sql("SELECT count(*) FROM events WHERE type = 'NodeLost'") == [(0,)]
         cluster.prove()

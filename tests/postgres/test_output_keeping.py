@@ -1,5 +1,6 @@
 """What old jobs left in a spool is deleted after its days; nothing else is, and no link leads out of it."""
 
+import asyncio
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from conductor.core.commands import Cancel
 from conductor.core.identifiers import JobId
-from conductor.output_keeping import NODE_FOLDERS, RECEIVED_FOLDERS, Swept, sweep
+from conductor.output_keeping import NODE_FOLDERS, RECEIVED_FOLDERS, Swept, keep_for_days, sweep
 from tests.fix_engine import Engine
 
 DAY_SECONDS = 86_400
@@ -118,6 +119,24 @@ def test_links_are_deleted_and_never_followed(tampered_engine: Engine, spool: Pa
     assert (precious / "data").read_text() == "data"
 
 
+def test_however_deep_a_tree_is_it_goes_and_takes_few_descriptors(
+    tampered_engine: Engine, spool: Path
+) -> None:
+    job_id = ended(tampered_engine, days_ago=8)
+    path = spool / "work" / f"job_{job_id}"
+    path.mkdir()
+    folder = os.open(path, os.O_RDONLY)
+    for _ in range(1500):  # more than there may be frames, or open files
+        os.mkdir("deep", dir_fd=folder)
+        inner = os.open("deep", os.O_RDONLY, dir_fd=folder)
+        os.close(folder)
+        folder = inner
+    os.close(folder)
+    old(path)
+    assert swept(tampered_engine, spool) == Swept(deleted=1, left=0)
+    assert not path.exists()
+
+
 @pytest.mark.parametrize("linked", ["output", "output/received"])
 def test_a_spool_whose_folder_is_a_link_is_not_entered(
     tampered_engine: Engine, spool: Path, tmp_path: Path, linked: str
@@ -164,3 +183,8 @@ def test_many_jobs_cost_few_questions(
         old(spool / "output" / f"job_{number}.out", "out")
     assert swept(tampered_engine, spool) == Swept(deleted=0, left=0)
     assert asked == [500, 500, 201]
+
+
+def test_kept_for_no_days_is_kept_for_ever(tampered_engine: Engine, spool: Path) -> None:
+    engine = tampered_engine
+    engine.run(lambda engine: asyncio.wait_for(keep_for_days(engine.pool, spool, NODE_FOLDERS, 0), 5))

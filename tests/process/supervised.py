@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,20 @@ def gone(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
     except (FileNotFoundError, ProcessLookupError):
         return True
+
+
+def write_to(fifo: Path, text: str) -> None:
+    """To whoever waits for it, or soon will."""
+    descriptors: list[int] = []
+
+    def opened() -> bool:
+        with suppress(OSError):  # nobody reads yet
+            descriptors.append(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
+        return bool(descriptors)
+
+    until(opened, f"a reader of {fifo}")
+    os.write(descriptors[0], text.encode())
+    os.close(descriptors[0])
 
 
 class Supervised:

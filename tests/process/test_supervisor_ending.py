@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.process.supervised import Executor, Supervised, gone, output_of, until
+from tests.process.supervised import Executor, Supervised, gone, output_of, until, write_to
 
 OLD_KERNEL = ("--without-pidfds", "--without-child-list", "--without-cgroups")
 IGNORES_TERM = "trap '' TERM; echo ready; while :; do sleep 60; done\n"
@@ -226,7 +226,7 @@ def test_ending_one_job_leaves_the_others_daemons_alone(
             200_000 + 10 * allocation_id + number, LEAVING["a double-forked daemon"], kill_grace_seconds=0.05
         )
     assert not gone(pid)
-    fifo.write_text("\n")
+    write_to(fifo, "\n")
     assert executor.event(allocation_id, "exited")["exit_code"] == 0
     assert gone(pid)
 

@@ -16,7 +16,16 @@ import pytest
 
 from conductor.supervisor import protocol
 from conductor.supervisor.launch import supervisor_command
-from tests.process.supervised import Executor, Supervised, connect, gone, kill_process, output_of, until
+from tests.process.supervised import (
+    Executor,
+    Supervised,
+    connect,
+    gone,
+    kill_process,
+    output_of,
+    until,
+    write_to,
+)
 
 WAITS = "echo ready; read _ <{}\necho done\n"
 
@@ -70,7 +79,7 @@ def test_a_running_job_outlives_its_supervisor_and_its_end_is_unknown(
     second = Supervised(spool, options)
     executor = second.executor()
     assert [(held["stage"], held["process"]["pid"]) for held in executor.held()] == [("running", pid)]
-    fifo.write_text("\n")
+    write_to(fifo, "\n")
     exited = executor.event(1, "exited")
     assert (exited["exit_code"], exited["exit_signal"], exited["detail"]) == (None, None, "unknown")
     assert (exited["cpu_seconds"], exited["memory_peak_mb"], exited["cause"]) == (None, None, None)
@@ -162,7 +171,7 @@ def test_a_job_and_its_exit_outlive_the_executor(spool: Path, fifo: Path) -> Non
     executor = supervised.executor()
     pid = executor.started(1, WAITS.format(fifo))
     executor.close()
-    fifo.write_text("\n")
+    write_to(fifo, "\n")
     until(lambda: gone(pid), "the script's end")
     assert supervised.executor().event(1, "exited")["exit_code"] == 0
     assert supervised.end() == 0
@@ -199,7 +208,7 @@ def test_sigterm_ends_only_a_supervisor_that_holds_nothing(spool: Path, fifo: Pa
         os.kill(supervised.process.pid, number)
     assert executor.run(2, "exit 0\n")["exit_code"] == 0
     assert not gone(pid)
-    fifo.write_text("\n")
+    write_to(fifo, "\n")
     executor.event(1, "exited")
     assert supervised.end() == 0
     assert "live jobs; it stays" in supervised.log

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.process.supervised import Executor, Supervised, gone, output_of, until
+from tests.process.supervised import Executor, Supervised, gone, output_of, until, write_to
 
 TWO_WHO_TRAP = """
 sh -c 'trap "echo child" USR1; echo ready; while :; do sleep 0.02; done' &
@@ -138,13 +138,14 @@ def test_what_just_fits_is_left_alone(supervised: Supervised, executor: Executor
 
 
 def test_a_writer_behind_the_cap_is_neither_blocked_nor_ended(
-    supervised: Supervised, executor: Executor, number: int, fifo: Path
+    supervised: Supervised, executor: Executor, number: int, fifo: Path, tmp_path: Path
 ) -> None:
-    script = f"printf 0123456789; read _ <{fifo}; printf more; printf more >&2; echo done >{fifo}; exit 6\n"
+    done = tmp_path / "done"
+    script = f"printf 0123456789; read _ <{fifo}; printf more; printf more >&2; touch {done}; exit 6\n"
     executor.started(number, script, output_limit_bytes=4, join_output=True)
     until(lambda: output_of(supervised.spool, number) == b"0123\n" + mark(4), "the cut")
-    fifo.write_text("\n")
-    assert fifo.read_text() == "done\n"
+    write_to(fifo, "\n")
+    until(done.exists, "the script to print on")
     exited = executor.event(number, "exited")
     assert (exited["exit_code"], exited["truncated"]) == (6, ["stdout"])
     assert output_of(supervised.spool, number) == b"0123\n" + mark(4)
@@ -175,12 +176,13 @@ def test_a_cap_counts_from_where_the_attempt_began(
     assert path.read_bytes() == b"from before\n0123\n" + mark(4)
 
 
-def test_a_link_put_in_the_outputs_place_is_not_followed(
-    supervised: Supervised, executor: Executor, number: int, tmp_path: Path
+@pytest.mark.parametrize("put", ["ln -s", "ln"])
+def test_what_is_put_in_the_outputs_place_is_not_cut(
+    executor: Executor, number: int, tmp_path: Path, put: str
 ) -> None:
     victim, mine = tmp_path / "victim", tmp_path / "mine.log"
     victim.write_text("precious data\n")
-    script = f"rm {mine}; ln -s {victim} {mine}; echo 0123456789\n"
+    script = f"rm {mine}; {put} {victim} {mine}; echo 0123456789\n"
     exited = executor.run(number, script, output_limit_bytes=4, stdout_path=str(mine))
     assert exited["truncated"] == []
     assert victim.read_text() == "precious data\n"
@@ -193,13 +195,14 @@ def test_output_to_nowhere_needs_no_cap(executor: Executor, number: int) -> None
 
 def test_a_cap_outlives_the_supervisor(tmp_path: Path, fifo: Path) -> None:
     first = Supervised(tmp_path / "spool")
-    first.executor().started(1, f"read _ <{fifo}; printf 0123456789; read _ <{fifo}\n", output_limit_bytes=4)
+    script = f"read _ <{fifo}; printf 0123456789; exec sleep 300\n"
+    first.executor().started(1, script, output_limit_bytes=4)
     first.kill()
     second = Supervised(tmp_path / "spool")
     executor = second.executor()
-    fifo.write_text("\n")
+    write_to(fifo, "\n")
     until(lambda: output_of(second.spool, 1) == b"0123\n" + mark(4), "the cut")
-    fifo.write_text("\n")
+    executor.ask("stop", 1, cause="cancelled", grace_seconds=0)
     assert executor.event(1, "exited")["truncated"] == ["stdout"]
     assert second.end() == 0
 
@@ -233,7 +236,7 @@ open({str(fifo)!r}).read()
     # Somebody too big who comes later is seen by the same look or a later one.
     other = python("import time; held = bytearray(b'x') * (100 << 20); time.sleep(300)")
     assert executor.run(-number, other, memory_mb=50)["cause"] == "out_of_memory"
-    fifo.write_text("")
+    write_to(fifo, "")
     assert executor.event(number, "exited")["cause"] is None
 
 
@@ -244,7 +247,7 @@ def test_an_adopted_job_is_held_to_its_memory_too(tmp_path: Path, fifo: Path) ->
     first.kill()
     second = Supervised(tmp_path / "spool")
     executor = second.executor()
-    fifo.write_text("")
+    write_to(fifo, "")
     assert executor.event(1, "exited")["cause"] == "out_of_memory"
     assert gone(pid)
     assert second.end() == 0
