@@ -10,6 +10,7 @@ import pytest
 from conductor.core.commands import Allocate, Cancel
 from conductor.core.events import ProcessIdentity
 from conductor.core.identifiers import NodeName
+from conductor.database import listen
 from conductor.log import LOG_CHANNEL, SCHEDULER_CHANNEL, cancel_channel, node_channel
 from tests.fix_engine import Engine
 
@@ -25,6 +26,10 @@ NOTE_SYNCHRONOUS_COMMIT = """
     CREATE TRIGGER note AFTER INSERT ON events FOR EACH STATEMENT EXECUTE FUNCTION note();
     GRANT INSERT ON seen TO PUBLIC;
     DO $$ BEGIN EXECUTE 'ALTER DATABASE "' || current_database() || '" SET synchronous_commit = off'; END $$
+"""
+END_EVERYBODY_ELSE = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
 ANOTHER_ALLOCATION_OF_THE_SAME_JOB = """
     INSERT INTO resource_allocations
@@ -102,6 +107,21 @@ def test_those_who_wait_are_told_and_nobody_else(engine: Engine) -> None:
         {LOG_CHANNEL},
         {SCHEDULER_CHANNEL, cancel_channel("node-1"), LOG_CHANNEL},
     ]
+
+
+def test_whoever_begins_to_listen_or_comes_back_looks_once_for_what_was_missed(engine: Engine) -> None:
+    async def story() -> list[str]:
+        woken: asyncio.Queue[str] = asyncio.Queue()
+        task = asyncio.create_task(listen(engine.url, [SCHEDULER_CHANNEL, LOG_CHANNEL], woken.put_nowait))
+        try:
+            heard = [await woken.get() for _ in range(2)]
+            engine.sql(END_EVERYBODY_ELSE)
+            return [*heard, *[await woken.get() for _ in range(2)]]
+        finally:
+            task.cancel()
+
+    heard = asyncio.run(asyncio.wait_for(story(), 30))
+    assert heard == [SCHEDULER_CHANNEL, LOG_CHANNEL] * 2
 
 
 async def _told(engine: Engine, story: Any) -> None:
