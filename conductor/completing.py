@@ -53,12 +53,14 @@ class IdStock:
 
 
 async def complete(connection: AsyncConnection[Any], requests: Sequence[Request], stock: IdStock) -> None:
-    """Draw the ids that commands still lack, and find the job and node of bare allocation ids."""
+    """Draw the ids that commands still lack, find the job and node of bare allocation ids, guard node names."""
     await _draw(connection, requests, stock)
     await _find_allocations(connection, requests)
     for request in requests:
         if isinstance(request.command, Reserve) and request.command.cpu_ids is None:
             await _choose_cpus(connection, request, request.command)
+        elif isinstance(request.command, RegisterNode):
+            request.unfit = await _name_taken(connection, request.command)
 
 
 async def _draw(connection: AsyncConnection[Any], requests: Sequence[Request], stock: IdStock) -> None:
@@ -116,4 +118,18 @@ async def _choose_cpus(connection: AsyncConnection[Any], request: Request, comma
     request.unfit = Rejection(
         code=RejectionCode.CPUS_TAKEN,
         message=f"Job {command.job_id} needs {count} CPUs; node {command.node_name} has {len(cpus)} free.",
+    )
+
+
+async def _name_taken(connection: AsyncConnection[Any], command: RegisterNode) -> Rejection | None:
+    """A name belongs to one spool for as long as its lease lives: the jobs of two would be taken for each other's."""
+    wanted = {"node_name": command.node_name, "spool_id": command.spool_id}
+    holder = await (await connection.execute(SQL["other_holder"], wanted)).fetchone()
+    if holder is None:
+        return None
+    spool_id, expires_at = holder
+    return Rejection(
+        code=RejectionCode.WRONG_STATE,
+        message=f"The name {command.node_name} belongs to an executor with another spool ({spool_id}), whose lease "
+        f"lives until {expires_at:%Y-%m-%d %H:%M:%S%z}. Choose another NODE_NAME, or stop that executor first.",
     )

@@ -17,3 +17,10 @@ ORDER BY cpu;
 
 -- name: required_cpus
 SELECT total_cpus_required FROM jobs WHERE id = %(job_id)s;
+
+-- name: other_holder
+-- Another spool that has this node's name, and its lease still lives.
+SELECT n.spool_id, l.expires_at
+FROM nodes n
+JOIN node_leases l ON l.node_name = n.name
+WHERE n.name = %(node_name)s AND n.spool_id <> %(spool_id)s AND l.expires_at > clock_timestamp();

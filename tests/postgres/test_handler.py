@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from conductor.core.commands import Allocate, Cancel, Command, Release, Requeue, Reserve, Submit
+from conductor.core.commands import Allocate, Cancel, Command, RegisterNode, Release, Requeue, Reserve, Submit
 from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.events import (
     JobSubmitted,
@@ -249,6 +249,27 @@ def test_cpus_freed_in_a_batch_may_be_promised_again_behind_it(engine: Engine) -
         return list(await engine.handler.handle_all(wishes, PROVENANCE, atomic=True))
 
     assert [type(outcome) for outcome in engine.run(story)] == [Accepted, Accepted]
+
+
+def test_a_nodes_name_belongs_to_one_spool_while_its_lease_lives(engine: Engine) -> None:
+    """Else a second machine of that name would report the first one's jobs as gone while they run."""
+    again = RegisterNode(node_name=NODE, spool_id="spool", boot_id="boot", total_cpus=4)
+    elsewhere = replace(again, spool_id="another")
+    lease = "SELECT renew_lease('node-1', 1, %s, '{}')"
+
+    async def story(engine: Engine) -> Rejection:
+        await engine.register()
+        engine.sql(lease, 60)
+        rejection = await engine.refused(elsewhere)
+        engine.sql(lease, 0)
+        await engine.accepted(elsewhere)
+        engine.sql(lease.replace("1, %s", "2, %s"), 60)
+        await engine.accepted(replace(elsewhere, boot_id="rebooted"))
+        return rejection
+
+    rejection = engine.run(story)
+    assert rejection.code is RejectionCode.WRONG_STATE
+    assert "NODE_NAME" in rejection.message
 
 
 def test_another_wish_under_a_used_command_id_is_refused(engine: Engine) -> None:
