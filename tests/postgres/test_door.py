@@ -109,19 +109,23 @@ def test_those_who_wait_are_told_and_nobody_else(engine: Engine) -> None:
     ]
 
 
-def test_whoever_begins_to_listen_or_comes_back_looks_once_for_what_was_missed(engine: Engine) -> None:
+def test_a_listener_is_told_and_looks_once_for_what_it_missed_when_it_begins_or_comes_back(
+    engine: Engine,
+) -> None:
     async def story() -> list[str]:
         woken: asyncio.Queue[str] = asyncio.Queue()
         task = asyncio.create_task(listen(engine.url, [SCHEDULER_CHANNEL, LOG_CHANNEL], woken.put_nowait))
         try:
             heard = [await woken.get() for _ in range(2)]
+            engine.sql("SELECT pg_notify(%s, '')", LOG_CHANNEL)
+            heard.append(await woken.get())
             engine.sql(END_EVERYBODY_ELSE)
             return [*heard, *[await woken.get() for _ in range(2)]]
         finally:
             task.cancel()
 
     heard = asyncio.run(asyncio.wait_for(story(), 30))
-    assert heard == [SCHEDULER_CHANNEL, LOG_CHANNEL] * 2
+    assert heard == [SCHEDULER_CHANNEL, LOG_CHANNEL, LOG_CHANNEL, SCHEDULER_CHANNEL, LOG_CHANNEL]
 
 
 async def _told(engine: Engine, story: Any) -> None:
