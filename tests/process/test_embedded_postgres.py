@@ -78,6 +78,9 @@ def test_the_server_is_a_child_of_ours_in_a_group_of_its_own_and_never_root(home
         assert process.uids().effective != 0
         assert process.name() == "postgres"
     assert not psutil.pid_exists(process.pid)
+    assert server.data is not None
+    said = (server.data.parent / "postgres.log").read_text()
+    assert said.rstrip().endswith("database system is shut down"), "it was not asked to end, but killed"
 
 
 def test_data_outlives_the_server_and_commits_are_durable_by_default(home: Path) -> None:
