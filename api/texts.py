@@ -166,7 +166,10 @@ FIELDS: Mapping[str, tuple[str, str]] = {
         "is not supported by this release; leave it out",
         "本版本尚不支持该字段；请去掉",
     ),
-    "not_an_integer": ("must be a whole number, without quotes", "必须是整数，且不带引号"),
+    "not_an_integer": (
+        "must be a whole number below 2^53, without quotes",
+        "必须是小于 2^53 的整数，且不带引号",
+    ),
     "not_a_number": ("must be a number", "必须是数字"),
     "not_a_boolean": ("must be true or false, without quotes", "必须是 true 或 false，且不带引号"),
     "not_a_string": ("must be a text in quotes", "必须是带引号的文本"),

@@ -55,9 +55,10 @@ def connect_error(database_url: str, error: Exception) -> str:
     """What a person needs to know, with no password in it."""
     parts = conninfo_to_dict(database_url)
     where = f"{parts.get('host', 'the default socket')}:{parts.get('port', 5432)}"
+    said = " ".join(str(error).split()).rstrip(".?")
     return (
         f"PostgreSQL at {where} (database {parts.get('dbname', 'by default')}) cannot be reached: "
-        f"{str(error).strip()}. Check that it runs and that CONDUCTOR_DATABASE_URL names it."
+        f"{said}. Check that it runs and that CONDUCTOR_DATABASE_URL names it."
     )
 
 

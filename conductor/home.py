@@ -134,15 +134,6 @@ def create_private(path: Path, text: str) -> None:
         draft.unlink(missing_ok=True)
 
 
-def start_ticks_of(pid: int) -> int | None:
-    """When a process started, in clock ticks since boot (with its PID, a name for it); None when gone."""
-    try:
-        after_name = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2]
-    except OSError:
-        return None
-    return int(after_name.split()[19])
-
-
 def _create(path: Path, text: str) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     with open(descriptor, "w", encoding="utf-8") as file:
@@ -169,6 +160,4 @@ def _take(descriptor: int, home: Path) -> None:
     pid = os.getpid()
     since = datetime.now(UTC).astimezone().isoformat(timespec="seconds")
     os.ftruncate(descriptor, 0)
-    os.pwrite(
-        descriptor, f"process {pid} (running since {since}, start ticks {start_ticks_of(pid)})\n".encode(), 0
-    )
+    os.pwrite(descriptor, f"process {pid} (running since {since})\n".encode(), 0)

@@ -341,13 +341,18 @@ class Session:
         held_before = set(self._held)
         async with reachable(self.pool) as connection:
             cursor = await connection.execute(SQL["live_here"], {"node_name": self.node_name})
-            live = {AllocationId(row[0]): (row[1], row[2]) for row in await cursor.fetchall()}
+            live = {AllocationId(row[0]): row[1:] for row in await cursor.fetchall()}
         for allocation_id in held_before & self._held.keys() - live.keys():
             # Closed while we were away: whatever still runs in it must not; its end becomes a late report.
             logger.warning("job.not_ours", allocation=allocation_id)
             self.supervisor.stop(allocation_id)
-        for allocation_id, (status, boot_id) in live.items():
-            if status == "allocated" and allocation_id not in self._held:
+        for allocation_id, (status, boot_id, spool_id) in live.items():
+            if status != "allocated" or allocation_id in self._held:
+                continue
+            if spool_id != self.machine.spool_id:
+                # Another machine's, or another folder's: its supervisor may still run it. A person knows.
+                logger.warning("allocation.of_another_spool", allocation=allocation_id, spool=spool_id)
+            else:
                 logger.warning("allocation.missing", allocation=allocation_id)
                 await self._commit(
                     ended_unseen(

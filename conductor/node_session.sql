@@ -21,7 +21,16 @@ JOIN jobs j ON j.id = a.job_id
 WHERE a.node_name = %(node_name)s AND a.status = 'allocated' AND j.cancel_requested_at IS NOT NULL;
 
 -- name: live_here
-SELECT id, status, boot_id FROM resource_allocations WHERE node_name = %(node_name)s AND status <> 'released';
+-- With the spool folder of the incarnation that started it: the log has both.
+SELECT a.id, a.status, a.boot_id, (
+    SELECT node.data ->> 'spool_id'
+    FROM events started
+    JOIN events node ON node.stream = 'node-' || a.node_name AND node.type = 'NodeRegistered'
+                    AND node.data ->> 'incarnation' = started.data ->> 'incarnation'
+    WHERE started.stream = 'job-' || a.job_id AND started.type = 'ResourcesAllocated'
+      AND (started.data ->> 'allocation_id')::bigint = a.id) AS spool_id
+FROM resource_allocations a
+WHERE a.node_name = %(node_name)s AND a.status <> 'released';
 
 -- name: renew_lease
 SELECT renew_lease(%(node_name)s, %(incarnation)s, %(lease_seconds)s, %(held)s);

@@ -174,7 +174,7 @@ def _register(
 ) -> tuple[NodeEvent, ...] | Rejection:
     if node is not None and lease_lives and node.spool_id != command.spool_id:
         return _no(
-            RejectionCode.FORBIDDEN,
+            RejectionCode.WRONG_STATE,
             f"The name {node.node_name} is held by incarnation {node.incarnation} on another spool folder "
             f"({node.spool_id}), and its lease lives. Give this machine another NODE_NAME, or stop that executor.",
             node,

@@ -20,7 +20,8 @@ from conductor.embedded.account import Account, EmbeddedPostgresError, Say
 
 OUTSIDE = Path("/var/lib/conductor-postgres")
 SHORT = Path("/tmp")  # noqa: S108 (only a folder of our own in it, whose owner and mode are checked)
-SOCKET_NAME = ".s.PGSQL.5432"
+PORT = 5432  # a part of the socket's name, and nothing else: the server listens on no network
+SOCKET_NAME = f".s.PGSQL.{PORT}"
 LONGEST_SOCKET_PATH_BYTES = 107
 # Beyond these a list of folders in the configuration, or a host in a URL, would need quoting somewhere.
 PLAIN_PATH = re.compile(r"[A-Za-z0-9/._-]+")

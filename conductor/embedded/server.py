@@ -31,6 +31,7 @@ from conductor.embedded.leftover import (
     wait_for_an_earlier_server,
 )
 from conductor.embedded.place import (
+    PORT,
     Place,
     choose_place,
     find_place,
@@ -84,12 +85,11 @@ class EmbeddedPostgres:
         self.stop()
 
     def url(self, database: str = DATABASE, user: str = SUPERUSER) -> str:
-        """How to connect, without a password: the server knows this machine's users."""
+        """How to connect, without a password: the server knows this machine's users. Somebody's PGPORT is not ours."""
         if self._socket_folder is None:
             raise EmbeddedPostgresError("the embedded server is not running")
-        return (
-            f"postgresql://{quote(user)}@/{quote(database)}?host={quote(str(self._socket_folder), safe='')}"
-        )
+        folder = quote(str(self._socket_folder), safe="")
+        return f"postgresql://{quote(user)}@/{quote(database)}?host={folder}&port={PORT}"
 
     @property
     def socket_folder(self) -> Path:

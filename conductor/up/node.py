@@ -13,7 +13,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from conductor.supervisor.launch import SupervisorNotStarted, start_detached
+from conductor.supervisor.launch import LOG_NAME, SupervisorNotStarted, start_detached
 
 LOCK_NAME = "supervisor.lock"
 LOOK_EVERY_SECONDS = 1.0
@@ -52,7 +52,7 @@ class Supervisor:
             start_detached(self._spool)
         except (SupervisorNotStarted, OSError) as error:
             return f"supervisor: {error}"
-        return f"supervisor ended; started again; see {self._spool}" if self._seen else None
+        return f"supervisor ended; started again; see {self._spool / LOG_NAME}" if self._seen else None
 
     def end_if_idle(self) -> None:
         """Ask it to end, which it does at once when it holds no job."""

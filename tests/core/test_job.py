@@ -225,6 +225,13 @@ def test_an_expired_reservation_leads_back_to_the_queue_in_the_same_attempt() ->
     assert world.when(expire) == ()
 
 
+def test_what_has_started_does_not_expire() -> None:
+    world = running()
+    world.now = START + timedelta(hours=2)
+    assert world.when(Expire(job_id=JOB, allocation_id=ALLOCATION)) == ()
+    assert world.job.state is JobState.RUNNING
+
+
 def test_what_a_fenced_executor_reports_is_kept_once_and_changes_nothing() -> None:
     world = running().given(node_stream(NODE), registered(incarnation=2))
     assert refused(world.when(release())) is RejectionCode.STALE_INCARNATION

@@ -182,7 +182,7 @@ def test_a_name_that_another_spool_holds_is_refused_while_its_lease_lives_and_na
     other = RegisterNode(node_name=NODE, spool_id="other", boot_id="b", total_cpus=4, cpu_block=0)
     rejection = asked(world, other, lease_lives=True)
     assert isinstance(rejection, Rejection)
-    assert rejection.code is RejectionCode.FORBIDDEN
+    assert rejection.code is RejectionCode.WRONG_STATE
     assert "incarnation 1" in rejection.message
     events = asked(world, replace(other, spool_id="spool"), lease_lives=True)
     assert isinstance(events, tuple)

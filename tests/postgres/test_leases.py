@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from conductor.core.commands import DeclareNodeLost, RegisterNode
+from conductor.core.commands import DeclareNodeLost, DrainNode, RegisterNode, RemoveNode
 from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.identifiers import NodeName
 from conductor.log import Batch, VersionConflict, append
@@ -58,7 +58,7 @@ def test_another_spool_is_refused_while_the_lease_lives(engine: Engine) -> None:
         renew(engine, 1)
         return await engine.refused(other)
 
-    assert engine.run(story).code is RejectionCode.FORBIDDEN
+    assert engine.run(story).code is RejectionCode.WRONG_STATE
     end_lease(engine)
     engine.run(lambda e: e.accepted(other))
 
@@ -103,11 +103,35 @@ def test_a_renewal_just_before_the_declaration_reaches_the_door_wins(
     assert engine.sql("SELECT state FROM nodes") == [("UP",)]
 
 
-def test_one_leads_at_a_time_and_another_when_the_lease_is_over(engine: Engine) -> None:
-    lead = "SELECT take_leadership(%s, 60)"
-    assert engine.sql(lead, "a") == [(True,)]
-    assert engine.sql(lead, "b") == [(False,)]
-    assert engine.sql(lead, "a") == [(True,)]
-    engine.sql("SELECT give_up_leadership(%s)", "a")
-    assert engine.sql(lead, "b") == [(True,)]
-    assert engine.sql(lead, "a") == [(False,)]
+def test_a_drained_node_keeps_its_lease_and_a_lost_or_removed_one_has_none(engine: Engine) -> None:
+    engine.run(lambda e: e.register())
+    engine.run(lambda e: e.accepted(DrainNode(node_name=NODE)))
+    assert renew(engine, 1)
+    end_lease(engine)
+    engine.run(lambda e: e.accepted(DeclareNodeLost(node_name=NODE)))
+    assert not renew(engine, 1)
+    engine.run(lambda e: e.register())
+    assert renew(engine, 2)
+    engine.run(lambda e: e.accepted(RemoveNode(node_name=NODE)))
+    assert not renew(engine, 2)
+
+
+def take_leadership(engine: Engine, holder: str, seconds: float = 60) -> bool:
+    [(granted,)] = engine.sql("SELECT take_leadership(%s, %s)", holder, seconds)
+    return bool(granted)
+
+
+def test_leadership_is_renewed_by_its_holder_only_and_taken_when_it_has_passed(engine: Engine) -> None:
+    assert take_leadership(engine, "first")
+    assert not take_leadership(engine, "second")
+    assert take_leadership(engine, "first", 0)
+    assert take_leadership(engine, "second")
+    assert not take_leadership(engine, "first")
+
+
+def test_leadership_is_given_up_by_its_holder_only(engine: Engine) -> None:
+    assert take_leadership(engine, "first")
+    engine.sql("SELECT give_up_leadership('second')")
+    assert not take_leadership(engine, "second")
+    engine.sql("SELECT give_up_leadership('first')")
+    assert take_leadership(engine, "second")

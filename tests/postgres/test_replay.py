@@ -92,6 +92,21 @@ def test_an_event_altered_by_a_superuser_is_found(tampered_engine: Engine, damag
     assert code in [difference.code for difference in report.differences]
 
 
+AN_ILLEGAL_EVENT = """
+    SELECT commit_batch(now(), '{}', '[{"stream": "job-1", "version": 2, "type": "NodeDrained", "schema_version": 1,
+                        "data": {"reason": null}, "metadata": {"actor": "eve", "channel": "psql"}}]', NULL, NULL, '{}')
+"""
+
+
+def test_an_event_that_cannot_stand_where_it_stands_is_found(tampered_engine: Engine) -> None:
+    """Written through the door itself, so that positions and chain are in order."""
+    tampered_engine.run(a_busy_day)
+    tampered_engine.sql(AN_ILLEGAL_EVENT)
+    [difference] = verify(tampered_engine.url).differences
+    assert difference.code == "event_illegal"
+    assert difference.subject.endswith("in job-1")
+
+
 def test_differences_are_all_counted_and_the_first_are_named(tampered_engine: Engine) -> None:
     async def story(engine: Engine) -> None:
         for _ in range(150):

@@ -78,6 +78,22 @@ def test_the_server_is_a_child_of_ours_in_a_group_of_its_own_and_never_root(home
         assert process.uids().effective != 0
         assert process.name() == "postgres"
     assert not psutil.pid_exists(process.pid)
+    assert server.data is not None
+    said = (server.data.parent / "postgres.log").read_text()
+    assert said.rstrip().endswith("database system is shut down"), "it was not asked to end, but killed"
+
+
+def test_nothing_of_our_environment_reaches_the_server_nor_misleads_its_clients(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONDUCTOR_API_TOKEN", "secret")
+    monkeypatch.setenv("PGPORT", "1")
+    with EmbeddedPostgres(home, extra_config=QUICK) as server, psycopg.connect(server.url()) as connection:
+        connection.execute("CREATE TEMP TABLE variables (line text)")
+        connection.execute("COPY variables FROM PROGRAM 'env'")
+        names = {line.partition("=")[0] for (line,) in connection.execute("SELECT line FROM variables")}
+    assert "PATH" in names
+    assert not names & {"CONDUCTOR_API_TOKEN", "PGPORT", "HOME"}
 
 
 def test_data_outlives_the_server_and_commits_are_durable_by_default(home: Path) -> None:

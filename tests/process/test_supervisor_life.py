@@ -194,7 +194,9 @@ def test_only_the_highest_incarnation_is_obeyed_also_by_the_next_supervisor(spoo
 def test_a_second_supervisor_is_refused_and_the_first_is_named(spool: Path) -> None:
     supervised = Supervised(spool)
     supervised.executor()
-    second = subprocess.run(supervisor_command(spool), capture_output=True, text=True, check=False)
+    second = subprocess.run(
+        supervisor_command(spool), capture_output=True, text=True, timeout=20, check=False
+    )
     assert second.returncode == 3
     assert str(supervised.process.pid) in second.stderr
     assert supervised.end() == 0
@@ -230,7 +232,9 @@ def test_a_long_spool_path_with_spaces_and_quotes_works(tmp_path: Path) -> None:
 def test_a_folder_that_others_may_write_to_is_refused_and_not_changed(spool: Path) -> None:
     spool.mkdir()
     spool.chmod(0o777)
-    refused = subprocess.run(supervisor_command(spool), capture_output=True, text=True, check=False)
+    refused = subprocess.run(
+        supervisor_command(spool), capture_output=True, text=True, timeout=20, check=False
+    )
     assert refused.returncode == 2
     assert f"chmod go-w {spool}" in refused.stderr
     assert spool.stat().st_mode & 0o777 == 0o777
@@ -240,7 +244,9 @@ def test_a_folder_that_others_may_write_to_is_refused_and_not_changed(spool: Pat
 def test_a_folder_of_somebody_else_is_refused(spool: Path) -> None:
     spool.mkdir(0o700)
     os.chown(spool, 65534, 65534)
-    refused = subprocess.run(supervisor_command(spool), capture_output=True, text=True, check=False)
+    refused = subprocess.run(
+        supervisor_command(spool), capture_output=True, text=True, timeout=20, check=False
+    )
     assert refused.returncode == 2
     assert "belongs to user 65534" in refused.stderr
 

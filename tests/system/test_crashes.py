@@ -1,5 +1,6 @@
 """Ends parts of the system at chosen moments and looks at what is left: promises 3, 4 and 7."""
 
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 
 from conductor.core.commands import Cancel
 from conductor.core.identifiers import JobId
+from conductor.supervisor.launch import supervisor_command
 from tests.fix_system import Node, System, alive
 
 pytestmark = pytest.mark.faults
@@ -137,6 +139,39 @@ def test_a_running_job_outlives_its_executor_and_its_exit_and_output_are_recorde
     assert system.until_ended(job_id) == ["FAILED"]
     assert system.job(job_id, "exit_code") == (4,)
     assert node.output(job_id) == "before\nafter\n"
+
+
+def test_an_executor_killed_between_an_exit_and_its_commit_loses_no_exit_code(system: System) -> None:
+    node = system.node()
+    job_id = system.submit("while [ ! -e go ]; do sleep 0.05; done; exit 4\n")
+    system.until_state(job_id, "RUNNING")
+    with closed_door(system):
+        (node.spool / "work" / f"job_{job_id}" / "go").touch()
+        wait_until_asked_at_the_door(system)
+        node.executor.kill()
+        node.executor.wait()
+        end_waiting_backends(system)
+    assert system.job(job_id, "state") == ("RUNNING",)
+    node.start_executor()
+    assert system.until_ended(job_id) == ["FAILED"]
+    assert system.job(job_id, "exit_code") == (4,)
+
+
+def test_a_job_that_nobody_holds_any_more_ends_as_unknown_and_gives_its_cpus_back(system: System) -> None:
+    """As after a lost disk: the log says it runs here, and the node's supervisor never heard of it."""
+    node = system.node(cpus=1)
+    job_id = system.submit("sleep 300\n")
+    system.until_state(job_id, "RUNNING")
+    for process in (node.executor, node.supervisor):
+        process.kill()
+        process.wait()
+    os.killpg(system.pid(job_id), signal.SIGKILL)
+    (node.spool / "journal").unlink()
+    node.supervisor = system.spawn(supervisor_command(node.spool), {})
+    node.start_executor()
+    assert system.until_ended(job_id) == ["FAILED"]
+    assert str(system.job(job_id, "reason")[0]).startswith("ExitUnknown")
+    assert system.until_ended(system.submit()) == ["COMPLETED"]
 
 
 def test_an_executor_told_to_stop_leaves_its_jobs_and_goes_within_five_seconds(system: System) -> None:

@@ -1,0 +1,45 @@
+"""The scheduler's memory follows the log it was loaded from, and notices when that is another one now."""
+
+import pytest
+
+from conductor.core.commands import Cancel
+from conductor.scheduler import HistoryForked, follow, load
+from tests.fix_engine import Engine
+
+ANOTHER_END = """
+    ALTER TABLE events DISABLE TRIGGER events_append_only;
+    UPDATE events SET hash = sha256(hash) WHERE position = (SELECT max(position) FROM events)
+"""
+A_LOST_TAIL = """
+    ALTER TABLE events DISABLE TRIGGER events_append_only;
+    DELETE FROM events WHERE position = (SELECT max(position) FROM events)
+"""
+
+
+def test_what_is_followed_is_what_would_be_loaded(engine: Engine) -> None:
+    async def story(engine: Engine) -> None:
+        await engine.register()
+        memory = await load(engine.pool)
+        waiting, ended = await engine.submit(), await engine.submit()
+        await engine.reserve(await engine.submit(), 0)
+        await engine.accepted(Cancel(job_id=ended))
+        await follow(engine.pool, memory)
+        anew = await load(engine.pool)
+        assert (memory.cluster.position, memory.hash) == (anew.cluster.position, anew.hash)
+        assert memory.cluster.waiting == anew.cluster.waiting == 1
+        assert waiting
+
+    engine.run(story)
+
+
+@pytest.mark.parametrize("fork", [ANOTHER_END, A_LOST_TAIL], ids=["another end", "a lost tail"])
+def test_a_history_that_is_another_one_now_is_noticed(tampered_engine: Engine, fork: str) -> None:
+    async def story(engine: Engine) -> None:
+        await engine.register()
+        await engine.submit()
+        memory = await load(engine.pool)
+        engine.sql(fork)
+        await follow(engine.pool, memory)
+
+    with pytest.raises(HistoryForked):
+        tampered_engine.run(story)
