@@ -14,10 +14,14 @@ from tests.fix_postgres import fresh_database
 
 # What anybody may call does nothing but compute, or raise.
 HARMLESS = {"event_text", "refuse_change"}
-OF_THE_SERVICE = {"commit_batch", "give_up_leadership", "renew_lease", "script", "take_leadership"}
+OF_THE_SERVICE = {
+    *("commit_batch", "script", "give_up_leadership", "take_leadership", "renew_lease", "stop_accepting"),
+    *("answer_output", "ask_for_output", "take_outputs", "wanted_outputs"),
+}
+OUTPUTS = {"output_answers", "output_requests", "output_servers"}  # what jobs printed is not for reports
 UNREADABLE = {
     "service": {"log_door"},
-    "report": {"log_door", "scripts", "environments", "conductor_migrations"},
+    "report": {"log_door", "scripts", "environments", "conductor_migrations", *OUTPUTS},
 }
 
 MAY_CALL = """

@@ -114,6 +114,10 @@ class Executor:
         held: list[dict[str, Any]] = self.welcome["attempts"]
         return held
 
+    def waiting(self) -> list[dict[str, Any]]:
+        """What has arrived and was not asked for; after a hello, what came with the welcome."""
+        return list(self._messages)
+
     def ask(self, kind: str, allocation_id: int, **more: Any) -> None:
         self._send([{"type": kind, "allocation_id": allocation_id, **more}])
 

@@ -79,6 +79,28 @@ def test_who_sheds_every_other_mark_is_still_in_the_group(spool: Path, adopted: 
 
 
 @pytest.mark.skipif(not HAS_CGROUPS, reason="no version 2 control group to write in")
+def test_nor_does_it_outlive_a_script_that_ends_by_itself(spool: Path) -> None:
+    supervised = Supervised(spool)
+    script = (
+        "(env -i setsid sh -c 'echo $$; exec sleep 300' &) ; until test -s /dev/stdout; do :; done; exit 3\n"
+    )
+    exited = supervised.executor().run(1, script, kill_grace_seconds=0.1)
+    assert exited["exit_code"] == 3
+    assert gone(int(output_of(spool, 1)))
+    assert supervised.end() == 0
+
+
+@pytest.mark.skipif(not HAS_CGROUPS, reason="no version 2 control group to write in")
+def test_what_another_spools_supervisor_left_is_removed_too(spool: Path) -> None:
+    left = Path(f"{BASE}/conductor-of-a-spool-long-gone/1.mark")
+    left.mkdir(parents=True)
+    supervised = Supervised(spool)
+    supervised.executor()
+    assert not left.parent.exists()
+    assert supervised.end() == 0
+
+
+@pytest.mark.skipif(not HAS_CGROUPS, reason="no version 2 control group to write in")
 def test_what_a_killed_supervisor_left_is_removed_by_the_next_one(spool: Path) -> None:
     first = Supervised(spool)
     pid = first.executor().gated(1, "exit 0\n")
@@ -149,7 +171,7 @@ def test_what_cannot_be_killed_is_told_and_told_again_and_ends_only_when_it_is_g
     assert "SIGKILL" in cleanup["detail"]
     again = supervised.executor(incarnation=2)
     assert again.held()[0]["stage"] == "stopping"
-    assert again.event(1, "cleanup")["pids"] == [pid]
+    assert [message["type"] for message in again.waiting()] == ["cleanup"]
     (freezer / "freezer.state").write_text("THAWED")
     exited = again.event(1, "exited")
     assert (exited["exit_signal"], exited["cause"]) == (signal.SIGKILL, "cancelled")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import conductor
-from tests.process.supervised import Executor, Supervised, gone, output_of, until
+from tests.process.supervised import Executor, Supervised, gone, output_of, until, write_to
 
 WAITS = "echo ready; read code <{}; exit $code\n"
 
@@ -55,7 +55,7 @@ def test_everything_it_holds_comes_along(spool: Path, fifo: Path) -> None:
     assert executor.event(3, "exited")["exit_code"] == 4
     executor.ask("open", 2)
     assert executor.event(2, "exited")["exit_code"] == 3
-    fifo.write_text("7\n")
+    write_to(fifo, "7\n")
     exited = executor.event(1, "exited")
     assert (exited["exit_code"], exited["detail"]) == (7, None)
     assert exited["cpu_seconds"] is not None
@@ -75,7 +75,7 @@ def test_it_may_do_so_again_and_again_and_leaks_no_descriptor(spool: Path, fifo:
     assert len(list(descriptors.iterdir())) == open_before
     executor.ask("open", 2)
     assert executor.event(2, "exited")["exit_code"] == 3
-    fifo.write_text("7\n")
+    write_to(fifo, "7\n")
     assert executor.event(1, "exited")["exit_code"] == 7
     assert supervised.end() == 0
 
@@ -109,7 +109,7 @@ def test_sighup_asks_for_it_too(spool: Path, fifo: Path) -> None:
     supervised.executor().started(1, WAITS.format(fifo))
     os.kill(supervised.process.pid, signal.SIGHUP)
     until(lambda: resumed(supervised), "the newer program")
-    fifo.write_text("7\n")
+    write_to(fifo, "7\n")
     assert supervised.executor().event(1, "exited")["exit_code"] == 7
     assert supervised.end() == 0
 
@@ -151,32 +151,89 @@ def test_an_adopted_job_stays_adopted(spool: Path, fifo: Path) -> None:
     first.kill()
     second = Supervised(spool)
     executor = upgraded(second, second.executor())
-    fifo.write_text("7\n")
+    write_to(fifo, "7\n")
     assert executor.event(1, "exited")["detail"] == "unknown"
     assert second.end() == 0
 
 
-def test_a_program_that_does_not_start_is_refused_and_nothing_changes(tmp_path: Path, fifo: Path) -> None:
-    source = Path(conductor.__file__).parent
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    """A supervisor's program that may be changed."""
     program = tmp_path / "program" / "conductor"
+    source = Path(conductor.__file__).parent
     shutil.copytree(source / "supervisor", program / "supervisor")
     shutil.copy(source / "__init__.py", program)
-    command = [sys.executable, "-I", "-S", str(program / "supervisor" / "__main__.py")]
-    supervised = Supervised(tmp_path / "spool", command=[*command, "--spool", str(tmp_path / "spool")])
+    return program / "supervisor"
+
+
+def supervised_by(program: Path, spool: Path) -> Supervised:
+    command = [sys.executable, "-I", "-S", str(program / "__main__.py"), "--spool", str(spool)]
+    return Supervised(spool, command=command)
+
+
+def change(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new))
+
+
+def test_a_program_that_does_not_start_is_refused_and_nothing_changes(
+    program: Path, spool: Path, fifo: Path
+) -> None:
+    supervised = supervised_by(program, spool)
     executor = supervised.executor()
     executor.started(1, WAITS.format(fifo))
-    good = (program / "supervisor" / "server.py").read_text()
-    (program / "supervisor" / "server.py").write_text("nonsense(")
+    good = (program / "server.py").read_text()
+    (program / "server.py").write_text("nonsense(")
     executor.send_bytes(b'\0\0\0\x14[{"type":"upgrade"}]')
     refused = executor.message(lambda message: message["type"] == "refused")
     assert "newer program cannot take over" in refused["reason"]
     assert executor.run(2, "exit 2\n")["exit_code"] == 2
-    newer = good.replace('"welcome"', '"welcome", "newer": True', 1)
-    assert newer != good
-    (program / "supervisor" / "server.py").write_text(newer)
+    (program / "server.py").write_text(good)
+    change(program / "server.py", '"welcome"', '"welcome", "newer": True')
     executor = upgraded(supervised, executor)
     assert executor.welcome["newer"] is True
-    fifo.write_text("7\n")
+    write_to(fifo, "7\n")
+    assert executor.event(1, "exited")["exit_code"] == 7
+    assert supervised.end() == 0
+
+
+def test_a_state_of_another_kind_is_refused(program: Path, spool: Path) -> None:
+    supervised = supervised_by(program, spool)
+    executor = supervised.executor()
+    change(program / "program.py", "STATE_VERSION = 1", "STATE_VERSION = 2")
+    executor.send_bytes(b'\0\0\0\x14[{"type":"upgrade"}]')
+    refused = executor.message(lambda message: message["type"] == "refused")
+    assert "exit code 4" in refused["reason"]
+    assert executor.run(1, "exit 1\n")["exit_code"] == 1
+    assert supervised.end() == 0
+
+
+def test_an_exit_while_the_newer_program_is_tried_out_is_seen_by_it(program: Path, spool: Path) -> None:
+    supervised = supervised_by(program, spool)
+    executor = supervised.executor()
+    pid = executor.started(1, "exec sleep 300\n")
+    head = "def _can_resume(state_version: int, path: str) -> int:\n"
+    ends_it = f"    os.kill({pid}, 9)\n    while ') Z' not in open('/proc/{pid}/stat').read(): pass\n"
+    change(program / "__main__.py", head, head + ends_it)
+    executor = upgraded(supervised, executor)
+    assert executor.event(1, "exited")["exit_signal"] == signal.SIGKILL
+    assert supervised.end() == 0
+
+
+def test_no_signal_ends_it_while_it_changes(spool: Path, fifo: Path) -> None:
+    supervised = Supervised(spool)
+    supervised.executor().started(1, WAITS.format(fifo))
+
+    def signalled_until_resumed() -> bool:
+        os.kill(supervised.process.pid, signal.SIGTERM)
+        return resumed(supervised)
+
+    os.kill(supervised.process.pid, signal.SIGHUP)
+    until(signalled_until_resumed, "the newer program")
+    os.kill(supervised.process.pid, signal.SIGTERM)
+    executor = supervised.executor()
+    write_to(fifo, "7\n")
     assert executor.event(1, "exited")["exit_code"] == 7
     assert supervised.end() == 0
 

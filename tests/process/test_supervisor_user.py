@@ -140,6 +140,15 @@ def test_outputs_are_opened_with_its_own_rights(
     assert list(ours.iterdir()) == []
 
 
+def test_its_groups_open_what_is_theirs_and_roots_do_not(executor: Executor, number: int, ours: Path) -> None:
+    ours.chmod(0o770)  # of root's group
+    assert "cannot be opened" in refused(executor, -number, stdout_path=f"{ours}/my.log")
+    os.chown(ours, 0, GROUP)
+    exited = executor.run(number, "echo hello\n", run_as=ACCOUNT, stdout_path=f"{ours}/my.log")
+    assert exited["exit_code"] == 0
+    assert (ours / "my.log").read_text() == "hello\n"
+
+
 def test_no_link_of_its_own_leads_where_it_may_not_write(
     executor: Executor, number: int, home: Path, ours: Path
 ) -> None:

@@ -35,8 +35,8 @@ def test_a_silent_node_loses_only_what_asked_for_it_and_keeps_the_rest_until_it_
     silent.executor.send_signal(signal.SIGCONT)
     system.until("SELECT state = 'UP' FROM nodes WHERE name = 'a-silent'")
     system.until("SELECT count(*) = 1 FROM events WHERE type = 'LateReport'")
-    for job_id in (stays, moves):
-        system.engine.run(lambda engine, job_id=job_id: engine.accepted(Cancel(job_id=job_id)))
+    system.engine.run(lambda engine: engine.accepted(Cancel(job_id=stays)))
+    system.engine.run(lambda engine: engine.accepted(Cancel(job_id=moves)))
     assert system.until_ended(stays, moves) == ["CANCELLED", "CANCELLED"]
 
 
