@@ -38,7 +38,10 @@ def read_machine(settings: Settings) -> Machine:
 
 def _spool_id(spool: Path) -> str:
     """A random name of the folder itself: a node name that turns up with another spool is another machine."""
-    spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not spool.exists():
+        spool.mkdir(parents=True, exist_ok=True)
+        # Root's may be passed through (not listed): jobs that run as others have their folders in it.
+        spool.chmod(0o711 if os.geteuid() == 0 else 0o700)
     file = spool / _SPOOL_ID
     if not file.exists():
         create_private(file, str(uuid.uuid4()))
