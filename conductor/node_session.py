@@ -35,6 +35,7 @@ from conductor.log import SCHEDULER_CHANNEL, reachable
 from conductor.machine import Machine
 from conductor.output_keeping import NODE_FOLDERS, keep_for_days
 from conductor.output_server import serve_outputs
+from conductor.running import end_tasks
 from conductor.settings import Settings
 from conductor.starting import gate_request
 from conductor.supervisor_client import (
@@ -102,18 +103,24 @@ class Session:
         """Until something of the session is lost; raises what that was."""
         await self._renew()
         self._take_over()
+        tasks = [
+            asyncio.create_task(work)
+            for work in (
+                self._keep_lease(),
+                self._keep_looking(self.wake_ups.reserved, self._take_reservations),
+                self._keep_looking(self.wake_ups.cancelled, self._carry_out_cancels),
+                self._follow_supervisor(),
+                self._reconcile(),
+                serve_outputs(self.pool, self.settings, self.wake_ups.asked),
+                self._keep_spool(),
+            )
+        ]
         try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._keep_lease())
-                group.create_task(self._keep_looking(self.wake_ups.reserved, self._take_reservations))
-                group.create_task(self._keep_looking(self.wake_ups.cancelled, self._carry_out_cancels))
-                group.create_task(self._follow_supervisor())
-                group.create_task(self._reconcile())
-                group.create_task(serve_outputs(self.pool, self.settings, self.wake_ups.asked))
-                group.create_task(self._keep_spool())
-        except ExceptionGroup as lost:
-            raise lost.exceptions[0] from None
+            lost, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            for task in lost:
+                task.result()
         finally:
+            await end_tasks(tasks)
             await self._finish_reports()
 
     async def _keep_spool(self) -> None:

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from conductor.supervisor.launch import supervisor_command
@@ -63,10 +64,18 @@ def end_unseen(supervisor: "subprocess.Popen[bytes]", pid: int) -> None:
 
 
 def stranger_with(pid: int) -> "subprocess.Popen[bytes]":
-    Path("/proc/sys/kernel/ns_last_pid").write_text(str(pid - 1))
-    stranger = subprocess.Popen(["/bin/sleep", "1000"], start_new_session=True)
-    assert stranger.pid == pid, (stranger.pid, pid)
-    return stranger
+    """The number is free once the last member of its group has been reaped; until then another one is given."""
+    give_up_at = time.monotonic() + 10
+    while True:
+        Path("/proc/sys/kernel/ns_last_pid").write_text(str(pid - 1))
+        stranger = subprocess.Popen(["/bin/sleep", "1000"], start_new_session=True)
+        if stranger.pid == pid:
+            return stranger
+        assert time.monotonic() < give_up_at, (stranger.pid, pid)
+        stranger.kill()
+        stranger.wait()
+        with suppress(ChildProcessError):
+            os.waitpid(-1, os.WNOHANG)
 
 
 async def main(spool: Path, options: list[str]) -> None:

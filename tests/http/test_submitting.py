@@ -83,7 +83,7 @@ def test_what_is_left_out_has_its_default(api: Api) -> None:
     row = row_of(api, api.submit("true\n"))
     assert row["name"] == f"job_{row['id']}"
     assert (row["total_cpus_required"], row["time_limit"], row["work_dir"]) == (1, None, None)
-    assert (row["held"], row["requeue"], row["priority"], row["reason"]) == (False, False, 0, None)
+    assert (row["held"], row["requeue"], row["priority"], row["reason"]) == (False, False, 0, "NoNodes")
 
 
 def test_null_is_as_good_as_left_out(api: Api) -> None:
