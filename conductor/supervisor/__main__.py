@@ -26,9 +26,9 @@ from conductor.supervisor.standing import become_subreaper, leave_session, liste
 
 _USAGE = (
     "usage: python -m conductor.supervisor --spool PATH [--detach]"
-    " [--without-pidfds] [--without-child-list] [--without-cgroups]"
+    " [--without-pidfds] [--without-child-list] [--without-cgroups | --group-every-job]"
 )
-_FLAGS = {"--detach", "--without-pidfds", "--without-child-list", "--without-cgroups"}
+_FLAGS = {"--detach", "--without-pidfds", "--without-child-list", "--without-cgroups", "--group-every-job"}
 
 
 def main(arguments: list[str]) -> int:

@@ -3,6 +3,10 @@
 A group holds what a job starts whatever it does to get away; `cgroup.kill` ends all of it at once, and with the
 memory controller the kernel enforces `memory_mb`. Nothing rests on groups alone: without them (or with
 `--without-cgroups`) everything here answers "nothing", and group, session, parents and mark say who belongs to a job.
+
+Moving a process into a group makes the kernel wait for all CPUs: 10 ms on an idle machine, three times what the rest of
+a start takes (`scripts/bench start`). So only a job whose memory the kernel can limit gets a group, and every job with
+`--group-every-job`, for sites that would rather wait than have what escapes looked for.
 """
 
 from __future__ import annotations
@@ -17,10 +21,11 @@ _PREFIX = "conductor-"
 
 
 class Cgroups:
-    __slots__ = ("_path", "limits_memory")
+    __slots__ = ("_every_job", "_path", "limits_memory")
 
-    def __init__(self, base: str | None, name: str) -> None:
+    def __init__(self, base: str | None, name: str, *, every_job: bool) -> None:
         """Groups live in `base`/`name`; no base: there are none."""
+        self._every_job = every_job
         self.limits_memory = False
         self._path: str | None = None
         if base is None:
@@ -35,7 +40,8 @@ class Cgroups:
 
     def enter(self, mark: str, pid: int, memory_mb: int | None) -> bool:
         """Puts a gated child into a group of its own; whether the kernel now enforces the memory limit."""
-        if self._path is None:
+        wanted = self._every_job or (memory_mb is not None and self.limits_memory)
+        if self._path is None or not wanted:
             return False
         group = f"{self._path}/{mark}"
         try:

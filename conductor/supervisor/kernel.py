@@ -15,12 +15,15 @@ class Kernel(NamedTuple):
     """Where built in. Without: all of /proc is read at every exit."""
     cgroups: str | None
     """The folder of our version 2 group, where one is mounted. Without: see `cgroups`."""
+    group_every_job: bool = False
+    """Asked for, not found: a group also for jobs without a memory limit."""
 
     def without(self, flags: set[str]) -> Kernel:
         return Kernel(
             pidfds=self.pidfds and "--without-pidfds" not in flags,
             child_list=self.child_list and "--without-child-list" not in flags,
             cgroups=None if "--without-cgroups" in flags else self.cgroups,
+            group_every_job="--group-every-job" in flags,
         )
 
 

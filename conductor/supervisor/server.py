@@ -51,7 +51,7 @@ class Server:
         self._look_again = False  # a turn broke off: what it was told by a signal must be looked for
         self._connection: Connection | None = None
         journal = Journal(spool.folder)
-        cgroups = Cgroups(kernel.cgroups, spool.unique_name)
+        cgroups = Cgroups(kernel.cgroups, spool.unique_name, every_job=kernel.group_every_job)
         self._roster = Roster(spool, journal, cgroups, read_boot_id(), read_pid_namespace())
         self._ending = Ending(self._roster, self._selector, kernel)
         self._starting = Starting(self._roster, Gate(), self._ending.watch)

@@ -18,7 +18,7 @@ IGNORES_TERM = "trap '' TERM; echo ready; while :; do sleep 60; done\n"
 
 @pytest.fixture(
     scope="module",
-    params=[(), ("--without-cgroups",), OLD_KERNEL],
+    params=[("--group-every-job",), ("--without-cgroups",), OLD_KERNEL],
     ids=["kernel", "no cgroups", "old kernel"],
 )
 def supervised(

@@ -18,6 +18,8 @@ BASE = own_base()
 HAS_CGROUPS = BASE is not None and os.access(f"{BASE}/cgroup.procs", os.W_OK)
 FREEZER = Path("/sys/fs/cgroup/freezer")
 
+GROUPED = ("--group-every-job",)
+
 
 @pytest.fixture
 def spool(tmp_path: Path) -> Path:
@@ -33,7 +35,7 @@ def groups_of(pid: int) -> str:
 
 @pytest.mark.skipif(not HAS_CGROUPS, reason="no version 2 control group to write in")
 def test_a_job_has_a_group_of_its_own_from_its_gate_to_its_end(spool: Path) -> None:
-    supervised = Supervised(spool)
+    supervised = Supervised(spool, GROUPED)
     executor = supervised.executor()
     first, second = (executor.gated(number, "exec sleep 300\n") for number in (1, 2))
     groups = {pid: groups_of(pid).partition("0::")[2].strip() for pid in (first, second)}
@@ -61,7 +63,7 @@ def own_group() -> str:
 @pytest.mark.skipif(not HAS_CGROUPS, reason="no version 2 control group to write in")
 @pytest.mark.parametrize("adopted", [False, True], ids=["own", "adopted"])
 def test_who_sheds_every_other_mark_is_still_in_the_group(spool: Path, adopted: bool) -> None:
-    supervised = Supervised(spool)
+    supervised = Supervised(spool, GROUPED)
     executor = supervised.executor()
     # A daemon with an empty environment, a session of its own, and no parent in the job.
     script = "(env -i setsid sh -c 'echo $$; exec sleep 300' &) ; read _ <&1 || sleep 300\n"
@@ -70,7 +72,7 @@ def test_who_sheds_every_other_mark_is_still_in_the_group(spool: Path, adopted: 
     daemon = int(output_of(spool, 1))
     if adopted:
         supervised.kill()
-        supervised = Supervised(spool)
+        supervised = Supervised(spool, GROUPED)
         executor = supervised.executor()
     executor.ask("stop", 1, cause="cancelled", grace_seconds=0.1)
     executor.event(1, "exited")
@@ -80,7 +82,7 @@ def test_who_sheds_every_other_mark_is_still_in_the_group(spool: Path, adopted: 
 
 @pytest.mark.skipif(not HAS_CGROUPS, reason="no version 2 control group to write in")
 def test_nor_does_it_outlive_a_script_that_ends_by_itself(spool: Path) -> None:
-    supervised = Supervised(spool)
+    supervised = Supervised(spool, GROUPED)
     script = (
         "(env -i setsid sh -c 'echo $$; exec sleep 300' &) ; until test -s /dev/stdout; do :; done; exit 3\n"
     )
@@ -94,7 +96,7 @@ def test_nor_does_it_outlive_a_script_that_ends_by_itself(spool: Path) -> None:
 def test_what_another_spools_supervisor_left_is_removed_too(spool: Path) -> None:
     left = Path(f"{BASE}/conductor-of-a-spool-long-gone/1.mark")
     left.mkdir(parents=True)
-    supervised = Supervised(spool)
+    supervised = Supervised(spool, GROUPED)
     supervised.executor()
     assert not left.parent.exists()
     assert supervised.end() == 0
@@ -102,13 +104,13 @@ def test_what_another_spools_supervisor_left_is_removed_too(spool: Path) -> None
 
 @pytest.mark.skipif(not HAS_CGROUPS, reason="no version 2 control group to write in")
 def test_what_a_killed_supervisor_left_is_removed_by_the_next_one(spool: Path) -> None:
-    first = Supervised(spool)
+    first = Supervised(spool, GROUPED)
     pid = first.executor().gated(1, "exit 0\n")
     group = Path(f"{BASE}{groups_of(pid).partition('0::')[2].strip().removeprefix(own_group())}")
     assert group.is_dir()
     first.kill()
     until(lambda: gone(pid), "the gated child to end")
-    second = Supervised(spool)
+    second = Supervised(spool, GROUPED)
     assert second.end() == 0
     assert not group.parent.exists()
 
@@ -123,7 +125,7 @@ def test_with_the_memory_controller_the_kernel_is_told_the_limit(tmp_path: Path)
         (folder / name).touch()
     for name in ("cgroup.procs", "memory.max", "memory.oom.group", "memory.swap.max", "cgroup.kill"):
         (folder / "1.mark" / name).touch()
-    cgroups = Cgroups(str(tmp_path), "x")
+    cgroups = Cgroups(str(tmp_path), "x", every_job=False)
     assert cgroups.limits_memory
     assert (folder / "cgroup.subtree_control").read_text() == "+memory"
     assert cgroups.enter("1.mark", 42, 100)
@@ -159,7 +161,7 @@ def freezer() -> Iterator[Path]:
 def test_what_cannot_be_killed_is_told_and_told_again_and_ends_only_when_it_is_gone(
     spool: Path, freezer: Path
 ) -> None:
-    supervised = Supervised(spool)
+    supervised = Supervised(spool, GROUPED)
     executor = supervised.executor()
     pid = executor.started(1, "exec sleep 300\n")
     (freezer / "cgroup.procs").write_text(str(pid))
@@ -212,7 +214,7 @@ def test_the_first_process_of_a_container_ends_its_jobs_with_it_and_leaves_their
     assert executor.event(4, "launch_failed")["cause"] == "node_stopped"
     assert container.process.wait(10) == 0
     container._end()
-    returned = Supervised(spool)
+    returned = Supervised(spool, GROUPED)
     outcomes: Executor = returned.executor(incarnation=2)
     assert outcomes.event(1, "exited")["cause"] == "node_stopped"
     exited = outcomes.event(2, "exited")
