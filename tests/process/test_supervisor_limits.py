@@ -29,7 +29,9 @@ def python(code: str) -> str:
     return f"exec {shlex.quote(sys.executable)} -I -S -c {shlex.quote(code)}\n"
 
 
-@pytest.fixture(scope="module", params=[("--group-every-job",), ("--without-cgroups",)], ids=["cgroups", "no cgroups"])
+@pytest.fixture(
+    scope="module", params=[("--group-every-job",), ("--without-cgroups",)], ids=["cgroups", "no cgroups"]
+)
 def supervised(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Supervised]:
