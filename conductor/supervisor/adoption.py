@@ -42,7 +42,10 @@ def adopt_one(roster: Roster, ending: Ending, remembered: Remembered) -> None:
     process = opening.process
     attempt.pid = process["pid"]
     if process["boot_id"] == roster.boot_id and process["pid_namespace"] == roster.pid_namespace:
+        attempt.cause = attempt.terms["stopped_because"]
         ending.watch_adopted(attempt)
         ending.watch(attempt)
+        if attempt.cause is not None:
+            ending.stop_again(attempt)
     else:
         roster.exited(attempt)

@@ -12,6 +12,7 @@ import os
 import selectors
 import signal
 import time
+from contextlib import suppress
 
 from conductor.supervisor import protocol
 from conductor.supervisor.attempt import Attempt
@@ -84,8 +85,22 @@ class Ending:
         if attempt.stage == "stopping":
             self._kill_at(attempt, min(attempt.kill_at or 0.0, time.monotonic() + grace))
             return
-        attempt.cause = cause
+        self._because(attempt, cause)
         self._begin_stopping(attempt, grace)
+
+    def stop_again(self, attempt: Attempt) -> None:
+        """An older supervisor had begun; how far it came nobody knows."""
+        self._notice_end(attempt)
+        if attempt.outcome is None and attempt.stage == "running":
+            attempt.cause = attempt.terms["stopped_because"]
+            self._begin_stopping(attempt, attempt.kill_grace_seconds)
+
+    def _because(self, attempt: Attempt, cause: protocol.Cause) -> None:
+        """Before the first signal. A disk that is full keeps nothing from being stopped."""
+        attempt.cause = attempt.terms["stopped_because"] = cause
+        self._roster.journal.opened(attempt.allocation_id, attempt.opening())
+        with suppress(OSError):
+            self._roster.journal.write()
 
     def _look_at(self, attempt: Attempt, now: float) -> None:
         """A timer of this attempt rang."""
@@ -124,7 +139,8 @@ class Ending:
         self._notice_end(attempt)
         if attempt.outcome is None:
             if attempt.stage == "running":
-                attempt.stage, attempt.cause = "stopping", cause
+                self._because(attempt, cause)
+                attempt.stage = "stopping"
             self._send_kill(attempt, time.monotonic())
 
     def _send_kill(self, attempt: Attempt, now: float) -> None:

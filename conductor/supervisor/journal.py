@@ -183,7 +183,7 @@ class Journal:
             intent = Intent(record["gated"], record["job"], record["attempt"], record["mark"])
             remembered[intent.allocation_id] = Remembered(intent, None, None)
         elif "opened" in record:
-            terms = record.get("terms") or no_terms()
+            terms: Terms = {**no_terms(), **record.get("terms", {})}  # an older release wrote fewer
             opening = Opening(record["process"], record["deadline"], record["grace"], terms)
             remembered[record["opened"]] = remembered[record["opened"]]._replace(opening=opening)
         elif "outcome" in record:

@@ -51,6 +51,21 @@ def read_stat(pid: int) -> ProcessStat | None:
     return ProcessStat(pid, state, threads, parent, group, session, start_ticks, resident_pages)
 
 
+def has_empty_environment(pid: int) -> bool:
+    """Whether it was given no environment at all, or has no memory: gone, a zombie, or the kernel's own.
+
+    False in the middle of an exec. The kernel notes where the code ends only after it has laid out the
+    environment (load_elf_binary in fs/binfmt_elf.c).
+    """
+    try:
+        text = _read(f"/proc/{pid}/stat")
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    fields = text[text.rindex(b")") + 2 :].split()
+    memory_bytes, end_code, env_start, env_end = (int(fields[index]) for index in (20, 24, 47, 48))
+    return memory_bytes == 0 or (end_code != 0 and env_start == env_end)
+
+
 def is_alive(process: protocol.Process, boot_id: str, pid_namespace: int) -> bool:
     """Whether exactly this process still runs; a zombie does not."""
     if process["boot_id"] != boot_id or process["pid_namespace"] != pid_namespace:

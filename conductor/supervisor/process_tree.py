@@ -8,12 +8,15 @@ never signals.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 
-from conductor.supervisor.process_identity import ProcessStat, read_stat
+from conductor.supervisor.process_identity import ProcessStat, has_empty_environment, read_stat
 
 MARK_NAME = "CONDUCTOR_JOB_MARK"
 _CHUNK_BYTES = 65536
+_EXEC_PAUSE_SECONDS = 0.0005
+_EXEC_PATIENCE_SECONDS = 0.25
 
 
 class OwnChildren:
@@ -59,14 +62,24 @@ def descendants(processes: dict[int, ProcessStat], roots: set[int]) -> set[int]:
 
 def mark_of(pid: int) -> str | None:
     """The job's mark in a process's first environment; None: it has none, or it may not be read."""
-    try:
-        with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:
-            environment = file.read() or b""
-    except OSError:
-        return None
+    environment = _first_environment(pid)
     name = MARK_NAME.encode("ascii") + b"="
     start = 0 if environment.startswith(name) else environment.find(b"\0" + name) + 1
     if start == 0 and not environment.startswith(name):
         return None
     value = environment[start + len(name) :].split(b"\0", 1)[0]
     return value.decode("ascii", "replace")
+
+
+def _first_environment(pid: int) -> bytes:
+    """In the middle of an exec the old one is gone and the new one not there yet: then it is read again."""
+    give_up_at = time.monotonic() + _EXEC_PATIENCE_SECONDS
+    while True:
+        try:
+            with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:
+                environment = file.read() or b""
+        except OSError:
+            return b""
+        if environment or has_empty_environment(pid) or time.monotonic() > give_up_at:
+            return environment
+        time.sleep(_EXEC_PAUSE_SECONDS)

@@ -24,7 +24,10 @@ class CappedOutput(TypedDict):
 
 
 class Terms(TypedDict):
-    """Instants are of the monotonic clock. `memory_mb` is what has to be watched, not what a cgroup enforces."""
+    """Instants are of the monotonic clock. `memory_mb` is what has to be watched, not what a cgroup enforces.
+
+    `stopped_because` is written before the first signal, so that whoever takes over knows whose end it was.
+    """
 
     stop_when_untrusted: bool
     warn_signal: int | None
@@ -33,6 +36,7 @@ class Terms(TypedDict):
     memory_mb: int | None
     outputs: list[CappedOutput]
     run_as: protocol.RunAs | None
+    stopped_because: protocol.Cause | None
 
 
 def no_terms() -> Terms:
@@ -44,6 +48,7 @@ def no_terms() -> Terms:
         "memory_mb": None,
         "outputs": [],
         "run_as": None,
+        "stopped_because": None,
     }
 
 
@@ -57,4 +62,5 @@ def asked_terms(gate: protocol.Gate) -> Terms:
         "memory_mb": gate["memory_mb"],
         "outputs": [],
         "run_as": gate["run_as"],
+        "stopped_because": None,
     }

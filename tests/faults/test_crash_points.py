@@ -50,8 +50,7 @@ SUPERVISOR_POINTS = {
     "supervisor.reaped": UNKNOWN,
     "supervisor.turn_written:3": COMPLETED,  # exited
     "supervisor.forgotten": COMPLETED,
-    # It may end of that signal before anybody can say again why it was sent.
-    "supervisor.signalled": Outcome(states=("CANCELLED", "FAILED"), exit_code=None),
+    "supervisor.signalled": Outcome(states=("CANCELLED",), exit_code=None),
 }
 SCHEDULER_POINTS = (
     *("scheduler.elected", "scheduler.planned", "scheduler.reserved"),

@@ -185,6 +185,7 @@ LEAVING = {
     "in a group of its own": "set -m; sleep 300 & echo $!; exit 3\n",
     "in a session of its own": "setsid sleep 300 & echo $!; exit 3\n",
     "a double-forked daemon": f"(setsid sh -c 'echo $$; exec sleep 300' & ) ; {UNTIL_PRINTED}; exit 3\n",
+    "a daemon that executes itself": "echo 'exec sh \"$0\"' >again; setsid sh again & echo $!; exit 3\n",
     "a grandchild below a daemon": f"setsid sh -c 'setsid sleep 300 & echo $!; wait' &\n{UNTIL_PRINTED}; exit 3\n",
 }
 
