@@ -70,7 +70,7 @@ class Supervised:
         self._executors: list[Executor] = []
 
     def executor(self, incarnation: int = 1) -> Executor:
-        until(lambda: _answers(self.spool) or self.process.poll() is not None, "the supervisor's socket")
+        until(lambda: answers(self.spool) or self.process.poll() is not None, "the supervisor's socket")
         assert self.process.poll() is None
         executor = Executor(self.spool, incarnation)
         self._executors.append(executor)
@@ -243,7 +243,7 @@ def kill_process(pid: int) -> None:
         until(lambda: gone(pid), f"process {pid} to end")
 
 
-def _answers(spool: Path) -> bool:
+def answers(spool: Path) -> bool:
     try:
         connect(spool).close()
     except OSError:

@@ -30,7 +30,7 @@ from conductor.supervisor_client import (
     SupervisorRefused,
     ensure_supervisor,
 )
-from tests.process.supervised import PATIENCE_SECONDS, gone, output_of, until
+from tests.process.supervised import PATIENCE_SECONDS, answers, gone, output_of, until
 
 
 @pytest.fixture
@@ -208,7 +208,7 @@ def test_an_older_supervisor_becomes_the_installed_one_and_keeps_its_jobs(
     protocol.write_text(installed.replace("PROTOCOL_VERSION = ", "PROTOCOL_VERSION = 1000 + "))
     command = [sys.executable, "-I", "-S", str(program / "supervisor" / "__main__.py"), "--spool", str(spool)]
     older = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-    until((spool / "supervisor.sock").exists, "the older supervisor")
+    until(lambda: answers(spool), "the older supervisor")
     with pytest.raises(SupervisorRefused, match="speaks protocol"):
         asyncio.run(SupervisorClient.connect(spool, 1))
     protocol.write_text(installed)
