@@ -4,6 +4,7 @@ import argparse
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -43,11 +44,12 @@ def main(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, _end)
     facts, measurements = machine_facts(), []
     try:
-        for bench in chosen:
-            _say(f"{bench.name}, {bench.cpus} CPUs: about {options.seconds:g} s a figure ...")
-            with measured_system(bench.cpus, options.folder, options.spool_folder) as measured:
-                facts |= _places(measured)
-                measurements.append(bench.measure(measured, options.seconds))
+        with ExitStack() as folders:
+            for bench in chosen:
+                _say(f"{bench.name}, {bench.cpus} CPUs: about {options.seconds:g} s a figure ...")
+                with measured_system(bench.cpus, options.folder, options.spool_folder, folders) as measured:
+                    facts |= _places(measured)
+                    measurements.append(bench.measure(measured, options.seconds))
     except (BenchError, ConductorError) as error:
         _say(f"bench: {error}")
         return 1

@@ -88,14 +88,20 @@ class Measured:
 
 
 @contextmanager
-def measured_system(cpus: int, folder: Path | None, spool_folder: Path | None) -> Iterator[Measured]:
-    """A system whose scheduler leads and whose node is up. `BenchError` when a part of it died meanwhile."""
+def measured_system(
+    cpus: int, folder: Path | None, spool_folder: Path | None, folders: ExitStack
+) -> Iterator[Measured]:
+    """A system whose scheduler leads and whose node is up. `BenchError` when a part of it died meanwhile.
+
+    Its files go with `folders`, after the last figure: for minutes after many were deleted, some file systems are
+    slow to make new ones (ext4 without a journal: fs/ext4/ialloc.c, recently_deleted).
+    """
+    home = folders.enter_context(_temporary_folder(folder)) / "home"
+    spool = (
+        folders.enter_context(_temporary_folder(spool_folder)) / "spool" if spool_folder else home / "spool"
+    )
+    folders.callback(_remove_outside_data, home)
     with ExitStack() as held:
-        home = held.enter_context(_temporary_folder(folder)) / "home"
-        spool = (
-            held.enter_context(_temporary_folder(spool_folder)) / "spool" if spool_folder else home / "spool"
-        )
-        held.callback(_remove_outside_data, home)
         held.callback(_end_supervisor, spool)
         settings = Settings(home=home, spool=spool, api_port=0, node_name="bench", total_cpus=cpus, lang="en")
         system = held.enter_context(running_system(settings))
