@@ -1,5 +1,6 @@
 """State becomes rows: each table is a fold of the log, and `replay` proves it.
 
 `jobs`, `allocations` and `nodes` say what a folded state looks like as a row; `rows` joins them for the write
-path; `replay` compares every row with the fold of the whole log.
+path, `tables` for everything that replays; `log_stream` reads the log in order; `replay` compares every row with
+the fold of the whole log.
 """

@@ -6,7 +6,7 @@ every projection. It changes nothing and trusts nothing but the log.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -18,24 +18,18 @@ from psycopg.types.string import TextLoader
 from conductor.core.decider import State, fold
 from conductor.core.errors import ConductorError
 from conductor.core.identifiers import StreamName
-from conductor.core.job import Job
-from conductor.core.node import Node
 from conductor.database import connect_error, load_queries
-from conductor.log import recorded_event
 from conductor.migrate import pending
-from projections.allocations import allocation_row
-from projections.jobs import job_row
 from projections.ledger import Ledger
-from projections.nodes import node_row
+from projections.log_stream import LogEvent, last_position, read_log
+from projections.tables import TABLES, expected_tables
 
 SQL = load_queries("projections", "replay.sql")
 
-TABLES = {"jobs": "id", "resource_allocations": "id", "past_allocations": "id", "nodes": "name"}
 _FETCH = 5000
 _KEPT = 100  # differences named; all are counted
 
 Progress = Callable[[int, int], None]
-Tables = Mapping[str, dict[Any, dict[str, Any]]]
 
 
 class ReplayError(ConductorError):
@@ -107,63 +101,41 @@ def _replay(
     states: dict[StreamName, State] = {}
     ledger = Ledger()
     last_hash = b""
-    total = next(iter(connection.execute(SQL["log_size"])))[0]
-    with connection.cursor(name="replay") as cursor:
-        cursor.itersize = _FETCH
-        cursor.execute(SQL["log"])
-        for row in cursor:
-            last_hash = _check_chain(report, row, last_hash)
-            _fold_row(report, row, states, ledger)
-            if progress is not None and report.events % _FETCH == 0:
-                progress(report.events, total)
+    total = last_position(connection)
+    for logged in read_log(connection):
+        last_hash = _check_chain(report, logged, last_hash)
+        _fold(report, logged, states, ledger)
+        if progress is not None and report.events % _FETCH == 0:
+            progress(report.events, total)
     if progress is not None:
         progress(report.events, total)
     return states
 
 
-def _check_chain(report: Report, row: tuple[Any, ...], last_hash: bytes) -> bytes:
+def _check_chain(report: Report, logged: LogEvent, last_hash: bytes) -> bytes:
     """Positions without gaps, and each hash made of the one before; gives the hash as it is stored."""
-    position, stored, text = row[0], bytes(row[9]), row[10]
-    if position != report.position + 1:
+    if logged.position != report.position + 1:
         report.add(
-            "position_missing", f"position {report.position + 1}", f"the next event in the log is {position}"
+            "position_missing",
+            f"position {report.position + 1}",
+            f"the next event in the log is {logged.position}",
         )
-    if hashlib.sha256(last_hash + text.encode()).digest() != stored:
-        report.add("hash_broken", f"position {position}", "the event or one before it was altered")
-    report.position = position
+    if hashlib.sha256(last_hash + logged.text.encode()).digest() != logged.hash:
+        report.add("hash_broken", f"position {logged.position}", "the event or one before it was altered")
+    report.position = logged.position
     report.events += 1
-    return stored
+    return logged.hash
 
 
-def _fold_row(report: Report, row: tuple[Any, ...], states: dict[StreamName, State], ledger: Ledger) -> None:
+def _fold(report: Report, logged: LogEvent, states: dict[StreamName, State], ledger: Ledger) -> None:
     try:
-        recorded = recorded_event(row[:9])
+        recorded = logged.recorded()
         fold(states, recorded)
     except (ConductorError, ValueError) as error:
-        report.add("event_illegal", f"position {row[0]} in {row[1]}", str(error))
+        report.add("event_illegal", f"position {logged.position} in {logged.stream}", str(error))
         return
     for breach in ledger.book(recorded):
-        report.add("conservation_broken", f"position {row[0]}", breach)
-
-
-def expected_tables(states: Iterable[State]) -> Tables:
-    """Every row of every projection, by key, as the states say."""
-    tables: dict[str, dict[Any, dict[str, Any]]] = {table: {} for table in TABLES}
-    for state in states:
-        for table, row in _rows(state):
-            tables[table][row[TABLES[table]]] = row
-    return tables
-
-
-def _rows(state: State) -> Iterator[tuple[str, dict[str, Any]]]:
-    if isinstance(state, Node):
-        yield "nodes", node_row(state)
-    elif isinstance(state, Job):
-        yield "jobs", job_row(state)
-        if state.allocation is not None:
-            yield "resource_allocations", allocation_row(state, state.allocation)
-        for past in state.past_allocations:
-            yield "past_allocations", allocation_row(state, past)
+        report.add("conservation_broken", f"position {logged.position}", breach)
 
 
 def _compare(

@@ -1,13 +1,3 @@
--- name: log_size
-SELECT coalesce(max(position), 0) FROM events;
-
--- name: log
--- The whole log in order, with the bytes each hash is made of.
-SELECT position, stream, version, type, schema_version, at, recorded_at, data, metadata, hash,
-       event_text(position, stream, version, type, schema_version, at, recorded_at, data, metadata)
-FROM events
-ORDER BY position;
-
 -- name: jobs
 SELECT * FROM jobs;
 
