@@ -16,7 +16,7 @@ from tests.fix_postgres import fresh_database
 HARMLESS = {"event_text", "refuse_change"}
 OF_THE_SERVICE = {
     *("commit_batch", "script", "give_up_leadership", "take_leadership", "renew_lease", "stop_accepting"),
-    *("answer_output", "ask_for_output", "take_outputs", "wanted_outputs"),
+    *("answer_output", "ask_for_output", "take_outputs", "wanted_outputs", "observe_node"),
 }
 OUTPUTS = {"output_answers", "output_requests", "output_servers"}  # what jobs printed is not for reports
 UNREADABLE = {
