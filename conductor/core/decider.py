@@ -54,6 +54,7 @@ States = Mapping[StreamName, State]
 
 _NODE_COMMANDS = (RegisterNode, DrainNode, ResumeNode, DeclareNodeLost, RemoveNode)
 _NODE_EVENTS = (NodeRegistered, NodeDrained, NodeResumed, NodeLost, NodeRemoved)
+_OTHER_EVENTS = (*_NODE_EVENTS, LeaderElected)  # than a job's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,12 +165,26 @@ def fold(states: dict[StreamName, State], recorded: RecordedEvent) -> State:
     Raises `ConductorError` when the event does not continue its stream.
     """
     before = states.get(recorded.stream)
+    _check_version(before, recorded)
+    after = evolve(before, recorded.event, at=recorded.at, version=recorded.version)
+    states[recorded.stream] = after
+    return after
+
+
+def fold_owned(states: dict[StreamName, State], recorded: RecordedEvent) -> State:
+    """The same, where nobody but `states` holds a state: jobs are changed in place, see `job.evolve_owned`."""
+    before = states.get(recorded.stream)
+    event = recorded.event
+    if not isinstance(before, Job) or isinstance(event, _OTHER_EVENTS):
+        return fold(states, recorded)
+    _check_version(before, recorded)
+    return jobs.evolve_owned(before, event, at=recorded.at, version=recorded.version)
+
+
+def _check_version(before: State | None, recorded: RecordedEvent) -> None:
     expected = (before.version if before else 0) + 1
     if recorded.version != expected:
         raise ConductorError(
             f"Position {recorded.position}: {recorded.stream} has version {recorded.version}, "
             f"expected {expected}. An event is missing or out of order."
         )
-    after = evolve(before, recorded.event, at=recorded.at, version=recorded.version)
-    states[recorded.stream] = after
-    return after
