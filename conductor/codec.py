@@ -34,6 +34,11 @@ def encode(value: object) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z)
 
 
+def parse(text: str | bytes) -> Any:
+    """What a JSON text says. Raises `ValueError`."""
+    return orjson.loads(text)
+
+
 def decode(name: str, schema_version: int, data: Mapping[str, Any]) -> Event:
     """The event that the stored data tells of. Raises `UnknownEvent`, `ValueError`."""
     return msgspec.convert(_upcast(name, schema_version, data), EVENT_TYPES[name])
@@ -43,7 +48,7 @@ def decode_text(name: str, schema_version: int, text: bytes) -> Event:
     """The same from the JSON itself, several times faster. Raises `UnknownEvent`, `ValueError`."""
     if SCHEMA_VERSIONS.get(name) == schema_version:
         return _READERS[name].decode(text)
-    return decode(name, schema_version, orjson.loads(text))
+    return decode(name, schema_version, parse(text))
 
 
 def _upcast(name: str, schema_version: int, data: Mapping[str, Any]) -> Mapping[str, Any]:
