@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conductor.codec import EVENT_TYPES, SCHEMA_VERSIONS, decode, encode, event_type
+from conductor.codec import EVENT_TYPES, SCHEMA_VERSIONS, decode, decode_text, encode, event_type
 from conductor.core.errors import UnknownEvent
 from conductor.core.events import Event, ProcessIdentity
 from tests.given import submitted
@@ -28,9 +28,18 @@ def test_every_event_reads_back_as_it_was_written(event: Event) -> None:
     stored: dict[str, Any] = orjson.loads(encode(event))
     name = event_type(event)
     assert decode(name, SCHEMA_VERSIONS[name], stored) == event
+    assert decode_text(name, SCHEMA_VERSIONS[name], encode(event)) == event
 
 
 @pytest.mark.parametrize(("name", "version"), [("JobSubmitted", 2), ("JobTeleported", 1)])
 def test_what_a_newer_release_wrote_is_refused_and_says_to_upgrade(name: str, version: int) -> None:
     with pytest.raises(UnknownEvent, match="Upgrade"):
         decode(name, version, orjson.loads(encode(submitted())))
+    with pytest.raises(UnknownEvent, match="Upgrade"):
+        decode_text(name, version, encode(submitted()))
+
+
+@pytest.mark.parametrize("text", [b"{}", b'{"reason": 3}', b'{"reason"', b"[]", b"null"])
+def test_data_of_another_shape_is_a_value_error(text: bytes) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        decode_text("JobHeld", 1, text)
