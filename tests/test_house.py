@@ -39,7 +39,7 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "projections": ("core", "database", "log", "migrate"),
     "output_file": ("core", "database", "log"),
     # the one door to writing
-    "handler": ("core", "codec", "crash_points", "database", "log"),
+    "handler": ("core", "codec", "crash_points", "database", "log", "running"),
     # the two that act on their own
     "scheduler": (
         *("core", "crash_points", "database", "handler", "log", "projections", "running", "settings"),
@@ -48,7 +48,7 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "supervisor_client": ("supervisor",),
     "executor": (
         *("core", "crash_points", "database", "handler", "home", "log", "projections", "running", "settings"),
-        *("output_file", "supervisor_client"),
+        *("output_file", "supervisor", "supervisor_client"),
     ),
     # doors for people and programs
     "api": (
@@ -69,6 +69,12 @@ TOGETHER = {
     "handler": ("deciding", "completing", "remembered"),
     "executor": (
         "node_session",
+        "node_lease",
+        "live_allocation",
+        "observing",
+        "log_memory",
+        "strays",
+        "patiently",
         "starting",
         "machine",
         "job_environment",
