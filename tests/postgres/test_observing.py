@@ -1,10 +1,8 @@
-"""What an executor sees by itself: the event it remembers, strays on its machine, allocations without a process."""
+"""What an executor sees by itself: strays on its machine, allocations without a process."""
 
 import asyncio
 import os
-import subprocess
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,113 +11,14 @@ import structlog
 
 from conductor.core.commands import Allocate, Release
 from conductor.core.events import ProcessIdentity, ReleaseReason, ResourcesReserved
-from conductor.core.identifiers import AllocationId, Incarnation, NodeName
+from conductor.core.identifiers import AllocationId, Incarnation
 from conductor.live_allocation import LiveAllocation
-from conductor.log_memory import MemoryFile
-from conductor.observing import Observer
-from conductor.strays import Surroundings, spool_name
+from conductor.strays import Surroundings
 from conductor.supervisor.mark import Mark, mark_in
 from conductor.supervisor.process_identity import read_boot_id, read_pid_namespace, read_stat
-from conductor.supervisor.process_tree import MARK_NAME, mark_of
 from tests.fix_engine import Engine
+from tests.fix_observing import LIFE, ROW, Looker, Started, comm, mark_on
 from tests.process.supervised import until
-
-NODE = NodeName("node-1")
-LIFE = "0123456789abcdef"
-REWRITTEN = """
-    ALTER TABLE events DISABLE TRIGGER events_append_only;
-    UPDATE events SET hash = sha256(hash)
-"""
-LOST_TAIL = """
-    ALTER TABLE events DISABLE TRIGGER events_append_only;
-    DELETE FROM events WHERE type = 'JobSubmitted';
-    DELETE FROM jobs
-"""
-ACKNOWLEDGED = """
-    INSERT INTO events
-    SELECT position + 1, 'audit', 1 + (SELECT count(*) FROM events WHERE stream = 'audit'), 'FindingAcknowledged', 1,
-           now(), now(), jsonb_build_object('code', %s::text, 'subject', %s::text), '{}', sha256(hash)
-    FROM events ORDER BY position DESC LIMIT 1
-"""
-ROW = "SELECT incarnation, missing, strays, remembered_position, remembered_hash FROM node_observations"
-
-
-class Looker:
-    """An executor's observer on a spool, with what the test says that the supervisor holds."""
-
-    def __init__(self, engine: Engine, spool: Path) -> None:
-        self.engine, self.spool = engine, spool
-        self.held: list[AllocationId] = []
-        self.leaders: list[int] = []
-        self.supervisor_pid: int | None = None
-        self.incarnation = Incarnation(1)
-
-    def observer(self) -> Observer:
-        """Of a session that begins."""
-        return Observer(
-            pool=self.engine.pool,
-            node_name=NODE,
-            incarnation=self.incarnation,
-            memory_file=MemoryFile(self.spool),
-            held=lambda: self.held,
-            around=lambda: Surroundings(
-                spool_name=spool_name(self.spool), supervisor_pid=self.supervisor_pid, leaders=self.leaders
-            ),
-            agree_seconds=0.01,
-        )
-
-    async def look(self) -> dict[str, Any]:
-        await self.observer().observe()
-        return self.row()
-
-    def row(self) -> dict[str, Any]:
-        names = ("incarnation", "missing", "strays", "position", "hash")
-        [row] = self.engine.sql(ROW)
-        return dict(zip(names, row, strict=True))
-
-    def remembers_the_end(self) -> bool:
-        row = self.row()
-        [head] = self.engine.sql("SELECT position, hash FROM events ORDER BY position DESC LIMIT 1")
-        return (row["position"], row["hash"]) == head
-
-
-@pytest.fixture
-def looker(engine: Engine, tmp_path: Path) -> Looker:
-    return Looker(engine, tmp_path)
-
-
-@pytest.fixture
-def tampered(tampered_engine: Engine, tmp_path: Path) -> Looker:
-    return Looker(tampered_engine, tmp_path)
-
-
-@pytest.fixture
-def started() -> Iterator["Started"]:
-    with ExitStack() as stack:
-        yield Started(stack)
-
-
-class Started:
-    """Processes of the test's own, ended with it."""
-
-    def __init__(self, stack: ExitStack) -> None:
-        self._stack = stack
-
-    def marked(self, mark: str | None, script: str = "exec sleep 300") -> subprocess.Popen[bytes]:
-        environment = {"PATH": os.environ["PATH"]} | ({} if mark is None else {MARK_NAME: mark})
-        process = subprocess.Popen(["/bin/sh", "-c", script], env=environment)
-        self._stack.callback(process.wait)
-        self._stack.callback(process.kill)
-        until(lambda: mark_of(process.pid) == mark and comm(process.pid) == "sleep", "its exec")
-        return process
-
-
-def comm(pid: int) -> str:
-    return Path(f"/proc/{pid}/comm").read_text().strip()
-
-
-def mark_on(spool: Path, allocation_id: int) -> str:
-    return Mark(allocation_id, spool_name(spool), LIFE).text()
 
 
 def process() -> ProcessIdentity:
@@ -152,113 +51,6 @@ async def end_job(engine: Engine, allocation_id: AllocationId) -> None:
             exit_signal=None,
         )
     )
-
-
-# The memory
-
-
-def test_each_look_remembers_the_newest_event_also_after_a_restart(looker: Looker) -> None:
-    async def story(engine: Engine) -> None:
-        await engine.register()
-        await looker.look()
-        assert looker.remembers_the_end()
-        await engine.submit()
-        assert not looker.remembers_the_end()
-        await looker.look()
-        assert looker.remembers_the_end()
-        same = looker.observer()
-        await same.observe()
-        await engine.submit()
-        await same.observe()
-        assert looker.remembers_the_end()
-
-    looker.engine.run(story)
-
-
-@pytest.mark.parametrize("fork", [REWRITTEN, LOST_TAIL], ids=["rewritten", "a lost tail"])
-def test_a_fork_is_reported_until_it_is_acknowledged(tampered: Looker, fork: str) -> None:
-    async def story(engine: Engine) -> None:
-        await engine.register()
-        await engine.submit()
-        await engine.submit()
-        before = await tampered.look()
-        engine.sql(fork)
-        with structlog.testing.capture_logs() as logs:
-            assert await tampered.look() == before
-            assert await tampered.look() == before
-        [told] = [log for log in logs if log["event"] == "history.forked"]
-        assert told["remembered_hash"] == before["hash"].hex() != told["found_hash"]
-        assert told["log_level"] == "error"
-        for code, subject in [("history_forked", "node-2"), ("broken_chain", "node-node-1")]:
-            engine.sql(ACKNOWLEDGED, code, subject)
-        assert await tampered.look() == before
-        engine.sql(ACKNOWLEDGED, "history_forked", "node-node-1")
-        await tampered.look()
-        assert tampered.remembers_the_end()
-
-    tampered.engine.run(story)
-
-
-def test_a_restored_log_that_grows_past_the_memory_is_found_all_the_same(tampered: Looker) -> None:
-    """The executor is away meanwhile; when it registers again, its position exists once more."""
-
-    async def before(engine: Engine) -> dict[str, Any]:
-        await engine.register()
-        for _ in range(3):
-            await engine.submit()
-        return await tampered.look()
-
-    async def after(engine: Engine) -> dict[str, Any]:
-        tampered.incarnation = (await engine.register()).incarnation
-        for _ in range(5):
-            await engine.submit()
-        return await tampered.look()
-
-    seen = tampered.engine.run(before)
-    tampered.engine.sql(LOST_TAIL)
-    found = tampered.engine.run(after)
-    assert (found["position"], found["hash"]) == (seen["position"], seen["hash"])
-    [(there,)] = tampered.engine.sql("SELECT hash FROM events WHERE position = %s", seen["position"])
-    assert there != seen["hash"]
-
-
-def test_an_acknowledgement_counts_for_the_fork_it_was_made_for(tampered: Looker) -> None:
-    async def story(engine: Engine) -> None:
-        await engine.register()
-        await engine.submit()
-        before = await tampered.look()
-        engine.sql(REWRITTEN)
-        await tampered.look()
-        engine.sql(REWRITTEN)
-        engine.sql(ACKNOWLEDGED, "history_forked", "node-node-1")
-        assert await tampered.look() == before
-        engine.sql(ACKNOWLEDGED, "history_forked", "node-node-1")
-        await tampered.look()
-        assert tampered.remembers_the_end()
-
-    tampered.engine.run(story)
-
-
-def test_a_spool_that_takes_no_file_keeps_nobody_from_looking(looker: Looker) -> None:
-    async def story(engine: Engine) -> None:
-        await engine.register()
-        (looker.spool / ".seen.json.new").mkdir()
-        assert (await looker.look())["position"] is None
-        (looker.spool / ".seen.json.new").rmdir()
-        await looker.look()
-        assert looker.remembers_the_end()
-
-    looker.engine.run(story)
-
-
-def test_an_older_incarnation_writes_nothing(looker: Looker) -> None:
-    async def story(engine: Engine) -> None:
-        await engine.register()
-        await engine.register()
-        await looker.observer().observe()
-        assert engine.sql(ROW) == []
-
-    looker.engine.run(story)
 
 
 # Strays
