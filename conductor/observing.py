@@ -52,6 +52,7 @@ class Observer:
     _memory: Memory | None = None
     _memory_read: bool = False
     _strays: Seen = ()
+    _named: frozenset[Stray] = frozenset()  # in our log already
     _look_again_at: float = 0.0  # monotonic
 
     def compared(self, unaccounted: Collection[AllocationId]) -> None:
@@ -106,8 +107,9 @@ class Observer:
             await asyncio.sleep(self.agree_seconds)
             again = await self._look_once()
             found = {stray: known for stray, known in again.items() if stray in found}
-        for stray in found:
+        for stray in found.keys() - self._named:
             logger.warning("process.stray", pid=stray.pid, mark=stray.mark and stray.mark.text())
+        self._named = frozenset(found)
         self._strays = tuple(
             _shown(stray, found[stray]) for stray in sorted(found, key=lambda stray: stray.pid)
         )

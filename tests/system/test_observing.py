@@ -129,6 +129,21 @@ def test_a_job_whose_supervisor_lost_its_memory_is_a_stray(system: System, proce
     )
 
 
+def test_what_a_job_left_without_its_mark_is_an_orphan_of_the_supervisor(
+    system: System, processes: list[int]
+) -> None:
+    node = system.node()
+    restless(node)
+    away = 'setsid env -i sleep 300 & until [ "$(cat /proc/$!/comm)" = sleep ]; do :; done; echo $!\n'
+    job_id = system.submit(away)
+    assert system.until_ended(job_id) == ["COMPLETED"]
+    processes.append(int(node.output(job_id)))
+    system.until("SELECT strays <> '[]' FROM node_observations")
+    [found] = strays(system)
+    assert (found["pid"], found["mark"], found["job_id"]) == (processes[0], None, None)
+    assert system.logs().count("process.stray") == 1
+
+
 def test_an_allocation_of_another_spool_is_missing_once_its_process_is_gone(
     system: System, processes: list[int]
 ) -> None:
