@@ -6,7 +6,7 @@ every projection. It changes nothing and trusts nothing but the log.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -20,6 +20,7 @@ from conductor.core.errors import ConductorError
 from conductor.core.identifiers import StreamName
 from conductor.database import connect_error, load_queries
 from conductor.migrate import pending
+from projections.known import KnownPosition, Witness
 from projections.ledger import Ledger
 from projections.log_stream import LogEvent, last_position, read_log
 from projections.tables import TABLES, expected_tables
@@ -68,8 +69,13 @@ class Report:
             self.differences.append(Difference(code=code, subject=subject, text=text))
 
 
-def verify(database_url: str, *, progress: Progress | None = None) -> Report:
-    """Replay everything and compare. Raises `ReplayError` when the database cannot be read."""
+def verify(
+    database_url: str, *, progress: Progress | None = None, known: Sequence[KnownPosition] = ()
+) -> Report:
+    """Replay everything and compare, also with what is `known` from outside the database.
+
+    Raises `ReplayError` when the database cannot be read.
+    """
     try:
         connection = psycopg.connect(database_url)
     except psycopg.OperationalError as error:
@@ -80,12 +86,14 @@ def verify(database_url: str, *, progress: Progress | None = None) -> Report:
         connection.rollback()
         connection.adapters.register_loader("int8multirange", TextLoader)
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        return _verify_snapshot(connection, progress)
+        return _verify_snapshot(connection, progress, known)
 
 
-def _verify_snapshot(connection: psycopg.Connection[Any], progress: Progress | None) -> Report:
+def _verify_snapshot(
+    connection: psycopg.Connection[Any], progress: Progress | None, known: Sequence[KnownPosition]
+) -> Report:
     report = Report()
-    states = _replay(connection, report, progress)
+    states = _replay(connection, report, progress, Witness(known))
     expected = expected_tables(states.values())
     for table, key in TABLES.items():
         _compare(connection, report, table, key, expected[table])
@@ -95,7 +103,7 @@ def _verify_snapshot(connection: psycopg.Connection[Any], progress: Progress | N
 
 
 def _replay(
-    connection: psycopg.Connection[Any], report: Report, progress: Progress | None
+    connection: psycopg.Connection[Any], report: Report, progress: Progress | None, witness: Witness
 ) -> dict[StreamName, State]:
     """The states that the log folds to; whatever is wrong with the log itself goes into the report."""
     states: dict[StreamName, State] = {}
@@ -105,8 +113,12 @@ def _replay(
     for logged in read_log(connection):
         last_hash = _check_chain(report, logged, last_hash)
         _fold(report, logged, states, ledger)
+        for subject, text in witness.see(logged.position, logged.hash):
+            report.add("history_rewritten", subject, text)
         if progress is not None and report.events % _FETCH == 0:
             progress(report.events, total)
+    for subject, text in witness.end(report.position):
+        report.add("history_rewritten", subject, text)
     if progress is not None:
         progress(report.events, total)
     return states

@@ -1,0 +1,180 @@
+"""Case files on a screen: proved, as they stood at a position, and one job of theirs as its whole sheet."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from conductor.cli.checkpoints import Notes
+from conductor.cli.exits import WrongUsage
+from conductor.cli.job_views import job_sheet, job_table
+from conductor.cli.screen import Screen
+from conductor.client.models import Event, Job, read
+from conductor.core.identifiers import JobId, job_stream
+from projections.allocations import allocation_row
+from projections.case_file import CaseFile, read_case
+from projections.case_proof import CaseReport, verify_case
+from projections.jobs import job_row
+from projections.tables import expected_tables
+
+SHOWN = 20
+_RUNS_SHOWN = 5
+
+
+def verify_file(path: Path, notes: Notes, screen: Screen, *, as_json: bool) -> int:
+    """Prove what the file allows; exit code 1 when anything differs. Raises `CaseFileError`, `CheckpointError`."""
+    case = read_case(path)
+    notes.check_cluster(case.header.cluster_id)
+    report = verify_case(case, notes.known())
+    if as_json:
+        screen.json(_report_json(case, report, notes))
+    else:
+        _tell(report, screen)
+        if report.equal:
+            notes.tell(screen, but=[one.origin for one in report.unseen])
+        _tell_unproved(report, screen)
+    return 0 if report.equal else 1
+
+
+def show_job(path: Path, job_id: int, screen: Screen, *, script: bool, as_json: bool) -> None:
+    """What `conductor job` shows, from a case file. Raises `CaseFileError`, `WrongUsage`."""
+    case = _sound(path, screen)
+    state = case.states().get(job_stream(JobId(job_id)))
+    if state is None or not hasattr(state, "submitted"):
+        raise WrongUsage(screen.text("case_no_job", job_id=job_id, path=path))
+    if script:
+        body = case.body(state.submitted.script_sha256)
+        if body is None:
+            raise WrongUsage(screen.text("case_no_script", job_id=job_id, path=path))
+        screen.line(body.removesuffix("\n")) if screen.out_is_terminal else print(body, end="")
+        return
+    shown, events = _shown(state), _events(case, job_id)
+    if as_json:
+        screen.json(_plain({**shown, "events": [_event_json(event) for event in events]}))
+    else:
+        job_sheet(read(Job, shown), events, screen)
+
+
+def show_as_of(path: Path, moment: int | datetime, screen: Screen, *, as_json: bool) -> None:
+    """The tables as the events in the file up to a position, or recorded by a time, make them."""
+    case = _sound(path, screen)
+    position = case.position_at(moment) if isinstance(moment, datetime) else moment
+    states = case.states(position)
+    if as_json:
+        tables = {name: list(rows.values()) for name, rows in expected_tables(states.values()).items()}
+        screen.json(_plain({"position": position, **tables}))
+        return
+    screen.say("case_as_of", position=position, path=path, last=case.last_position)
+    jobs = [read(Job, _shown(state)) for state in states.values() if hasattr(state, "submitted")]
+    job_table(sorted(jobs, key=lambda job: -job.id), screen)
+
+
+def _sound(path: Path, screen: Screen) -> CaseFile:
+    """A file that does not hold together is shown all the same, with a warning."""
+    case = read_case(path)
+    report = verify_case(case)
+    if not report.equal:
+        screen.warn("case_unsound", path=path, count=report.differences_total)
+    return case
+
+
+def _shown(job: Any) -> dict[str, Any]:
+    """The columns of `jobs` and what the API adds to them."""
+    row = job_row(job)
+    ended = job.ended_at or job.started_at
+    started = job.started_at or job.ended_at
+    return {
+        **row,
+        "resource_allocation": allocation_row(job, job.allocation) if job.allocation else None,
+        "wait_seconds": (started - job.submitted_at).total_seconds() if started else None,
+        "run_seconds": (ended - job.started_at).total_seconds() if job.ended_at and job.started_at else None,
+    }
+
+
+def _events(case: CaseFile, job_id: int) -> list[Event]:
+    stream = job_stream(JobId(job_id))
+    return [
+        Event(
+            position=one.position,
+            stream=one.stream,
+            version=one.version,
+            type=one.type,
+            at=one.at,
+            data=one.data,
+            metadata=one.metadata,
+        )
+        for one in case.log_events()
+        if one.stream == stream
+    ]
+
+
+def _event_json(event: Event) -> dict[str, Any]:
+    return {
+        "position": event.position,
+        "stream": event.stream,
+        "version": event.version,
+        "type": event.type,
+        "at": event.at,
+        "data": event.data,
+        "metadata": event.metadata,
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Rows as JSON has them: times as text."""
+    match value:
+        case datetime():
+            return value.isoformat()
+        case Mapping():
+            return {key: _plain(one) for key, one in value.items()}
+        case list() | tuple():
+            return [_plain(one) for one in value]
+        case _:
+            return value
+
+
+def _tell(report: CaseReport, screen: Screen) -> None:
+    runs = [screen.text("case_run", first=first, last=last) for first, last in report.runs[:_RUNS_SHOWN]]
+    if len(report.runs) > _RUNS_SHOWN:
+        runs.append(screen.text("case_runs_more", count=len(report.runs) - _RUNS_SHOWN))
+    events, pieces = f"{report.events:,}", ", ".join(runs)
+    if report.equal:
+        screen.say("case_equal", events=events, folded=report.folded, runs=pieces)
+        return
+    screen.say("case_differs", events=events, count=report.differences_total, runs=pieces)
+    for difference in report.differences[:SHOWN]:
+        screen.line(f"  {difference.sentence()}")
+    if report.differences_total > SHOWN:
+        screen.say("replay_more", count=report.differences_total - SHOWN)
+
+
+def _tell_unproved(report: CaseReport, screen: Screen) -> None:
+    if report.whole and not report.unseen:
+        return
+    screen.say("unproved")
+    if not report.whole and report.runs:
+        screen.say("unproved_chain", first=report.runs[0][0], pieces=len(report.runs))
+        screen.say("unproved_cpus")
+    if report.partial:
+        names = sorted(report.partial)
+        shown = ", ".join(names[:_RUNS_SHOWN]) + (" ..." if len(names) > _RUNS_SHOWN else "")
+        screen.say("unproved_streams", count=len(names), names=shown)
+    for one in report.unseen:
+        screen.say("unproved_known", path=one.origin, position=one.position)
+
+
+def _report_json(case: CaseFile, report: CaseReport, notes: Notes) -> dict[str, Any]:
+    return {
+        "equal": report.equal,
+        "events": report.events,
+        "cluster_id": case.header.cluster_id,
+        "exported_at": case.header.exported_at,
+        "runs": [{"from": first, "to": last} for first, last in report.runs],
+        "streams_folded": report.folded,
+        "streams_partial": sorted(report.partial),
+        "scripts": report.bodies,
+        "checkpoints": notes.as_json(),
+        "checkpoints_unproved": [one.origin for one in report.unseen],
+        "differences_total": report.differences_total,
+        "differences": [one.sentence() for one in report.differences],
+    }
