@@ -78,21 +78,11 @@ def _read_private_key(path: Path) -> Ed25519PrivateKey:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}.") from error
-    with open(descriptor, "rb") as file:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise CheckpointError(f"{path} is no plain file.")
-        if found.st_uid != os.geteuid():
-            raise CheckpointError(
-                f"{path} belongs to user {found.st_uid}, not to user {os.geteuid()} who runs this command. "
-                "Sign as that user, or with a CONDUCTOR_HOME of your own."
-            )
-        if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise CheckpointError(
-                f"{path} can be read by others (mode {stat.S_IMODE(found.st_mode):o}), so anybody may have signed "
-                f"with it. Move it and {PUBLIC_KEY_NAME} away; the next checkpoint makes a new key."
-            )
-        content = file.read(LARGEST)
+    try:
+        _check_owner(path, os.fstat(descriptor))
+        content = os.read(descriptor, LARGEST)
+    finally:
+        os.close(descriptor)
     try:
         key = serialization.load_pem_private_key(content, password=None)
     except (ValueError, TypeError) as error:
@@ -102,6 +92,21 @@ def _read_private_key(path: Path) -> Ed25519PrivateKey:
             f"{path} is a private key of another kind; checkpoints are signed with Ed25519."
         )
     return key
+
+
+def _check_owner(path: Path, found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise CheckpointError(f"{path} is no plain file.")
+    if found.st_uid != os.geteuid():
+        raise CheckpointError(
+            f"{path} belongs to user {found.st_uid}, not to user {os.geteuid()} who runs this command. "
+            "Sign as that user, or with a CONDUCTOR_HOME of your own."
+        )
+    if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise CheckpointError(
+            f"{path} can be read by others (mode {stat.S_IMODE(found.st_mode):o}), so anybody may have signed "
+            f"with it. Move it and {PUBLIC_KEY_NAME} away; the next checkpoint makes a new key."
+        )
 
 
 def _publish(path: Path, key: Ed25519PrivateKey) -> None:

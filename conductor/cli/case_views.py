@@ -32,7 +32,7 @@ def verify_file(path: Path, notes: Notes, screen: Screen, *, as_json: bool) -> i
         _tell(report, screen)
         if report.equal:
             notes.tell(screen, but=[one.origin for one in report.unseen])
-        _tell_unproved(report, screen)
+        _tell_unproved(case, report, screen)
     return 0 if report.equal else 1
 
 
@@ -148,19 +148,24 @@ def _tell(report: CaseReport, screen: Screen) -> None:
         screen.say("replay_more", count=report.differences_total - SHOWN)
 
 
-def _tell_unproved(report: CaseReport, screen: Screen) -> None:
-    if report.whole and not report.unseen:
-        return
-    screen.say("unproved")
-    if not report.whole and report.runs:
-        screen.say("unproved_chain", first=report.runs[0][0], pieces=len(report.runs))
-        screen.say("unproved_cpus")
-    if report.partial:
-        names = sorted(report.partial)
-        shown = ", ".join(names[:_RUNS_SHOWN]) + (" ..." if len(names) > _RUNS_SHOWN else "")
-        screen.say("unproved_streams", count=len(names), names=shown)
-    for one in report.unseen:
-        screen.say("unproved_known", path=one.origin, position=one.position)
+def _tell_unproved(case: CaseFile, report: CaseReport, screen: Screen) -> None:
+    """Empty for an export of everything, which had nothing to leave out."""
+    first, last, head = case.first_position or 0, case.last_position or 0, case.header.head_position
+    names = sorted(report.partial)
+    shown = ", ".join(names[:_RUNS_SHOWN]) + (" ..." if len(names) > _RUNS_SHOWN else "")
+    parts: list[tuple[bool, str, dict[str, object]]] = [
+        (first > 1, "unproved_before", {"position": first}),
+        (len(report.runs) > 1, "unproved_between", {"pieces": len(report.runs)}),
+        (last < head, "unproved_after", {"position": last, "head": head}),
+        (bool(names), "unproved_streams", {"count": len(names), "names": shown}),
+        (not report.whole, "unproved_cpus", {}),
+        *((True, "unproved_known", {"path": one.origin, "position": one.position}) for one in report.unseen),
+    ]
+    told = [(key, values) for so, key, values in parts if so]
+    if told:
+        screen.say("unproved")
+    for key, values in told:
+        screen.say(key, **values)
 
 
 def _report_json(case: CaseFile, report: CaseReport, notes: Notes) -> dict[str, Any]:

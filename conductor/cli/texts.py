@@ -269,9 +269,11 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "case_run": ("positions {first} to {last}", "位置 {first} 至 {last}"),
     "case_runs_more": ("{count} more pieces", "另有 {count} 段"),
     "unproved": ("Not proved, because it is not in the file:", "未能证明（因为不在文件中）："),
-    "unproved_chain": (
-        "  the chain before position {first} and between its {pieces} pieces",
-        "  位置 {first} 之前以及各段（共 {pieces} 段）之间的哈希链",
+    "unproved_before": ("  what came before position {position}", "  位置 {position} 之前的内容"),
+    "unproved_between": ("  what lies between its {pieces} pieces", "  其 {pieces} 段之间的内容"),
+    "unproved_after": (
+        "  what came after position {position} (the log ended at {head} when it was exported)",
+        "  位置 {position} 之后的内容（导出时日志末尾为 {head}）",
     ),
     "unproved_streams": (
         "  {count} streams that it has only in part: {names}",
