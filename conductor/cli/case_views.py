@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from conductor.cli.checkpoints import Notes
-from conductor.cli.exits import WrongUsage
 from conductor.cli.job_views import job_sheet, job_table
 from conductor.cli.screen import Screen
 from conductor.client.models import Event, Job, read
+from conductor.core import job as core
+from conductor.core.errors import ConductorError
 from conductor.core.identifiers import JobId, job_stream
 from projections.allocations import allocation_row
 from projections.case_file import CaseFile, read_case
@@ -19,6 +20,10 @@ from projections.tables import expected_tables
 
 SHOWN = 20
 _RUNS_SHOWN = 5
+
+
+class NotInTheFile(ConductorError):
+    """What was asked for is not among the file's events or scripts."""
 
 
 def verify_file(path: Path, notes: Notes, screen: Screen, *, as_json: bool) -> int:
@@ -37,15 +42,15 @@ def verify_file(path: Path, notes: Notes, screen: Screen, *, as_json: bool) -> i
 
 
 def show_job(path: Path, job_id: int, screen: Screen, *, script: bool, as_json: bool) -> None:
-    """What `conductor job` shows, from a case file. Raises `CaseFileError`, `WrongUsage`."""
+    """What `conductor job` shows, from a case file. Raises `CaseFileError`, `NotInTheFile`."""
     case = _sound(path, screen)
     state = case.states().get(job_stream(JobId(job_id)))
-    if state is None or not hasattr(state, "submitted"):
-        raise WrongUsage(screen.text("case_no_job", job_id=job_id, path=path))
+    if not isinstance(state, core.Job):
+        raise NotInTheFile(screen.text("case_no_job", job_id=job_id, path=path))
     if script:
         body = case.body(state.submitted.script_sha256)
         if body is None:
-            raise WrongUsage(screen.text("case_no_script", job_id=job_id, path=path))
+            raise NotInTheFile(screen.text("case_no_script", job_id=job_id, path=path))
         screen.line(body.removesuffix("\n")) if screen.out_is_terminal else print(body, end="")
         return
     shown, events = _shown(state), _events(case, job_id)
@@ -65,7 +70,7 @@ def show_as_of(path: Path, moment: int | datetime, screen: Screen, *, as_json: b
         screen.json(_plain({"position": position, **tables}))
         return
     screen.say("case_as_of", position=position, path=path, last=case.last_position)
-    jobs = [read(Job, _shown(state)) for state in states.values() if hasattr(state, "submitted")]
+    jobs = [read(Job, _shown(state)) for state in states.values() if isinstance(state, core.Job)]
     job_table(sorted(jobs, key=lambda job: -job.id), screen)
 
 
@@ -78,16 +83,16 @@ def _sound(path: Path, screen: Screen) -> CaseFile:
     return case
 
 
-def _shown(job: Any) -> dict[str, Any]:
+def _shown(job: core.Job) -> dict[str, Any]:
     """The columns of `jobs` and what the API adds to them."""
-    row = job_row(job)
-    ended = job.ended_at or job.started_at
-    started = job.started_at or job.ended_at
+    waited_until = job.started_at or job.ended_at
     return {
-        **row,
+        **job_row(job),
         "resource_allocation": allocation_row(job, job.allocation) if job.allocation else None,
-        "wait_seconds": (started - job.submitted_at).total_seconds() if started else None,
-        "run_seconds": (ended - job.started_at).total_seconds() if job.ended_at and job.started_at else None,
+        "wait_seconds": (waited_until - job.submitted_at).total_seconds() if waited_until else None,
+        "run_seconds": (job.ended_at - job.started_at).total_seconds()
+        if job.ended_at and job.started_at
+        else None,
     }
 
 
