@@ -14,7 +14,7 @@ from projections.case_file import CaseFileError, read_case
 from projections.case_proof import verify_case
 from projections.known import KnownPosition
 from tests.fix_engine import Engine
-from tests.given_case import codes, ended_anew, exported
+from tests.given_case import a_case, codes, ended_anew, exported
 from tests.postgres.test_replay import a_busy_day
 
 
