@@ -12,7 +12,6 @@ import psycopg
 
 from conductor.core.errors import ConductorError
 from conductor.database import connect_error, load_queries
-from conductor.migrate import pending
 
 SQL = load_queries("projections", "snapshot.sql")
 
@@ -38,13 +37,17 @@ def snapshot(database_url: str) -> Iterator[psycopg.Connection[Any]]:
         raise LogUnreadable(connect_error(database_url, error)) from error
     try:
         with connection:
-            if pending(connection):
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            # Not by the list of migrations, which a role for reports may not read.
+            if connection.execute(SQL["has_cluster"]).fetchone() != (True,):
                 raise LogUnreadable(
                     "The database lacks migrations of this release. Run `conductor migrate` first."
                 )
-            connection.rollback()
-            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             yield connection
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise LogUnreadable(
+            f"The database does not let this role read all that was asked for: {error.diag.message_primary}."
+        ) from error
     except psycopg.OperationalError as error:
         raise LogUnreadable(connect_error(database_url, error)) from error
 

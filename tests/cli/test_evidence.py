@@ -199,6 +199,20 @@ def test_an_export_says_what_it_wants(conduct: Type, words: list[object]) -> Non
     assert (said.exit_code, "--job ID" in said.stderr) == (2, True)
 
 
+def test_whoever_may_only_read_reports_can_sign_and_export_but_no_scripts(
+    conduct: Type, engine: Engine, tmp_path: Path
+) -> None:
+    [(owner,)] = engine.sql("SELECT relowner::regrole::text FROM pg_class WHERE relname = 'events'")
+    role = owner.strip('"').removesuffix("_owner") + "_report"
+    more = "&" if "?" in engine.url else "?"
+    reader = {"CONDUCTOR_DATABASE_URL": f"{engine.url}{more}options=-c%20role%3D{role}"}
+    assert conduct("checkpoint", **reader).exit_code == 0
+    assert conduct("export", "--job", 1, "-o", "case.jsonl", **reader).exit_code == 0
+    refused = conduct("export", "--job", 1, "--scripts", "-o", "scripts.jsonl", **reader)
+    assert (refused.exit_code, "permission denied for table scripts" in refused.stderr) == (1, True)
+    assert not (tmp_path / "scripts.jsonl").exists()
+
+
 def test_a_refused_export_leaves_no_file(conduct: Type, tmp_path: Path) -> None:
     said = conduct("export", "--job", 99, "-o", "case.jsonl")
     assert (said.exit_code, "no job 99" in said.stderr) == (1, True)
