@@ -260,6 +260,8 @@ def event_of_text(text: str, event_hash: bytes) -> LogEvent:
     """An event from the bytes its hash is made of. Raises `ValueError`."""
     text.encode()  # half a character is no text
     fields = json.loads(text)
+    if "\\ud" in text.lower():
+        json.dumps(fields, ensure_ascii=False).encode()  # nor when it is written as an escape
     if not isinstance(fields, list) or len(fields) != 9:
         raise ValueError("an event has nine fields")
     position, stream, version, kind, schema_version, at, recorded_at, data, metadata = fields

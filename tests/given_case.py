@@ -32,5 +32,24 @@ def ended_anew(lines: list[bytes]) -> bytes:
     return body + json.dumps({"end": {"lines": len(lines) - 1, "sha256": digest}}).encode() + b"\n"
 
 
+def forged(path: Path, *events: tuple[str, int, str, dict[str, Any]], **head: Any) -> CaseFile:
+    """A whole log made up from (stream, version, type, data), soundly chained. `head`: what the first line claims."""
+    previous, lines = "", []
+    for position, (stream, version, kind, data) in enumerate(events, start=1):
+        text = json.dumps(
+            [position, stream, version, kind, 1, position, position, data, {"actor": "a", "channel": "b"}]
+        )
+        own = hashlib.sha256(bytes.fromhex(previous) + text.encode()).hexdigest()
+        lines.append({"event": text, "previous_hash": previous, "hash": own})
+        previous = own
+    header = {
+        "format": "conductor-case", "version": 1, "cluster_id": "c", "selection": {"from": 1, "to": len(events)},
+        "head": {"position": len(events), "hash": previous, **head}, "exported_at": NOW.isoformat(),
+        "release": "1", "scripts": False, "environments": False,
+    }  # fmt: skip
+    path.write_bytes(ended_anew([*(json.dumps(line).encode() + b"\n" for line in (header, *lines)), b""]))
+    return read_case(path)
+
+
 def codes(report: CaseReport) -> list[str]:
     return [difference.code for difference in report.differences]

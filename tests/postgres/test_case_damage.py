@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from projections.case_file import CaseFileError, read_case
 from projections.case_proof import verify_case
 from projections.known import KnownPosition
 from tests.fix_engine import Engine
-from tests.given_case import a_case, codes, ended_anew, exported
+from tests.given import registered, reserved, submitted
+from tests.given_case import a_case, codes, ended_anew, exported, forged
 from tests.postgres.test_replay import a_busy_day
 
 
@@ -205,11 +207,12 @@ def test_other_files_are_named_for_what_they_are(small: Path, tmp_path: Path) ->
         '[true, "job-1", 1, "JobSubmitted", 1, 0, 0, {}, {}]',
         '[0, "job-1", 1, "JobSubmitted", 1, 0, 0, {}, {}]',
         '[1, "\\ud800", 1, "JobSubmitted", 1, 0, 0, {}, {}]',
+        '[1, "\ud800", 1, "JobSubmitted", 1, 0, 0, {}, {}]',
     ],
 )  # fmt: skip
 def test_what_is_no_event_is_refused_or_found(small: Path, text: str) -> None:
     lines = small.read_bytes().splitlines(keepends=True)
-    digest = hashlib.sha256(text.encode(errors="replace")).hexdigest()
+    digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
     lines[1] = json.dumps({"event": text, "previous_hash": "", "hash": digest}).encode() + b"\n"
     small.write_bytes(ended_anew(lines))
     try:
@@ -217,6 +220,42 @@ def test_what_is_no_event_is_refused_or_found(small: Path, text: str) -> None:
     except CaseFileError:
         return
     assert not report.equal
+
+
+NODE = asdict(registered(cpus=1))
+HOLDING = {**asdict(reserved()), "expires_at": "2026-01-01T01:00:00Z"}
+
+
+def test_events_that_cannot_have_happened_are_found_though_their_hashes_are_right(tmp_path: Path) -> None:
+    jobs = [(f"job-{n}", 1, "JobSubmitted", asdict(submitted(n))) for n in (1, 2)]
+    story = [("node-node-1", 1, "NodeRegistered", NODE), *jobs, ("job-1", 2, "ResourcesReserved", HOLDING)]
+    assert verify_case(forged(tmp_path / "sound", *story)).equal
+    twice = ("job-2", 2, "ResourcesReserved", {**HOLDING, "allocation_id": 8})
+    report = verify_case(forged(tmp_path / "twice", *story, twice))
+    assert set(codes(report)) == {"conservation_broken"}
+    assert "CPU 0 of node-1 was promised to allocation 8 while 7 held it" in report.differences[0].sentence()
+    again = ("job-1", 3, "ResourcesReserved", {**HOLDING, "allocation_id": 9})
+    assert codes(verify_case(forged(tmp_path / "again", *story, again))) == ["event_illegal"]
+    gap = ("job-1", 4, "JobHeld", {"reason": None})
+    assert codes(verify_case(forged(tmp_path / "gap", *story, gap))) == ["stream_incomplete"]
+
+
+def test_a_file_that_contradicts_itself_about_the_end_of_the_log_is_found(tmp_path: Path) -> None:
+    node = ("node-node-1", 1, "NodeRegistered", NODE)
+    for claim in ({"position": 0}, {"hash": "ab" * 32}):
+        assert codes(verify_case(forged(tmp_path / "case", node, **claim))) == ["head_differs"]
+    assert verify_case(forged(tmp_path / "case", node, position=2, hash="ab" * 32)).equal, "it went on"
+
+
+def test_moved_events_are_refused_though_the_last_line_was_mended(engine: Engine, tmp_path: Path) -> None:
+    engine.run(a_busy_day)
+    path = tmp_path / "case.jsonl"
+    exported(engine, path)
+    lines = path.read_bytes().splitlines(keepends=True)
+    for changed in ([*lines[:2], lines[3], lines[2], *lines[4:]], [*lines[:3], *lines[2:]]):
+        path.write_bytes(ended_anew(changed))
+        with pytest.raises(CaseFileError, match="lines were added or moved"):
+            read_case(path)
 
 
 def test_an_event_of_a_later_release_is_named_and_the_rest_is_read(small: Path) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from conductor.core.commands import DeclareNodeLost, DrainNode, ResumeNode
-from conductor.core.events import JobSubmitted
-from conductor.core.identifiers import JobId, NodeName, job_stream
+from conductor.core.commands import Cancel, DeclareNodeLost, DrainNode, ElectLeader, ResumeNode
+from conductor.core.events import JobSubmitted, Provenance
+from conductor.core.identifiers import JobId, NodeName, Position, Term, job_stream
 from conductor.core.job import Job
 from projections.case_export import CannotExport, Selection, export_case
 from projections.case_file import read_case
@@ -98,6 +98,25 @@ def test_a_jobs_file_has_its_whole_story_and_its_nodes_part_in_it(engine: Engine
     job = case.states()[job_stream(job_id)]
     assert isinstance(job, Job)
     assert [(job.state,)] == engine.sql("SELECT state FROM jobs WHERE id = %s", job_id)
+
+
+def test_a_jobs_file_has_who_placed_it_and_what_caused_it(engine: Engine, tmp_path: Path) -> None:
+    async def story(engine: Engine) -> tuple[JobId, JobId]:
+        await engine.register()
+        for holder in ("first", "second"):
+            await engine.accepted(ElectLeader(holder=holder, host="here"))
+        cause, job_id = await engine.submit(), await engine.submit()
+        await engine.reserve(job_id, 0, term=Term(2))
+        because = Provenance(actor="a", channel="b", causation=Position(4))
+        await engine.handler.handle(Cancel(job_id=job_id), because)
+        return cause, job_id
+
+    cause, job_id = engine.run(story)
+    case = a_case(engine, tmp_path, jobs=[job_id])
+    found = [(one.stream, one.version) for one in case.log_events()]
+    own = [(f"job-{job_id}", version) for version in (1, 2, 3)]
+    assert found == [("node-node-1", 1), ("scheduler", 2), (f"job-{cause}", 1), *own]
+    assert verify_case(case).equal
 
 
 def test_a_jobs_nodes_are_told_only_while_they_held_it(engine: Engine, tmp_path: Path) -> None:
