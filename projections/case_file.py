@@ -24,6 +24,7 @@ from typing import Any, BinaryIO
 
 from conductor.core.decider import State, fold
 from conductor.core.errors import ConductorError
+from conductor.core.events import RecordedEvent
 from conductor.core.identifiers import StreamName
 from projections.log_stream import LogEvent
 
@@ -105,11 +106,12 @@ class CaseFile:
                 return
             yield event.logged
 
-    def states(self, until: int | None = None) -> dict[StreamName, State]:
-        """What the streams fold to that the file has from their beginning. Raises `ConductorError`."""
+    def states(self, until: int | None = None, *, only: str | None = None) -> dict[StreamName, State]:
+        """What the streams (or only one) fold to that the file has from their beginning. Raises `ConductorError`."""
         states: dict[StreamName, State] = {}
         for logged in self.log_events(until):
-            fold_whole(states, logged)
+            if only is None or logged.stream == only:
+                fold_whole(states, logged)
         return states
 
     def position_at(self, moment: datetime) -> int:
@@ -142,15 +144,16 @@ class CaseFile:
         return next((_json(text, n, self.path) for n, text in _lines(self.path) if n == line), None)
 
 
-def fold_whole(states: dict[StreamName, State], logged: LogEvent) -> bool:
-    """Fold an event, if the stream's events up to it were all folded; says whether it was. Raises `ConductorError`."""
+def fold_whole(states: dict[StreamName, State], logged: LogEvent) -> RecordedEvent | None:
+    """Fold an event if all of its stream before it was folded; None when it was not. Raises `ConductorError`."""
     stream = StreamName(logged.stream)
     before = states.get(stream)
     if logged.version != (before.version if before else 0) + 1:
         states.pop(stream, None)
-        return False
-    fold(states, logged.recorded())
-    return True
+        return None
+    recorded = logged.recorded()
+    fold(states, recorded)
+    return recorded
 
 
 def read_case(path: Path) -> CaseFile:

@@ -15,8 +15,9 @@ from projections.case_file import CaseEvent, CaseFile, fold_whole
 from projections.known import KnownPosition, Witness
 from projections.ledger import Ledger
 from projections.log_stream import LogEvent
-from projections.replay import Difference
+from projections.replay import Difference, Progress
 
+_TELL_EVERY = 5000
 _KEPT = 100  # differences named; all are counted
 
 
@@ -50,7 +51,9 @@ class CaseReport:
             self.differences.append(Difference(code=code, subject=subject, text=text))
 
 
-def verify_case(case: CaseFile, known: Sequence[KnownPosition] = ()) -> CaseReport:
+def verify_case(
+    case: CaseFile, known: Sequence[KnownPosition] = (), *, progress: Progress | None = None
+) -> CaseReport:
     """Prove what the file allows. Raises `CaseFileError`."""
     report = CaseReport()
     held = {one.position for one in known}
@@ -65,6 +68,8 @@ def verify_case(case: CaseFile, known: Sequence[KnownPosition] = ()) -> CaseRepo
         _fold(report, event.logged, states, ledger)
         last = event.logged
         report.events += 1
+        if progress is not None and report.events % _TELL_EVERY == 0:
+            progress(report.events, case.events)
     report.folded = len(states)
     report.unseen = witness.unseen()
     _check_selection(report, case, states, last)
@@ -104,14 +109,13 @@ def _check_hashes(report: CaseReport, event: CaseEvent, last: LogEvent | None) -
 
 def _fold(report: CaseReport, logged: LogEvent, states: dict[StreamName, State], ledger: Ledger) -> None:
     try:
-        if logged.stream in report.partial or not fold_whole(states, logged):
-            report.partial.setdefault(logged.stream, logged.version)
-            return
-        recorded = logged.recorded()
+        recorded = None if logged.stream in report.partial else fold_whole(states, logged)
     except (ConductorError, ValueError) as error:
         report.add("event_illegal", f"position {logged.position} in {logged.stream}", str(error))
         return
-    if report.whole:
+    if recorded is None:
+        report.partial.setdefault(logged.stream, logged.version)
+    elif report.whole:
         for breach in ledger.book(recorded):
             report.add("conservation_broken", f"position {logged.position}", breach)
 

@@ -16,6 +16,7 @@ from projections.allocations import allocation_row
 from projections.case_file import CaseFile, read_case
 from projections.case_proof import CaseReport, verify_case
 from projections.jobs import job_row
+from projections.replay import Progress
 from projections.tables import expected_tables
 
 SHOWN = 20
@@ -26,11 +27,15 @@ class NotInTheFile(ConductorError):
     """What was asked for is not among the file's events or scripts."""
 
 
-def verify_file(path: Path, notes: Notes, screen: Screen, *, as_json: bool) -> int:
-    """Prove what the file allows; exit code 1 when anything differs. Raises `CaseFileError`, `CheckpointError`."""
+def prove_file(path: Path, notes: Notes, progress: Progress | None) -> tuple[CaseFile, CaseReport]:
+    """What the file proves. Raises `CaseFileError`, and `CheckpointError` for another cluster's note."""
     case = read_case(path)
     notes.check_cluster(case.header.cluster_id)
-    report = verify_case(case, notes.known())
+    return case, verify_case(case, notes.known(), progress=progress)
+
+
+def tell_proof(case: CaseFile, report: CaseReport, notes: Notes, screen: Screen, *, as_json: bool) -> int:
+    """Exit code 1 when anything differs."""
     if as_json:
         screen.json(_report_json(case, report, notes))
     else:
@@ -44,7 +49,8 @@ def verify_file(path: Path, notes: Notes, screen: Screen, *, as_json: bool) -> i
 def show_job(path: Path, job_id: int, screen: Screen, *, script: bool, as_json: bool) -> None:
     """What `conductor job` shows, from a case file. Raises `CaseFileError`, `NotInTheFile`."""
     case = _sound(path, screen)
-    state = case.states().get(job_stream(JobId(job_id)))
+    stream = job_stream(JobId(job_id))
+    state = case.states(only=stream).get(stream)
     if not isinstance(state, core.Job):
         raise NotInTheFile(screen.text("case_no_job", job_id=job_id, path=path))
     if script:

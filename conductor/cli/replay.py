@@ -34,7 +34,7 @@ def verify(
     Example: conductor replay verify --checkpoint monday.json
     """
     # Imported here: it brings the database's client library, which commands over HTTP never need.
-    from conductor.cli.case_views import verify_file
+    from conductor.cli.case_views import prove_file, tell_proof
     from conductor.cli.checkpoints import read_notes
     from conductor.cli.screen import Screen
     from conductor.settings import database_url_of, load_settings
@@ -43,7 +43,9 @@ def verify(
     screen = Screen.open()
     notes = read_notes(checkpoints or (), public_key, screen)
     if file is not None:
-        return verify_file(file, notes, screen, as_json=as_json)
+        with _progress(screen) as progress:
+            proved = prove_file(file, notes, progress)
+        return tell_proof(*proved, notes, screen, as_json=as_json)
     database_url = database_url_of(load_settings())
     notes.check_database(database_url)
     with _progress(screen) as progress:
