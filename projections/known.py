@@ -49,7 +49,7 @@ class Witness:
     def _differs(self, known: KnownPosition, found: str) -> tuple[str, str]:
         first = self._confirmed.position + 1 if self._confirmed else 1
         sentence = (
-            f"{known.origin} remembers the hash {known.hash.hex()}, {found}: something between positions {first} "
+            f"{known.origin} remembers the hash {known.hash.hex()}, but {found}: something between positions {first} "
             f"and {known.position} was rewritten"
         )
         return f"position {known.position}", sentence
