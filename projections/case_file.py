@@ -32,6 +32,8 @@ FORMAT = "conductor-case"
 VERSION = 1
 LONGEST_LINE = 64 * 1024 * 1024  # bytes; a script or an environment has a few MiB at most
 
+_KINDS = (int, str, int, str, int, int, int, dict, dict)  # position to metadata
+_DECODER = json.JSONDecoder()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SCRIPT = b'{"script":'
 _BODIES = (("script", "sha256", "body", str), ("environment", "id", "values", dict))
@@ -75,7 +77,7 @@ class CaseEvent:
 
     @property
     def hash_holds(self) -> bool:
-        return hashlib.sha256(self.previous_hash + self.logged.text.encode()).digest() == self.logged.hash
+        return self.logged.hash_after(self.previous_hash) == self.logged.hash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,21 +264,35 @@ def end_line(lines: int, sha256: str) -> bytes:
 def event_of_text(text: str, event_hash: bytes) -> LogEvent:
     """An event from the bytes its hash is made of. Raises `ValueError`."""
     text.encode()  # half a character is no text
-    fields = json.loads(text)
+    fields, texts = _fields(text)
     if "\\ud" in text.lower():
         json.dumps(fields, ensure_ascii=False).encode()  # nor when it is written as an escape
-    if not isinstance(fields, list) or len(fields) != 9:
-        raise ValueError("an event has nine fields")
-    position, stream, version, kind, schema_version, at, recorded_at, data, metadata = fields
-    for value, kinds in zip(fields, (int, str, int, str, int, int, int, dict, dict), strict=True):
+    position, stream, version, kind, schema_version, at, recorded_at, *_ = fields
+    for value, kinds in zip(fields, _KINDS, strict=True):
         if type(value) is not kinds:
             raise ValueError("a field of the event is of another kind")
     if position < 1 or version < 1:
         raise ValueError("positions and versions count from 1")
-    return LogEvent(
-        position, stream, version, kind, schema_version, _instant(at), _instant(recorded_at), data, metadata,
-        event_hash, text,
+    logged = LogEvent(
+        position, stream, version, kind, schema_version, _instant(at), _instant(recorded_at), texts[7], texts[8],
+        event_hash,
     )  # fmt: skip
+    if logged.text != text:
+        raise ValueError("the log writes this event with other bytes")
+    return logged
+
+
+def _fields(text: str) -> tuple[list[Any], list[str]]:
+    """What stands between the brackets, read and as it is written."""
+    fields: list[Any] = []
+    texts: list[str] = []
+    begin = 1
+    for _ in _KINDS:
+        value, end = _DECODER.raw_decode(text, begin)
+        fields.append(value)
+        texts.append(text[begin:end])
+        begin = end + len(", ")
+    return fields, texts
 
 
 def _instant(microseconds: int) -> datetime:

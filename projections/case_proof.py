@@ -116,7 +116,7 @@ def _fold(report: CaseReport, logged: LogEvent, states: dict[StreamName, State],
     if recorded is None:
         report.partial.setdefault(logged.stream, logged.version)
     elif report.whole:
-        for breach in ledger.book(recorded):
+        for breach in ledger.book(recorded.event):
             report.add("conservation_broken", f"position {logged.position}", breach)
 
 

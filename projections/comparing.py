@@ -3,13 +3,14 @@
 Refuses to know how the expected digests came about.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
 
+from conductor.core.identifiers import StreamName
 from conductor.database import load_queries
 from projections.folded import Folded, digest_of
 from projections.tables import TABLES, stream_of_row
@@ -20,20 +21,35 @@ _FETCH = 2000
 # Types that psycopg would make objects of are compared as text.
 _AS_TEXT: Mapping[str, LiteralString] = {"cpu_spans": "{}::text"}
 
+_STREAM_OF: Mapping[str, LiteralString] = {
+    "jobs": "'job-' || id",
+    "resource_allocations": "'job-' || job_id",
+    "past_allocations": "'job-' || job_id",
+    "nodes": "'node-' || name",
+}
+
 Add = Callable[[str, str, str], None]
 
 
-def compare(connection: psycopg.Connection[Any], folded: Folded, table: str, add: Add) -> int:
-    """Report every row that is missing, unexpected or different; gives how many rows the table has.
+def compare(
+    connection: psycopg.Connection[Any],
+    folded: Folded,
+    table: str,
+    add: Add,
+    *,
+    only: Collection[StreamName] | None = None,
+) -> int:
+    """Report every row that is missing, unexpected or different; gives how many rows were compared.
 
-    Consumes the expected digests: what is left at the end is missing from the table.
+    `only` these streams' rows are looked at. Consumes the expected digests: what is left at the end is missing from
+    the table.
     """
     expected, compared = folded.digests(table), 0
     names = _columns(connection, table, folded.columns.get(table, ()))
     known, key = len(folded.columns.get(table, ())), names.index(TABLES[table])
     with connection.cursor(name=f"compare_{table}", binary=True) as cursor:
         cursor.itersize = _FETCH
-        cursor.execute(_select(table, names))
+        cursor.execute(*_select(table, names, only))
         for row in cursor:
             compared += 1
             digest = expected.pop(row[key], None)
@@ -55,12 +71,17 @@ def _columns(connection: psycopg.Connection[Any], table: str, known: tuple[str, 
     return [*known, *(name for name in there if name not in known)]
 
 
-def _select(table: str, names: list[str]) -> sql.Composed:
+def _select(
+    table: str, names: list[str], only: Collection[StreamName] | None
+) -> tuple[sql.Composed, dict[str, Any]]:
     columns = (
         sql.SQL(_AS_TEXT[name]).format(sql.Identifier(name)) if name in _AS_TEXT else sql.Identifier(name)
         for name in names
     )
-    return sql.SQL("SELECT {} FROM {}").format(sql.SQL(", ").join(columns), sql.Identifier(table))
+    query = sql.SQL("SELECT {} FROM {}").format(sql.SQL(", ").join(columns), sql.Identifier(table))
+    if only is None:
+        return query, {}
+    return query + sql.SQL(" WHERE " + _STREAM_OF[table] + " = ANY(%(only)s)"), {"only": list(only)}
 
 
 def _name_differences(folded: Folded, table: str, found: Mapping[str, Any], add: Add) -> None:

@@ -47,6 +47,10 @@ class Folded:
             self._ended(stream, state)
         return event
 
+    def know(self, stream: StreamName, state: State) -> None:
+        """What a stream comes to whose events are not fed."""
+        self._states[stream] = state
+
     def give_up(self, stream: str) -> None:
         """Nobody knows any more what its rows should be."""
         self.broken.add(StreamName(stream))

@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 
 from conductor.core.errors import ConductorError
+from conductor.core.identifiers import StreamName
 from conductor.database import connect_error, load_queries
 from conductor.migrate import pending
 from projections.comparing import compare
@@ -20,6 +21,7 @@ from projections.folded import Folded
 from projections.known import KnownPosition, Witness
 from projections.ledger import Ledger
 from projections.log_stream import LogEvent, last_position, read_log
+from projections.resuming import resume
 from projections.tables import TABLES
 
 SQL = load_queries("projections", "replay.sql")
@@ -67,11 +69,16 @@ class Report:
 
 
 def verify(
-    database_url: str, *, progress: Progress | None = None, known: Sequence[KnownPosition] = ()
+    database_url: str,
+    *,
+    progress: Progress | None = None,
+    known: Sequence[KnownPosition] = (),
+    since: KnownPosition | None = None,
 ) -> Report:
     """Replay everything and compare, also with what is `known` from outside the database.
 
-    Raises `ReplayError` when the database cannot be read.
+    `since` a position that was verified before, only what came after is replayed, and only rows that it touched, or
+    that still may change, are compared. Raises `ReplayError` when the database cannot be read.
     """
     try:
         connection = psycopg.connect(database_url)
@@ -83,18 +90,23 @@ def verify(
         connection.rollback()
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         connection.execute("SET LOCAL TIME ZONE 'UTC'")
-        return Replay(connection, progress, Witness(known)).run()
+        return Replay(connection, progress, Witness(known), since).run()
 
 
 class Replay:
     """One pass over one snapshot."""
 
     def __init__(
-        self, connection: psycopg.Connection[Any], progress: Progress | None, witness: Witness
+        self,
+        connection: psycopg.Connection[Any],
+        progress: Progress | None,
+        witness: Witness,
+        since: KnownPosition | None,
     ) -> None:
         self._connection = connection
         self._progress = progress
         self._witness = witness
+        self._since = since
         self._report = Report()
         self._folded = Folded(connection)
         self._ledger = Ledger()
@@ -102,22 +114,33 @@ class Replay:
 
     def run(self) -> Report:
         report, total = self._report, last_position(self._connection)
-        for logged in read_log(self._connection, until=total):
+        judged = self._resume(self._since, total) if self._since is not None else None
+        left = total - report.position
+        for logged in read_log(self._connection, after=report.position, until=total):
             self._check_chain(logged)
             self._fold(logged)
             if self._witness.waits_for is not None and self._witness.waits_for <= logged.position:
                 self._tell_rewritten(self._witness.see(logged.position, logged.hash))
             if self._progress is not None and report.events % _TELL_EVERY == 0:
-                self._progress(report.events, total)
+                self._progress(report.events, left)
         self._tell_rewritten(self._witness.end(report.position))
         if self._progress is not None:
-            self._progress(report.events, total)
+            self._progress(report.events, left)
         self._folded.finish()
         for table in TABLES:
-            report.rows[table] = compare(self._connection, self._folded, table, report.add)
+            report.rows[table] = compare(self._connection, self._folded, table, report.add, only=judged)
         for (sha256,) in self._connection.execute(SQL["altered_scripts"]):
             report.add("script_altered", f"scripts {sha256}", "the body no longer has this digest")
         return report
+
+    def _resume(self, since: KnownPosition, last: int) -> frozenset[StreamName]:
+        """From the event at the trusted position on, if it still has the trusted hash."""
+        trusted = Witness([since])
+        there = next(read_log(self._connection, after=since.position - 1, until=since.position), None)
+        self._tell_rewritten(trusted.see(since.position, there.hash) if there else trusted.end(last))
+        self._report.position = since.position
+        self._last_hash = there.hash if there else None
+        return resume(self._connection, since.position, self._folded, self._ledger)
 
     def _tell_rewritten(self, found: Iterable[tuple[str, str]]) -> None:
         for subject, text in found:

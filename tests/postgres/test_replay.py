@@ -4,9 +4,10 @@ import orjson
 import psycopg
 import pytest
 
-from conductor.core.commands import Allocate, Release, Requeue
+from conductor.core.commands import Allocate, Cancel, Release, Requeue
 from conductor.core.events import ProcessIdentity, ReleaseReason
-from conductor.core.identifiers import NodeName
+from conductor.core.identifiers import JobId, NodeName
+from projections.known import KnownPosition
 from projections.log_stream import LogEvent
 from projections.replay import ReplayError, verify
 from tests.fix_engine import Engine
@@ -38,6 +39,12 @@ async def a_busy_day(engine: Engine) -> None:
         )
     await engine.accepted(Requeue(job_id=job_id))
     await engine.reserve(await engine.submit(cpus_per_task=2))
+
+
+async def the_next_day(engine: Engine) -> None:
+    """One job more, and the reservation of job 4 is given back."""
+    await engine.submit()
+    await engine.accepted(Cancel(job_id=JobId(4)))
 
 
 A_GHOST = """
@@ -157,3 +164,58 @@ def test_a_stream_that_breaks_off_is_told_once(tampered_engine: Engine) -> None:
     codes = [(difference.code, difference.subject) for difference in verify(tampered_engine.url).differences]
     assert codes[0][0] == "event_illegal"
     assert sorted(codes[1:]) == [("row_differs", f"jobs {job_id}.priority") for job_id in (2, 3, 4)]
+
+
+def known_at(engine: Engine, position: int) -> KnownPosition:
+    with psycopg.connect(engine.url) as connection:
+        row = connection.execute("SELECT hash FROM events WHERE position = %s", [position]).fetchone()
+    assert row is not None
+    return KnownPosition(position=position, hash=bytes(row[0]), origin="test")
+
+
+def test_from_every_verified_position_on_the_rest_is_equal_too(engine: Engine) -> None:
+    engine.run(a_busy_day)
+    engine.run(the_next_day)
+    last = verify(engine.url).position
+    for position in range(1, last + 1):
+        report = verify(engine.url, since=known_at(engine, position))
+        assert [difference.sentence() for difference in report.differences] == []
+        assert (report.events, report.position) == (last - position, last)
+
+
+def test_from_a_verified_position_on_what_changed_since_is_judged(tampered_engine: Engine) -> None:
+    tampered_engine.run(a_busy_day)
+    middle = verify(tampered_engine.url).position
+    since = known_at(tampered_engine, middle)
+    tampered_engine.run(the_next_day)
+    tampered_engine.sql("UPDATE jobs SET priority = 7")
+    found = {difference.subject for difference in verify(tampered_engine.url, since=since).differences}
+    # 4 and 5 have moved since, 1 and 3 still may; 2 had ended and is trusted.
+    assert found == {f"jobs {job_id}.priority" for job_id in (1, 3, 4, 5)}
+
+
+@pytest.mark.parametrize(("position", "word"), [(3, "the hash is"), (1000, "the log ends")])
+def test_a_position_that_is_not_as_it_was_verified_is_a_difference(
+    engine: Engine, position: int, word: str
+) -> None:
+    engine.run(a_busy_day)
+    wrong = KnownPosition(position=position, hash=b"\0" * 32, origin="monday.json")
+    differences = verify(engine.url, since=wrong).differences
+    assert [difference.code for difference in differences] == ["history_rewritten"]
+    assert word in differences[0].text
+
+
+def test_a_cpu_promised_twice_across_the_verified_position_is_found(tampered_engine: Engine) -> None:
+    tampered_engine.run(a_busy_day)
+    since = known_at(tampered_engine, verify(tampered_engine.url).position)
+    tampered_engine.sql(AN_OVERLAPPING_PROMISE)
+    codes = [difference.code for difference in verify(tampered_engine.url, since=since).differences]
+    assert "conservation_broken" in codes
+
+
+AN_OVERLAPPING_PROMISE = """
+    SELECT commit_batch(now(), '{}', jsonb_build_array(jsonb_build_object(
+        'stream', 'job-1', 'version', 2, 'type', 'ResourcesReserved', 'schema_version', 1,
+        'data', (SELECT data || '{"allocation_id": 99}' FROM events WHERE stream = 'job-4' AND version = 2),
+        'metadata', '{"actor": "eve", "channel": "psql"}'::jsonb)), NULL, NULL, '{}')
+"""

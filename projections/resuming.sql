@@ -1,0 +1,9 @@
+-- name: streams_in_question
+-- Those with events after a position, and those of everything that holds or may hold CPUs.
+SELECT stream FROM events WHERE position > %(position)s
+UNION
+SELECT 'job-' || id FROM jobs WHERE NOT final
+UNION
+SELECT 'job-' || job_id FROM resource_allocations WHERE status <> 'released'
+UNION
+SELECT 'node-' || name FROM nodes;
