@@ -87,7 +87,8 @@ CATALOGUE: Mapping[str, Entry] = {
         ),
         chinese=(
             "{node_name} 上的 PID {pid}（{command}）带有作业 {job_id} 第 {attempt} 次运行的标记，"
-            "而该次运行在此不占有任何资源。请先确认仍是同一进程：在 {node_name} 上执行 `sed 's/.*) //' /proc/{pid}/stat | cut -d' ' -f20`，"
+            "而该次运行在此不占有任何资源。"
+            "请先确认仍是同一进程：在 {node_name} 上执行 `sed 's/.*) //' /proc/{pid}/stat | cut -d' ' -f20`，"
             "结果必须为 {start_ticks}。然后 `kill {pid}`；若仍在，则 `kill -9 {pid}`。"
         ),
     ),

@@ -6,7 +6,7 @@ changes nothing. It runs apart because it computes for as long as the log is lon
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, LiteralString
 
@@ -123,6 +123,14 @@ def _stored_rows(connection: psycopg.Connection[Any], subjects: set[str]) -> dic
     return stored
 
 
+_COLLECTIONS: Mapping[str, type[Any]] = {
+    "streams": tuple,
+    "positions": tuple,
+    "commands": tuple,
+    "rests_on": frozenset,
+}
+
+
 def to_json(replayed: Replayed) -> str:
     return json.dumps(asdict(replayed), default=list)
 
@@ -131,7 +139,7 @@ def from_json(text: str | bytes) -> Replayed:
     """What the program printed. Raises `ValueError`, `KeyError`, `TypeError` when it is something else."""
     told = json.loads(text)
     findings = [
-        Finding(**{**one, **{name: tuple(one[name]) for name in ("streams", "positions", "commands")}})
+        Finding(**{**one, **{name: kind(one[name]) for name, kind in _COLLECTIONS.items()}})
         for one in told.pop("findings")
     ]
     return Replayed(findings=findings, **told)
