@@ -75,7 +75,8 @@ def judge(seen: Seen, margins: Margins) -> list[Finding]:
     absent = list(_absent_nodes(seen, margins))
     away = {finding.parameters["node_name"]: finding.code for finding in absent}
     held = [f for row in seen.allocations if (f := _of_allocation(row, seen, margins, away)) is not None]
-    return [*held, *absent, *map(_stray, _true_strays(seen)), *_forked(seen.memories, seen.position)]
+    forked = (_forked(row, seen.position) for row in seen.memories)
+    return [*held, *absent, *map(_stray, _true_strays(seen)), *forked]
 
 
 def _of_allocation(row: Row, seen: Seen, margins: Margins, away: Mapping[str, str]) -> Finding | None:
@@ -253,29 +254,27 @@ def _stray(row: Row) -> Finding:
         "observed_at",
     )
     known = row["job_id"] is not None
+    marked = row["mark"] is not None
     return Finding(
-        code="process_stray",
+        code="process_stray" if marked else "process_unmarked",
         subject=f"{node_stream(row['node_name'])} pid {row['pid']} start {row['start_ticks']}",
         parameters={name: row[name] for name in names},
         streams=(job_stream(row["job_id"]),) if known else (node_stream(row["node_name"]),),
     )
 
 
-def _forked(memories: Sequence[Row], head: int) -> Iterator[Finding]:
-    """One finding for the place where history parts, however many remember what came after it."""
-    if not memories:
-        return
-    first = min(memories, key=lambda row: row["remembered_position"])
-    position = first["remembered_position"]
-    yield Finding(
+def _forked(row: Row, head: int) -> Finding:
+    """Each executor is a witness of its own: it goes on remembering until its own finding is acknowledged."""
+    name, position = row["node_name"], row["remembered_position"]
+    return Finding(
         code="history_forked",
-        subject=f"position {position}",
+        subject=f"{node_stream(name)} position {position}",
         parameters={
+            "node_name": name,
             "position": position,
-            "remembered_hash": first["remembered_hash"],
-            "hash": first["hash"],
+            "remembered_hash": row["remembered_hash"],
+            "hash": row["hash"],
             "head": head,
-            "node_names": sorted(row["node_name"] for row in memories),
         },
         positions=(position - 1, position, position + 1),
     )

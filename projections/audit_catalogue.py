@@ -80,14 +80,30 @@ CATALOGUE: Mapping[str, Entry] = {
         severity=Severity.ERROR,
         mending=Mending.BY_HAND,
         english=(
-            "PID {pid} on {node_name} ({command}) carries the mark of job {job_id}, attempt {attempt}, which holds "
-            "nothing there. First verify that it is still that process: on {node_name}, `sed 's/.*) //' "
-            "/proc/{pid}/stat | cut -d' ' -f20` must print {start_ticks}. Then `kill {pid}`, and `kill -9 {pid}` if it "
+            "PID {pid} on {node_name} ({command}) carries the mark of allocation {allocation_id} (job {job_id}, "
+            "attempt {attempt}), which is not live there. First verify that it is still that process: on {node_name}, "
+            "`sed 's/.*) //' /proc/{pid}/stat | cut -d' ' -f20` must print {start_ticks}. Then `kill {pid}`, and `kill -9 {pid}` if it "
             "stays."
         ),
         chinese=(
-            "{node_name} 上的 PID {pid}（{command}）带有作业 {job_id} 第 {attempt} 次运行的标记，"
-            "而该次运行在此不占有任何资源。"
+            "{node_name} 上的 PID {pid}（{command}）带有分配 {allocation_id}（作业 {job_id}，"
+            "第 {attempt} 次运行）的标记，而该分配在此并非有效。"
+            "请先确认仍是同一进程：在 {node_name} 上执行 `sed 's/.*) //' /proc/{pid}/stat | cut -d' ' -f20`，"
+            "结果必须为 {start_ticks}。然后 `kill {pid}`；若仍在，则 `kill -9 {pid}`。"
+        ),
+    ),
+    "process_unmarked": Entry(
+        severity=Severity.WARNING,
+        mending=Mending.BY_HAND,
+        english=(
+            "PID {pid} on {node_name} ({command}) is a child of the node's supervisor and carries no job's mark: "
+            "something that a job left behind, with its environment wiped. If it is not wanted, first verify that it "
+            "is still that process: on {node_name}, `sed 's/.*) //' /proc/{pid}/stat | cut -d' ' -f20` must print "
+            "{start_ticks}. Then `kill {pid}`, and `kill -9 {pid}` if it stays."
+        ),
+        chinese=(
+            "{node_name} 上的 PID {pid}（{command}）是该节点监管进程的子进程，但没有任何作业的标记："
+            "它由某个作业遗留，且环境已被清空。若不需要它，"
             "请先确认仍是同一进程：在 {node_name} 上执行 `sed 's/.*) //' /proc/{pid}/stat | cut -d' ' -f20`，"
             "结果必须为 {start_ticks}。然后 `kill {pid}`；若仍在，则 `kill -9 {pid}`。"
         ),
@@ -228,12 +244,12 @@ CATALOGUE: Mapping[str, Entry] = {
         severity=Severity.ERROR,
         mending=Mending.ACKNOWLEDGE,
         english=(
-            "The log was rewritten or cut: {node_names} remember another event at position {position} than the log has "
-            "there (it ends at {head}). A restored backup does that, or a fail-over that lost commits, or somebody "
-            "who recomputed the chain. What was answered since then may not be in the log."
+            "The log was rewritten or cut: the executor of {node_name} remembers another event at position {position} "
+            "than the log has there (it ends at {head}). A restored backup does that, or a fail-over that lost commits, "
+            "or somebody who recomputed the chain. What was answered since then may not be in the log."
         ),
         chinese=(
-            "日志被改写或截断：{node_names} 在位置 {position} 记得的事件与日志中的不同（日志止于 {head}）。"
+            "日志被改写或截断：{node_name} 的执行器在位置 {position} 记得的事件与日志中的不同（日志止于 {head}）。"
             "恢复备份、丢失提交的故障切换，或有人重算了整条哈希链，都会如此。此后答复过的内容可能不在日志中。"
         ),
     ),

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import typer
 
-from conductor.cli import cluster, jobs, logs, nodes, replay, run, services, submit, token
+from conductor.cli import audit, cluster, jobs, logs, nodes, repair, replay, run, services, submit, token
 from conductor.cli.exits import EXIT_CODES, OWN_FAILURE, answering
 
 HELP = f"""Run batch scripts on a set of machines, and prove what happened.
@@ -43,6 +43,8 @@ COMMANDS: tuple[tuple[str, str, Callable[..., int | None], dict[str, bool]], ...
     ("resume", "Let a drained node take jobs again.", nodes.resume, {}),
     ("stats", "CPUs in use, jobs by state.", cluster.stats, {}),
     ("events", "Read the log.", cluster.events, {}),
+    ("audit", "Say what is wrong, and what mends it.", audit.audit, {}),
+    ("repair", "Mend what the audit found.", repair.repair, {}),
     ("up", "Run the whole system on this machine.", services.up, {}),
     ("api", "Serve the HTTP API.", services.api, {}),
     ("scheduler", "Place jobs on nodes.", services.scheduler, {}),

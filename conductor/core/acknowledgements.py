@@ -21,6 +21,7 @@ ACKNOWLEDGEABLE = frozenset(
         "history_forked",
         "position_missing",
         "process_stray",
+        "process_unmarked",
         "script_altered",
     }
 )
