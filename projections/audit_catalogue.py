@@ -82,8 +82,8 @@ CATALOGUE: Mapping[str, Entry] = {
         english=(
             "PID {pid} on {node_name} ({command}) carries the mark of allocation {allocation_id} (job {job_id}, "
             "attempt {attempt}), which is not live there. First verify that it is still that process: on {node_name}, "
-            "`sed 's/.*) //' /proc/{pid}/stat | cut -d' ' -f20` must print {start_ticks}. Then `kill {pid}`, and `kill -9 {pid}` if it "
-            "stays."
+            "`sed 's/.*) //' /proc/{pid}/stat | cut -d' ' -f20` must print {start_ticks}. Then `kill {pid}`, "
+            "and `kill -9 {pid}` if it stays."
         ),
         chinese=(
             "{node_name} 上的 PID {pid}（{command}）带有分配 {allocation_id}（作业 {job_id}，"
@@ -245,8 +245,8 @@ CATALOGUE: Mapping[str, Entry] = {
         mending=Mending.ACKNOWLEDGE,
         english=(
             "The log was rewritten or cut: the executor of {node_name} remembers another event at position {position} "
-            "than the log has there (it ends at {head}). A restored backup does that, or a fail-over that lost commits, "
-            "or somebody who recomputed the chain. What was answered since then may not be in the log."
+            "than the log has there (it ends at {head}). A restored backup does that, or a fail-over that lost "
+            "commits, or somebody who recomputed the chain. What was answered since then may not be in the log."
         ),
         chinese=(
             "日志被改写或截断：{node_name} 的执行器在位置 {position} 记得的事件与日志中的不同（日志止于 {head}）。"

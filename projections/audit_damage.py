@@ -64,17 +64,19 @@ def faults(differences: Iterable[Difference], steps: Iterable[ClockStep], contex
     by_code: dict[str, list[Difference]] = defaultdict(list)
     for difference in differences:
         by_code[difference.code].append(difference)
+    rows = _rows([d for code, found in by_code.items() if code.startswith("row_") for d in found], context)
     missing = _missing(by_code["position_missing"], context)
-    altered = _altered(by_code["hash_broken"], missing, context)
-    damaged = _damaged_streams(missing, altered, context)
+    altered = _altered(by_code["hash_broken"], missing)
+    damaged = _damaged_streams(missing, altered, rows, context)
     illegal = _illegal(by_code["event_illegal"], damaged)
     damaged |= {str(f.parameters["stream"]) for f in illegal}
     unbalanced = _unbalanced(by_code["conservation_broken"], damaged, context)
     unwritten = {
-        context.events_at[f.positions[1]][0] for f in unbalanced if f.positions[1] in context.events_at
+        context.events_at[f.parameters["position"]][0]
+        for f in unbalanced
+        if f.parameters["position"] in context.events_at
     }
-    rows = _rows([d for code, found in by_code.items() if code.startswith("row_") for d in found], context)
-    told = [f for f in rows if not _follows(f, damaged, unwritten, cut=bool(missing))]
+    told = [f for f in rows if f.parameters["stream"] not in damaged | unwritten]
     scripts = [_script(d, context) for d in by_code["script_altered"]]
     touched = {p for f in (*missing, *altered) for p in (f.parameters["position"], f.parameters["last"] + 1)}
     clock = [_clock(step) for step in steps if step.position not in touched]
@@ -90,7 +92,7 @@ def _missing(found: Sequence[Difference], context: Context) -> list[Finding]:
     return findings
 
 
-def _altered(found: Sequence[Difference], missing: Sequence[Finding], context: Context) -> list[Finding]:
+def _altered(found: Sequence[Difference], missing: Sequence[Finding]) -> list[Finding]:
     """Neighbours are one finding: a hash that was changed breaks its own place and the next."""
     after_gap = {f.parameters["last"] + 1 for f in missing}
     positions = sorted(place_of(d.subject)[0] for d in found)
@@ -115,14 +117,18 @@ def _at(code: str, position: int, *, last: int | None = None, **more: Any) -> Fi
     )
 
 
-def _damaged_streams(missing: Sequence[Finding], altered: Sequence[Finding], context: Context) -> set[str]:
-    """Of the altered event (it may be the one before the place that shows it), and those that lack an event."""
+def _damaged_streams(
+    missing: Sequence[Finding], altered: Sequence[Finding], rows: Sequence[Finding], context: Context
+) -> set[str]:
+    """Of the altered event (it may be the one before the place that shows it), and those that lack an event: in
+    between, or, where rows know more than the log does, at their end.
+    """
     if not missing and not altered:
         return set()
     places = {p for f in altered for p in range(f.parameters["position"] - 1, f.parameters["last"] + 1)}
-    return set(context.streams_with_gaps) | {
-        context.events_at[p][0] for p in places if p in context.events_at
-    }
+    ends = {f.parameters["stream"] for f in rows if missing and f.parameters["ahead"]}
+    altered_streams = {context.events_at[p][0] for p in places if p in context.events_at}
+    return set(context.streams_with_gaps) | altered_streams | ends
 
 
 def _illegal(found: Sequence[Difference], damaged: set[str]) -> list[Finding]:
@@ -193,12 +199,6 @@ def _cell(difference: Difference) -> dict[str, str]:
         "log": logged[:_VALUE_LENGTH],
         "table": stored[:_VALUE_LENGTH],
     }
-
-
-def _follows(finding: Finding, damaged: set[str], unwritten: set[str], *, cut: bool) -> bool:
-    """Whether the log's own damage explains the row."""
-    stream = finding.parameters["stream"]
-    return stream in damaged or stream in unwritten or (cut and finding.parameters["ahead"])
 
 
 def _script(difference: Difference, context: Context) -> Finding:

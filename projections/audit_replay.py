@@ -77,8 +77,8 @@ def _context(connection: psycopg.Connection[Any], differences: Sequence[Differen
     gaps: frozenset[str] = frozenset()
     if any(d.code in ("position_missing", "hash_broken") for d in by_place):
         gaps = frozenset(stream for (stream,) in _all(connection, SQL["streams_with_gaps"]))
-    streams = sorted(gaps | {stream for stream, _ in events_at.values()})
     rows = _stored_rows(connection, {row_of(d) for d in differences if d.code.startswith("row_")})
+    streams = {stream for stream, _ in events_at.values()} | {one.stream for one in rows.values()}
     scripts = [d.subject.removeprefix("scripts ") for d in differences if d.code == "script_altered"]
     return Context(
         next_positions={position: _next(connection, position) for position in missing},
@@ -88,7 +88,9 @@ def _context(connection: psycopg.Connection[Any], differences: Sequence[Differen
         log_versions=dict(
             _all(connection, SQL["log_versions"], {"streams": sorted({one.stream for one in rows.values()})})
         ),
-        nodes_of_streams={stream: _nodes_of(connection, stream) for stream in streams} if by_place else {},
+        nodes_of_streams={stream: _nodes_of(connection, stream) for stream in sorted(gaps | streams)}
+        if by_place
+        else {},
         jobs_with_script=dict(_all(connection, SQL["jobs_with_script"], {"sha256s": scripts})),
     )
 
