@@ -79,12 +79,12 @@ SELECT min(position) FROM events WHERE position > %(position)s;
 SELECT stream FROM events GROUP BY stream HAVING max(version) <> count(*) OR min(version) <> 1;
 
 -- name: nodes_of_streams
--- Nodes that the events of some streams concern.
-SELECT DISTINCT coalesce(data ->> 'node_name', substring(stream FROM '^node-(.*)$')) AS node
-FROM events
-WHERE stream = ANY(%(streams)s) AND (type = 'ResourcesReserved' OR stream LIKE 'node-%%')
+-- Nodes that some streams concern, also by what is left of them in the tables alone.
+SELECT data ->> 'node_name' AS node FROM events WHERE stream = ANY(%(streams)s) AND type = 'ResourcesReserved'
 UNION
-SELECT node_name FROM allocation_history WHERE 'job-' || job_id = ANY(%(streams)s);
+SELECT node_name FROM allocation_history WHERE 'job-' || job_id = ANY(%(streams)s)
+UNION
+SELECT substring(s.stream FROM '^node-(.*)$') FROM unnest(%(streams)s::text[]) s (stream);
 
 -- name: log_versions
 SELECT s.stream, coalesce(e.version, 0) AS version

@@ -88,9 +88,9 @@ def _context(connection: psycopg.Connection[Any], differences: Sequence[Differen
         log_versions=dict(
             _all(connection, SQL["log_versions"], {"streams": sorted({one.stream for one in rows.values()})})
         ),
-        nodes_of_streams={stream: _nodes_of(connection, stream) for stream in sorted(gaps | streams)}
-        if by_place
-        else {},
+        nodes_of_streams={
+            stream: _nodes_of(connection, stream) for stream in (gaps | streams if by_place else ())
+        },
         jobs_with_script=dict(_all(connection, SQL["jobs_with_script"], {"sha256s": scripts})),
     )
 
