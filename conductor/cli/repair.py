@@ -171,7 +171,7 @@ def _show_appended(answers: Sequence[Mapping[str, Any]], screen: "Screen") -> No
 def _confirmed(screen: "Screen") -> bool:
     from conductor.cli.submission import refuse
 
-    if not sys.stdin.isatty():
+    if not somebody_is_there():
         refuse(screen, "repair_no_terminal")
     return _asked(screen.text("repair_ask")).lower() in _YES
 
@@ -179,9 +179,14 @@ def _confirmed(screen: "Screen") -> bool:
 def _ask_reason(screen: "Screen") -> str:
     from conductor.cli.submission import refuse
 
-    if not sys.stdin.isatty():
+    if not somebody_is_there():
         refuse(screen, "repair_no_reason")
     return _asked(screen.text("repair_ask_reason")) or refuse(screen, "repair_no_reason")
+
+
+def somebody_is_there() -> bool:
+    """Whether a question would be read by a person."""
+    return sys.stdin.isatty()
 
 
 def _asked(question: str) -> str:

@@ -89,7 +89,7 @@ def test_without_a_terminal_and_without_yes_nothing_is_done(api: Api, conduct: T
 def test_it_asks_and_takes_no_for_an_answer(
     api: Api, conduct: Type, leak: int, monkeypatch: pytest.MonkeyPatch, answer: str, code: int, appended: int
 ) -> None:
-    monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _: True, raising=False)
+    monkeypatch.setattr("conductor.cli.repair.somebody_is_there", lambda: True)
     before = api.count_events()
     said = conduct("repair", "process_missing", "allocation", leak, lines=f"{answer}\n")
     assert said.exit_code == code
