@@ -6,6 +6,7 @@ from conductor.core.cluster import Cluster
 from conductor.core.commands import AcknowledgeFinding, Cancel, Repair, Requeue
 from conductor.core.errors import IllegalTransition, RejectionCode
 from conductor.core.events import (
+    Event,
     FindingAcknowledged,
     JobHeld,
     Provenance,
@@ -19,6 +20,7 @@ from conductor.core.identifiers import (
     JobId,
     NodeName,
     Position,
+    StreamName,
     Version,
     job_stream,
     node_stream,
@@ -86,10 +88,10 @@ def test_what_an_event_mends_is_not_acknowledged() -> None:
 
 def test_the_schedulers_memory_passes_over_what_people_noted_also_with_a_node_of_that_name() -> None:
     cluster = Cluster()
-    told = (
+    told: list[tuple[StreamName, Event]] = [
         (node_stream(NodeName("audit")), registered(NodeName("audit"))),
         (AUDIT_STREAM, FindingAcknowledged(code="hash_broken", subject="position 17", reason="a test")),
-    )
+    ]
     for position, (stream, event) in enumerate(told, start=1):
         cluster.apply(
             RecordedEvent(
