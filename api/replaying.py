@@ -32,6 +32,7 @@ class Replays:
         """What a replay that began after this call found. Raises `Problem`."""
         if self._next is None:
             self._next = asyncio.create_task(self._after(self._running), name="replay")
+            self._next.add_done_callback(_looked_at)
         return await asyncio.shield(self._next)
 
     async def close(self) -> None:
@@ -66,3 +67,9 @@ class Replays:
         ]
         logger.error("audit.replay_failed", code=process.returncode, why=why)
         raise Problem(503, "replay_failed", why=why.rstrip("."))
+
+
+def _looked_at(task: asyncio.Task[Replayed]) -> None:
+    """Whoever asked may have left: a failure was logged, and is nobody's mistake."""
+    if not task.cancelled():
+        task.exception()
