@@ -93,7 +93,8 @@ A_GHOST = "INSERT INTO jobs SELECT (jsonb_populate_record(j, '{\"id\": 99}')).* 
         ([appended("job-1", 2, "JobTeleported", "{}")], ("event_illegal", "position 15")),
         ([appended("job-1", 2, "ResourcesReserved", A_SECOND_PROMISE)], ("conservation_broken", "position 15")),
         ([appended("job-1", 2, "JobReprioritized", '{"priority": 5}')], ("row_differs", "jobs 1")),
-        ([appended("job-1", 2, "ResourcesReserved", A_SECOND_PROMISE.replace("[2]", "[1]"))], ("row_differs", "jobs 1")),
+        ([appended("job-1", 2, "ResourcesReserved", A_SECOND_PROMISE.replace("[2]", "[1]"))],
+         ("row_differs", "jobs 1")),
         # the clock; not by less than it is told apart
         ([appended("scheduler", 1, "LeaderElected", ELECTED, "now() - interval '1 hour'")],
          ("clock_backwards", "position 15")),
