@@ -1,7 +1,6 @@
 """What every request may use: settings, the pool, the handler, the bell. Made when the app starts, ended with it."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from conductor.handler import Handler, running_handler
 from conductor.log import LOG_CHANNEL
 from conductor.output_file import OUTPUT_ANSWERS_CHANNEL
 from conductor.output_keeping import RECEIVED_FOLDERS, keep_for_days
+from conductor.running import end_tasks
 from conductor.settings import Settings
 from projections.rows import changed_rows
 
@@ -94,8 +94,4 @@ async def running_engine(settings: Settings, database_url: str) -> AsyncIterator
             )
         finally:
             await replays.close()
-            for task in tasks:
-                task.cancel()
-            for task in tasks:
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+            await end_tasks(tasks)

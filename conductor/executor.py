@@ -6,7 +6,6 @@ new work comes here, and leaves the jobs to their supervisor and the next execut
 """
 
 import asyncio
-import contextlib
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,9 +21,11 @@ from conductor.database import jittered, listen, open_pool
 from conductor.handler import Handler, running_handler
 from conductor.log import cancel_channel, node_channel
 from conductor.machine import Machine, read_machine
-from conductor.node_session import LeaseLost, Session, Superseded, WakeUps, patiently
+from conductor.node_lease import LeaseLost, Superseded
+from conductor.node_session import Session, WakeUps
 from conductor.output_file import output_channel
-from conductor.running import stop_on_signals
+from conductor.patiently import patiently
+from conductor.running import end_tasks, stop_on_signals
 from conductor.settings import Settings
 from conductor.supervisor_client import SupersededExecutor, SupervisorGone, ensure_supervisor
 from projections.rows import changed_rows
@@ -81,7 +82,7 @@ async def execute(settings: Settings, database_url: str) -> int:
                 wake_ups=wake_ups,
             )
             try:
-                await _run_until(session, stopping)
+                await session.run(stopping)
             except (Superseded, SupersededExecutor) as error:
                 logger.error("executor.superseded", error=str(error))
                 return 1
@@ -91,21 +92,6 @@ async def execute(settings: Settings, database_url: str) -> int:
             finally:
                 await supervisor.close()
     return 0
-
-
-async def _run_until(session: Session, stopping: asyncio.Event) -> None:
-    """The session's own end, or ours: then the lease is given up and the jobs go on."""
-    work = asyncio.create_task(session.run())
-    stop = asyncio.create_task(stopping.wait())
-    await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
-    stop.cancel()
-    if work.done():
-        work.result()
-        return
-    await session.give_up_lease()
-    work.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await work
 
 
 @asynccontextmanager
@@ -122,7 +108,7 @@ async def _listening(settings: Settings, database_url: str, wake_ups: WakeUps) -
     try:
         yield
     finally:
-        task.cancel()
+        await end_tasks([task])
 
 
 def main(settings: Settings, database_url: str) -> int:

@@ -9,7 +9,6 @@ before the first try and kept, so a commit whose answer was lost is recognised w
 """
 
 import asyncio
-import contextlib
 import hashlib
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -31,6 +30,7 @@ from conductor.database import DatabaseUnavailable, Pool, jittered
 from conductor.deciding import Loaded, Plan, Verdict, load, settle
 from conductor.log import Batch, CpusTaken, VersionConflict, append, reachable
 from conductor.remembered import Remembered
+from conductor.running import end_tasks
 
 Projector = Callable[
     [Mapping[StreamName, State], Mapping[StreamName, State]],
@@ -263,6 +263,4 @@ async def running_handler(pool: Pool, project: Projector) -> AsyncIterator[Handl
     try:
         yield handler
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await end_tasks([task])

@@ -14,11 +14,9 @@ from this process: kill it anywhere, and the next session carries on.
 """
 
 import asyncio
-import contextlib
-import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, assert_never
+from typing import Any, assert_never
 
 import structlog
 
@@ -31,13 +29,19 @@ from conductor.crash_points import crash_point
 from conductor.database import DatabaseUnavailable, Pool, WakeUp, jittered, load_queries
 from conductor.handler import Accepted, Handler, Outcome
 from conductor.job_end import ended, ended_unseen, never_started
-from conductor.log import SCHEDULER_CHANNEL, reachable
+from conductor.live_allocation import LiveAllocation
+from conductor.log import reachable
+from conductor.log_memory import MemoryFile
 from conductor.machine import Machine
+from conductor.node_lease import NodeLease
+from conductor.observing import Observer
 from conductor.output_keeping import NODE_FOLDERS, keep_for_days
 from conductor.output_server import serve_outputs
+from conductor.patiently import patiently
 from conductor.running import end_tasks
 from conductor.settings import Settings
 from conductor.starting import gate_request
+from conductor.strays import Surroundings, spool_name, supervisor_here
 from conductor.supervisor_client import (
     Cleanup,
     Discarded,
@@ -55,17 +59,7 @@ SQL = load_queries("conductor", "node_session.sql")
 RECONCILE_SECONDS = 30.0
 _STOP_SECONDS = 4.0  # what is on its way to the log at SIGTERM gets this long
 
-T = TypeVar("T")
-
 logger = structlog.get_logger("executor")
-
-
-class Superseded(Exception):
-    """Another executor has this node now; it takes over the jobs, and this process must stop."""
-
-
-class LeaseLost(Exception):
-    """The lease ran out; register anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,40 +82,66 @@ class Session:
     machine: Machine
     incarnation: Incarnation
     wake_ups: WakeUps
+    lease: NodeLease = field(init=False)
+    observer: Observer = field(init=False)
     _held: dict[AllocationId, JobId] = field(
         default_factory=dict
     )  # given to the supervisor, not yet forgotten
+    _leaders: dict[AllocationId, int] = field(default_factory=dict)  # PIDs, of what is held
     _stopped: set[AllocationId] = field(default_factory=set)
     _before_reboot: set[AllocationId] = field(default_factory=set)  # started before this machine's last boot
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.lease = NodeLease(
+            settings=self.settings,
+            pool=self.pool,
+            supervisor=self.supervisor,
+            incarnation=self.incarnation,
+            held=self._held.keys,
+        )
+        self.observer = Observer(
+            pool=self.pool,
+            node_name=self.node_name,
+            incarnation=self.incarnation,
+            memory_file=MemoryFile(self.settings.spool),
+            held=self._held.keys,
+            around=self._around,
+        )
 
     @property
     def node_name(self) -> NodeName:
         return NodeName(self.settings.node_name)
 
-    async def run(self) -> None:
-        """Until something of the session is lost; raises what that was."""
-        await self._renew()
-        self._take_over()
-        tasks = [
-            asyncio.create_task(work)
-            for work in (
-                self._keep_lease(),
-                self._keep_looking(self.wake_ups.reserved, self._take_reservations),
-                self._keep_looking(self.wake_ups.cancelled, self._carry_out_cancels),
-                self._follow_supervisor(),
-                self._reconcile(),
-                serve_outputs(self.pool, self.settings, self.wake_ups.asked),
-                self._keep_spool(),
-            )
-        ]
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Until it is told to stop, or something of the session is lost: then it raises what that was."""
+        told = asyncio.create_task(_told(stopping))
+        tasks = [told, asyncio.create_task(self._begin())]
         try:
-            lost, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-            for task in lost:
-                task.result()
+            await _done(tasks, return_when=asyncio.FIRST_COMPLETED)
+            tasks = [told, *(asyncio.create_task(work) for work in self._works())]
+            await _done(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        except _Told:
+            await self.lease.give_up()
         finally:
             await end_tasks(tasks)
             await self._finish_reports()
+
+    async def _begin(self) -> None:
+        await self.lease.renew()
+        self._take_over()
+
+    def _works(self) -> list[Coroutine[Any, Any, None]]:
+        return [
+            self.lease.keep(),
+            self._keep_looking(self.wake_ups.reserved, self._take_reservations),
+            self._keep_looking(self.wake_ups.cancelled, self._carry_out_cancels),
+            self._follow_supervisor(),
+            self._reconcile(),
+            self.observer.run(),
+            serve_outputs(self.pool, self.settings, self.wake_ups.asked),
+            self._keep_spool(),
+        ]
 
     async def _keep_spool(self) -> None:
         spool, keep_days = self.settings.spool, self.settings.output_keep_days
@@ -133,66 +153,10 @@ class Session:
             self._held[AllocationId(attempt.allocation_id)] = JobId(attempt.job_id)
             if attempt.process is not None and attempt.process.boot_id != self.machine.boot_id:
                 self._before_reboot.add(AllocationId(attempt.allocation_id))
+            elif attempt.process is not None:
+                self._leaders[AllocationId(attempt.allocation_id)] = attempt.process.pid
             if attempt.stage == "gated" and attempt.process is not None:
                 self._react(Gated(allocation_id=attempt.allocation_id, process=attempt.process))
-
-    async def _keep_lease(self) -> None:
-        await patiently(self._wake_scheduler)  # it may now place jobs here
-        while True:
-            await asyncio.sleep(jittered(self.settings.lease_seconds / 3))
-            await self._renew()
-
-    async def _renew(self) -> None:
-        """One accepted renewal, and the supervisor's trust that goes with it.
-
-        Trust is counted from when the renewal was sent, by a clock that runs on: whatever the answer's way took, it
-        never outlasts the lease that the database granted.
-        """
-        sent_at = time.monotonic()
-        while True:
-            try:
-                granted = await self._ask_for_lease()
-                break
-            except DatabaseUnavailable as error:
-                logger.warning("executor.database_away", error=str(error))
-                await asyncio.sleep(jittered(0.5))
-                sent_at = time.monotonic()
-        crash_point("executor.lease_renewed")
-        if not granted:
-            await self._explain_refusal()
-        left_seconds = self.settings.lease_seconds - (time.monotonic() - sent_at)
-        self.supervisor.trust(max(left_seconds, 0.0), self.settings.kill_grace_seconds)
-
-    async def _ask_for_lease(self) -> bool:
-        wanted = {
-            "node_name": self.node_name,
-            "incarnation": self.incarnation,
-            "lease_seconds": self.settings.lease_seconds,
-            "held": list(self._held),
-        }
-        async with reachable(self.pool) as connection:
-            row = await (await connection.execute(SQL["renew_lease"], wanted)).fetchone()
-        return row is not None and row[0] is not None
-
-    async def _wake_scheduler(self) -> None:
-        async with reachable(self.pool) as connection:
-            await connection.execute(SQL["wake_scheduler"], {"channel": SCHEDULER_CHANNEL})
-
-    async def _explain_refusal(self) -> None:
-        async with reachable(self.pool) as connection:
-            row = await (
-                await connection.execute(SQL["newest_incarnation"], {"node_name": self.node_name})
-            ).fetchone()
-        if row and row[0] > self.incarnation:
-            raise Superseded(f"incarnation {row[0]} of node {self.node_name} took over")
-        raise LeaseLost(f"the lease of node {self.node_name} ran out or the node was removed")
-
-    async def give_up_lease(self) -> None:
-        """No new work comes here from now on. The lease itself runs on: jobs are trusted for as long."""
-        wanted = {"node_name": self.node_name, "incarnation": self.incarnation}
-        with contextlib.suppress(DatabaseUnavailable):
-            async with reachable(self.pool) as connection:
-                await connection.execute(SQL["stop_accepting"], wanted)
 
     async def _keep_looking(self, wake_up: WakeUp, look: Callable[[], Awaitable[None]]) -> None:
         """At every wake-up, and at least once a poll interval."""
@@ -269,6 +233,7 @@ class Session:
     async def _allocate(self, gated: Gated) -> None:
         """Ask the log whether the gated process may run, and tell the supervisor."""
         allocation_id = AllocationId(gated.allocation_id)
+        self._leaders[allocation_id] = gated.process.pid
         process = ProcessIdentity(
             pid=gated.process.pid,
             boot_id=gated.process.boot_id,
@@ -335,6 +300,7 @@ class Session:
 
     def _forget(self, allocation_id: AllocationId) -> None:
         self._held.pop(allocation_id, None)
+        self._leaders.pop(allocation_id, None)
         self._stopped.discard(allocation_id)
         self._before_reboot.discard(allocation_id)
 
@@ -346,29 +312,55 @@ class Session:
 
     async def _compare_with_log(self) -> None:
         held_before = set(self._held)
-        async with reachable(self.pool) as connection:
-            cursor = await connection.execute(SQL["live_here"], {"node_name": self.node_name})
-            live = {AllocationId(row[0]): row[1:] for row in await cursor.fetchall()}
+        live = await self._live_here()
         for allocation_id in held_before & self._held.keys() - live.keys():
             # Closed while we were away: whatever still runs in it must not; its end becomes a late report.
             logger.warning("job.not_ours", allocation=allocation_id)
             self.supervisor.stop(allocation_id)
-        for allocation_id, (status, boot_id, spool_id) in live.items():
-            if status != "allocated" or allocation_id in self._held:
-                continue
-            if spool_id != self.machine.spool_id:
-                # Another machine's, or another folder's: its supervisor may still run it. A person knows.
-                logger.warning("allocation.of_another_spool", allocation=allocation_id, spool=spool_id)
-            else:
-                logger.warning("allocation.missing", allocation=allocation_id)
-                await self._commit(
-                    ended_unseen(
-                        allocation_id,
-                        incarnation=self.incarnation,
-                        node_name=self.node_name,
-                        rebooted=boot_id != self.machine.boot_id,
-                    )
-                )
+        suspects = live.keys() - held_before - self._held.keys()
+        if suspects:
+            # One may have been taken and ended while the answer came. What was not held before the log says that it
+            # is allocated is not ours.
+            again = await self._live_here()
+            live = {allocation_id: again[allocation_id] for allocation_id in suspects & again.keys()}
+        unaccounted = [
+            allocation_id
+            for allocation_id in suspects & live.keys()
+            if not await self._account_for(live[allocation_id])
+        ]
+        self.observer.compared(unaccounted)
+
+    async def _live_here(self) -> dict[AllocationId, LiveAllocation]:
+        async with reachable(self.pool) as connection:
+            cursor = await connection.execute(SQL["live_here"], {"node_name": self.node_name})
+            found = [LiveAllocation(*row) for row in await cursor.fetchall()]
+        return {allocation.allocation_id: allocation for allocation in found}
+
+    async def _account_for(self, allocation: LiveAllocation) -> bool:
+        """One that was not held: its end is recorded. False when its process is not here and we cannot mend that."""
+        allocation_id = allocation.allocation_id
+        if allocation.status != "allocated" or allocation_id in self._held:
+            return True
+        if allocation.spool_id != self.machine.spool_id:
+            # Another machine's, or another folder's: its supervisor may still run it. A person knows.
+            logger.warning("allocation.of_another_spool", allocation=allocation_id, spool=allocation.spool_id)
+            return allocation.runs_here(self.machine.boot_id)
+        logger.warning("allocation.missing", allocation=allocation_id)
+        end = ended_unseen(
+            allocation_id,
+            incarnation=self.incarnation,
+            node_name=self.node_name,
+            rebooted=allocation.boot_id != self.machine.boot_id,
+        )
+        return not isinstance(await self._commit(end), Rejection)
+
+    def _around(self) -> Surroundings:
+        supervisor_pid = supervisor_here(self.supervisor.supervisor_pid, self.supervisor.pid_namespace)
+        return Surroundings(
+            spool_name=spool_name(self.settings.spool),
+            supervisor_pid=supervisor_pid,
+            leaders=frozenset(self._leaders.values()),
+        )
 
     async def _commit(self, command: Command) -> Outcome:
         """For as long as it takes: the process waits at its gate, the exit in the journal."""
@@ -382,15 +374,20 @@ class Session:
         """What is on its way to the log may arrive; the rest the next session does again."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=_STOP_SECONDS)
-        for task in self._tasks:
-            task.cancel()
+        await end_tasks(list(self._tasks))
 
 
-async def patiently(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Again and again while the database is away."""
-    while True:
-        try:
-            return await attempt()
-        except DatabaseUnavailable as error:
-            logger.warning("executor.database_away", error=str(error))
-            await asyncio.sleep(jittered(0.5))
+class _Told(Exception):
+    """The executor is to stop."""
+
+
+async def _told(stopping: asyncio.Event) -> None:
+    await stopping.wait()
+    raise _Told
+
+
+async def _done(tasks: Collection[asyncio.Task[None]], *, return_when: str) -> None:
+    """Wait; raises what one of them raised."""
+    done, _ = await asyncio.wait(tasks, return_when=return_when)
+    for task in done:
+        task.result()

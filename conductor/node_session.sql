@@ -22,7 +22,7 @@ WHERE a.node_name = %(node_name)s AND a.status = 'allocated' AND j.cancel_reques
 
 -- name: live_here
 -- With the spool folder of the incarnation that started it: the log has both.
-SELECT a.id, a.status, a.boot_id, (
+SELECT a.id, a.status, a.boot_id, a.process_id, a.process_start_ticks, a.pid_namespace, (
     SELECT node.data ->> 'spool_id'
     FROM events started
     JOIN events node ON node.stream = 'node-' || a.node_name AND node.type = 'NodeRegistered'
@@ -31,15 +31,3 @@ SELECT a.id, a.status, a.boot_id, (
       AND (started.data ->> 'allocation_id')::bigint = a.id) AS spool_id
 FROM resource_allocations a
 WHERE a.node_name = %(node_name)s AND a.status <> 'released';
-
--- name: renew_lease
-SELECT renew_lease(%(node_name)s, %(incarnation)s, %(lease_seconds)s, %(held)s);
-
--- name: stop_accepting
-SELECT stop_accepting(%(node_name)s, %(incarnation)s);
-
--- name: newest_incarnation
-SELECT incarnation FROM nodes WHERE name = %(node_name)s;
-
--- name: wake_scheduler
-SELECT pg_notify(%(channel)s, '');

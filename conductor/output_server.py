@@ -26,6 +26,7 @@ from conductor.output_file import (
     output_path,
     read_piece,
 )
+from conductor.running import end_tasks
 from conductor.settings import Settings
 
 SQL = load_queries("conductor", "output_server.sql")
@@ -74,8 +75,7 @@ class _OutputServer:
                     logger.exception("output.not_served")
                 await self._until_next_look()
         finally:
-            for task in self._busy.values():
-                task.cancel()
+            await end_tasks(list(self._busy.values()))
 
     async def _look(self) -> None:
         now = asyncio.get_running_loop().time()

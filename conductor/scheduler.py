@@ -33,7 +33,7 @@ from conductor.database import DatabaseUnavailable, Pool, WakeUp, listen, load_q
 from conductor.handler import Handler, running_handler
 from conductor.log import SCHEDULER_CHANNEL, reachable, recorded_event
 from conductor.log import SQL as LOG_SQL
-from conductor.running import stop_on_signals
+from conductor.running import end_tasks, stop_on_signals
 from conductor.settings import Settings
 from projections.rows import changed_rows
 
@@ -165,9 +165,7 @@ class Scheduler:
                 else:
                     await self.wake_up.wait(RENEWAL_SECONDS)
         finally:
-            renewing.cancel()
-            with contextlib.suppress(asyncio.CancelledError, DatabaseUnavailable):
-                await renewing
+            await end_tasks([renewing])
             await self._give_up()
 
     async def _renew(self) -> None:
@@ -316,7 +314,7 @@ async def schedule(settings: Settings, database_url: str) -> None:
             listening = asyncio.create_task(
                 listen(database_url, [SCHEDULER_CHANNEL], lambda _: scheduler.wake_up.set())
             )
-            stack.callback(listening.cancel)
+            stack.push_async_callback(end_tasks, [listening])
         await scheduler.run()
 
 

@@ -2,7 +2,13 @@
 
 import os
 
-pytest_plugins = ["tests.fix_postgres", "tests.fix_engine", "tests.fix_api", "tests.fix_system"]
+pytest_plugins = [
+    "tests.fix_postgres",
+    "tests.fix_engine",
+    "tests.fix_api",
+    "tests.fix_system",
+    "tests.fix_observing",
+]
 
 
 def pytest_configure() -> None:

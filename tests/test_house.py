@@ -36,10 +36,10 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "migrations": (),
     "migrate": ("core", "database"),
     "log": ("core", "codec", "database"),
-    "projections": ("core", "database", "log", "migrate"),
+    "projections": ("core", "codec", "database", "log", "migrate"),
     "output_file": ("core", "database", "log"),
     # the one door to writing
-    "handler": ("core", "codec", "crash_points", "database", "log"),
+    "handler": ("core", "codec", "crash_points", "database", "log", "running"),
     # the two that act on their own
     "scheduler": (
         *("core", "crash_points", "database", "handler", "log", "projections", "running", "settings"),
@@ -48,11 +48,12 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "supervisor_client": ("supervisor",),
     "executor": (
         *("core", "crash_points", "database", "handler", "home", "log", "projections", "running", "settings"),
-        *("output_file", "supervisor_client"),
+        *("output_file", "supervisor", "supervisor_client"),
     ),
     # doors for people and programs
     "api": (
         *("core", "codec", "crash_points", "database", "handler", "log", "output_file", "projections"),
+        "running",
         "settings",
     ),
     "client": ("core", "settings"),
@@ -69,6 +70,12 @@ TOGETHER = {
     "handler": ("deciding", "completing", "remembered"),
     "executor": (
         "node_session",
+        "node_lease",
+        "live_allocation",
+        "observing",
+        "log_memory",
+        "strays",
+        "patiently",
         "starting",
         "machine",
         "job_environment",
@@ -97,7 +104,8 @@ DOORS = {
     "psycopg": {"database", "log", "handler", "migrate", "projections", "scheduler", "api", "embedded", "up", "cli"},
     "psycopg_pool": {"database", "log"},
     "orjson": {"codec", "database", "api"},
-    "pydantic": {"codec", "settings", "api", "client"},
+    "msgspec": {"codec"},
+    "pydantic": {"settings", "api", "client"},
     "pydantic_core": {"api"},
     "structlog": {"scheduler", "executor", "output_file", "api"},
 }  # fmt: skip

@@ -41,7 +41,13 @@ class OwnChildren:
 
 def all_processes() -> Iterator[ProcessStat]:
     for name in os.listdir("/proc"):
-        if name.isdigit() and (stat := read_stat(int(name))) is not None:
+        if not name.isdigit():
+            continue
+        try:
+            stat = read_stat(int(name))
+        except PermissionError:  # another user's, where /proc hides those
+            continue
+        if stat is not None:
             yield stat
 
 

@@ -69,9 +69,7 @@ class Spool:
 
     @property
     def unique_name(self) -> str:
-        """On this machine, as long as the folder is there."""
-        status = os.fstat(self.folder)
-        return f"{status.st_dev:x}-{status.st_ino:x}"
+        return unique_name(self.folder)
 
     @property
     def socket_path(self) -> str:
@@ -179,6 +177,12 @@ class Spool:
             if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
                 raise
             raise OutputRefused(_why_no_output(path, error)) from error
+
+
+def unique_name(folder: int) -> str:
+    """Of a folder on this machine, as long as it is there."""
+    status = os.fstat(folder)
+    return f"{status.st_dev:x}-{status.st_ino:x}"
 
 
 def open_folder(path: str) -> int:

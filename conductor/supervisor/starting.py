@@ -26,6 +26,7 @@ from conductor.supervisor.crash_point import crash_point
 from conductor.supervisor.environment import EnvironmentRefused, base_environment, before_the_gate
 from conductor.supervisor.gate import OPEN_SESAME, Gate, LaunchRefused, Place, gate_code, start_for
 from conductor.supervisor.journal import Intent
+from conductor.supervisor.mark import Mark
 from conductor.supervisor.output_caps import capped
 from conductor.supervisor.process_identity import read_stat
 from conductor.supervisor.resource_limits import LimitsRefused, limit
@@ -45,7 +46,7 @@ _WHAT_TO_DO = {
 
 
 class Starting:
-    __slots__ = ("_base", "_gate", "_marks_of_this_life", "_roster", "_spawned", "_waiting", "_watch")
+    __slots__ = ("_base", "_gate", "_life", "_roster", "_spawned", "_waiting", "_watch")
 
     def __init__(self, roster: Roster, gate: Gate, watch: Callable[[Attempt], None]) -> None:
         """`watch` is told of every attempt whose script now runs."""
@@ -53,9 +54,8 @@ class Starting:
         self._watch = watch
         self._gate = gate
         self._base = base_environment()
-        # Allocation numbers repeat between databases; marks must not, not even between supervisors. (`secrets` would
-        # do the same and bring in OpenSSL: 4 MB.)
-        self._marks_of_this_life = os.urandom(8).hex()
+        # `secrets` would do the same and bring in OpenSSL: 4 MB.
+        self._life = os.urandom(8).hex()
         self._waiting: deque[Attempt] = deque()
         self._spawned: list[Attempt] = []
 
@@ -131,7 +131,7 @@ class Starting:
 
     def _attempt(self, message: protocol.Gate) -> Attempt:
         allocation_id = message["allocation_id"]
-        mark = f"{allocation_id}.{self._marks_of_this_life}"
+        mark = Mark(allocation_id, self._roster.spool.unique_name, self._life).text()
         attempt = Attempt(Intent(allocation_id, message["job_id"], message["attempt"], mark), "gated")
         attempt.gate = message
         attempt.time_limit_seconds = message["time_limit_seconds"]
