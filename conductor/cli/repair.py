@@ -47,7 +47,7 @@ def repair(
         return 1
     with connect(channel="cli") as client:
         finding = _found(client, code, subject, quick=quick)
-        if finding is None or finding["acknowledged"]:
+        if finding is None or _said_before(finding, reason):
             screen.warn("repair_done_before" if finding else "repair_gone", code=code, subject=subject)
             return 0 if finding else 1
         if acknowledging and reason is None and not dry_run:
@@ -104,6 +104,11 @@ def _found(client: "Client", code: str, subject: str, *, quick: bool) -> Raw | N
     """As the audit has it now: a command that was copied an hour ago may be about something else by now."""
     findings = client.audit(replay=not quick)["findings"]
     return next((one for one in findings if (one["code"], one["subject"]) == (code, subject)), None)
+
+
+def _said_before(finding: Mapping[str, Any], reason: str | None) -> bool:
+    noted = finding["acknowledged"]
+    return noted is not None and reason in (None, noted["reason"])
 
 
 def _commands(finding: Mapping[str, Any], reason: str | None, *, acknowledging: bool) -> list[Raw]:

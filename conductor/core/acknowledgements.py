@@ -4,10 +4,11 @@ A broken chain stays broken. Once somebody has said why, it is no alarm any more
 event's provenance, not here. Refuses to know how findings are found.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from conductor.core.commands import AcknowledgeFinding
-from conductor.core.errors import IllegalTransition, Rejection, RejectionCode
+from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.events import FindingAcknowledged
 from conductor.core.identifiers import Version
 
@@ -29,30 +30,28 @@ ACKNOWLEDGEABLE = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acknowledgements:
-    """A fold of the stream: (code, subject) of everything that was acknowledged."""
+    """A fold of the stream: what was last said of each (code, subject)."""
 
     version: Version = Version(0)
-    findings: frozenset[tuple[str, str]] = frozenset()
+    reasons: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 def evolve(before: Acknowledgements, event: FindingAcknowledged, *, version: Version) -> Acknowledgements:
-    """With the finding noted. Raises `IllegalTransition` for one that is noted already."""
-    finding = (event.code, event.subject)
-    if finding in before.findings:
-        raise IllegalTransition(f"{event.code} {event.subject} was acknowledged before")
-    return replace(before, version=version, findings=before.findings | {finding})
+    """With the finding noted, in the words that were said last."""
+    said = {(event.code, event.subject): event.reason}
+    return replace(before, version=version, reasons={**before.reasons, **said})
 
 
 def decide(
     command: AcknowledgeFinding, state: Acknowledgements | None
 ) -> tuple[FindingAcknowledged, ...] | Rejection:
-    """The event; none when it is so already."""
+    """The event; none when the same was said already."""
     if command.code not in ACKNOWLEDGEABLE:
         return Rejection(
             code=RejectionCode.INVALID,
             message=f"{command.code} cannot be acknowledged. Run `conductor audit`: it prints what mends it.",
             field="code",
         )
-    if state is not None and (command.code, command.subject) in state.findings:
+    if state is not None and state.reasons.get((command.code, command.subject)) == command.reason:
         return ()
     return (FindingAcknowledged(code=command.code, subject=command.subject, reason=command.reason),)

@@ -59,7 +59,7 @@ States = Mapping[StreamName, State]
 
 _NODE_COMMANDS = (RegisterNode, DrainNode, ResumeNode, DeclareNodeLost, RemoveNode)
 _NODE_EVENTS = (NodeRegistered, NodeDrained, NodeResumed, NodeLost, NodeRemoved)
-_OTHER_EVENTS = (*_NODE_EVENTS, LeaderElected)  # than a job's
+_OTHER_EVENTS = (*_NODE_EVENTS, LeaderElected, FindingAcknowledged)  # than a job's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

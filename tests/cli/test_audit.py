@@ -112,8 +112,10 @@ def test_what_nothing_mends_is_acknowledged_with_a_reason_and_alarms_no_more(
     assert "ACKNOWLEDGED: 1" in again.stdout
     assert "restored on Monday" in again.stdout
     assert "None as severe" in conduct("audit", "--severity", "warning").stdout
-    once_more = conduct(*command, "--yes", "--reason", "again")
+    once_more = conduct(*command, "--yes", "--reason", "restored on Monday")
     assert (once_more.exit_code, "already" in once_more.stderr) == (0, True)
+    assert "Appended:" in conduct(*command, "--yes", "--reason", "and on Tuesday").stdout
+    assert "and on Tuesday" in conduct("audit").stdout
 
 
 @pytest.mark.parametrize(
