@@ -6,7 +6,7 @@ every projection. It changes nothing and trusts nothing but the log. Memory is b
 hundred bytes, see `folded`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,7 @@ from conductor.database import connect_error, load_queries
 from conductor.migrate import pending
 from projections.comparing import compare
 from projections.folded import Folded
+from projections.known import KnownPosition, Witness
 from projections.ledger import Ledger
 from projections.log_stream import LogEvent, last_position, read_log
 from projections.tables import TABLES
@@ -65,8 +66,13 @@ class Report:
             self.differences.append(Difference(code=code, subject=subject, text=text))
 
 
-def verify(database_url: str, *, progress: Progress | None = None) -> Report:
-    """Replay everything and compare. Raises `ReplayError` when the database cannot be read."""
+def verify(
+    database_url: str, *, progress: Progress | None = None, known: Sequence[KnownPosition] = ()
+) -> Report:
+    """Replay everything and compare, also with what is `known` from outside the database.
+
+    Raises `ReplayError` when the database cannot be read.
+    """
     try:
         connection = psycopg.connect(database_url)
     except psycopg.OperationalError as error:
@@ -77,15 +83,18 @@ def verify(database_url: str, *, progress: Progress | None = None) -> Report:
         connection.rollback()
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         connection.execute("SET LOCAL TIME ZONE 'UTC'")
-        return Replay(connection, progress).run()
+        return Replay(connection, progress, Witness(known)).run()
 
 
 class Replay:
     """One pass over one snapshot."""
 
-    def __init__(self, connection: psycopg.Connection[Any], progress: Progress | None) -> None:
+    def __init__(
+        self, connection: psycopg.Connection[Any], progress: Progress | None, witness: Witness
+    ) -> None:
         self._connection = connection
         self._progress = progress
+        self._witness = witness
         self._report = Report()
         self._folded = Folded(connection)
         self._ledger = Ledger()
@@ -96,8 +105,11 @@ class Replay:
         for logged in read_log(self._connection, until=total):
             self._check_chain(logged)
             self._fold(logged)
+            if self._witness.waits_for is not None and self._witness.waits_for <= logged.position:
+                self._tell_rewritten(self._witness.see(logged.position, logged.hash))
             if self._progress is not None and report.events % _TELL_EVERY == 0:
                 self._progress(report.events, total)
+        self._tell_rewritten(self._witness.end(report.position))
         if self._progress is not None:
             self._progress(report.events, total)
         self._folded.finish()
@@ -106,6 +118,10 @@ class Replay:
         for (sha256,) in self._connection.execute(SQL["altered_scripts"]):
             report.add("script_altered", f"scripts {sha256}", "the body no longer has this digest")
         return report
+
+    def _tell_rewritten(self, found: Iterable[tuple[str, str]]) -> None:
+        for subject, text in found:
+            self._report.add("history_rewritten", subject, text)
 
     def _check_chain(self, logged: LogEvent) -> None:
         """Positions without gaps, and each hash made of the one before."""

@@ -31,6 +31,7 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "version": (),
     "home": ("core",),
     "settings": ("core", "crash_points", "home"),
+    "checkpoint": ("core", "home"),
     # the log and its tables
     "database": ("core",),
     "migrations": (),
@@ -62,7 +63,7 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "up": ("core", "embedded", "home", "leash", "logfile", "migrate", "settings", "supervisor", "version"),
     "cli": (
         *("api", "client", "core", "database", "embedded", "executor", "migrate", "projections", "scheduler"),
-        *("settings", "supervisor", "up", "version"),
+        *("checkpoint", "settings", "supervisor", "up", "version"),
     ),
 }
 # Modules that lie side by side and are one room.
@@ -73,6 +74,7 @@ TOGETHER = {
         *("starting", "machine", "job_environment", "job_end", "accounts", "output_server"),
     ),
     "output_file": ("output_keeping",),
+    "checkpoint": ("checkpoint_key",),
     "version": ("",),
     "cli": ("__main__",),
 }
@@ -90,6 +92,7 @@ DOORS = {
     "rich": {"cli"},
     "httpx": {"client"},
     "psutil": {"executor"},
+    "cryptography": {"checkpoint"},
     "psycopg": {"database", "log", "handler", "migrate", "projections", "scheduler", "api", "embedded", "up", "cli"},
     "psycopg_pool": {"database", "log"},
     "orjson": {"codec", "database", "api"},

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from conductor.cli.options import JobId, JobIds, Json, Reason, Wide
+from conductor.cli.options import CaseFilePath, JobId, JobIds, Json, Reason, Wide
 
 if TYPE_CHECKING:
     from conductor.cli.screen import Screen
@@ -65,6 +65,7 @@ def jobs(
 def job(
     job_id: JobId,
     script: Annotated[bool, typer.Option("--script", help="Print its script and nothing else.")] = False,
+    file: CaseFilePath = None,
     as_json: Json = False,
 ) -> None:
     """Show everything about one job, with its events as a timeline.
@@ -76,6 +77,11 @@ def job(
     from conductor.client import connect
 
     screen = Screen.open()
+    if file is not None:
+        from conductor.cli.case_views import show_job
+
+        show_job(file, job_id, screen, script=script, as_json=as_json)
+        return
     with connect(channel="cli") as client:
         if script:
             body = client.script(job_id)

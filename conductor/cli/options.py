@@ -1,5 +1,6 @@
 """Arguments and options that several commands share."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,3 +13,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
 Wide = Annotated[bool, typer.Option("--wide", help="Cut nothing, however wide it gets.")]
 Raw = Annotated[bool, typer.Option("--raw", help="On a terminal, do not make control characters visible.")]
 Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Kept in the log.")]
+CaseFilePath = Annotated[
+    Path | None,
+    typer.Option("--file", metavar="FILE", help="From a case file of `conductor export`, with no server."),
+]

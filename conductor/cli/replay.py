@@ -2,9 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-from conductor.cli.options import Json
+import typer
+
+from conductor.cli.options import CaseFilePath, Json
 
 if TYPE_CHECKING:
     from conductor.cli.screen import Screen
@@ -12,19 +15,41 @@ if TYPE_CHECKING:
 SHOWN = 20
 
 
-def verify(as_json: Json = False) -> int:
+def verify(
+    checkpoints: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--checkpoint", metavar="FILE", help="Also hold it against this signed note; several may be."
+        ),
+    ] = None,
+    public_key: Annotated[
+        Path | None,
+        typer.Option("--public-key", metavar="FILE", help="Whose notes to believe; else the home's own."),
+    ] = None,
+    file: CaseFilePath = None,
+    as_json: Json = False,
+) -> int:
     """Fold the whole log and compare every row of every table with it; exit code 1 when anything differs.
 
-    Example: conductor replay verify
+    Example: conductor replay verify --checkpoint monday.json
     """
     # Imported here: it brings the database's client library, which commands over HTTP never need.
+    from conductor.cli.case_views import prove_file, tell_proof
+    from conductor.cli.checkpoints import read_notes
     from conductor.cli.screen import Screen
     from conductor.settings import database_url_of, load_settings
     from projections import replay
 
     screen = Screen.open()
+    notes = read_notes(checkpoints or (), public_key, screen)
+    if file is not None:
+        with _progress(screen) as progress:
+            proved = prove_file(file, notes, progress)
+        return tell_proof(*proved, notes, screen, as_json=as_json)
+    database_url = database_url_of(load_settings())
+    notes.check_database(database_url)
     with _progress(screen) as progress:
-        report = replay.verify(database_url_of(load_settings()), progress=progress)
+        report = replay.verify(database_url, progress=progress, known=notes.known())
     if as_json:
         screen.json(
             {
@@ -32,12 +57,15 @@ def verify(as_json: Json = False) -> int:
                 "events": report.events,
                 "position": report.position,
                 "rows": dict(report.rows),
+                "checkpoints": notes.as_json(),
                 "differences_total": report.differences_total,
                 "differences": [one.sentence() for one in report.differences],
             }
         )
     else:
         _tell(report, screen)
+        if report.equal:
+            notes.tell(screen)
     return 0 if report.equal else 1
 
 

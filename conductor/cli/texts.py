@@ -304,6 +304,76 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "DIFFERENT: after {events} events, at position {position}, {count} differences:",
         "不一致：折叠 {events} 个事件后，在位置 {position} 有 {count} 处差异：",
     ),
+    # checkpoints and case files
+    "checkpoint_empty": (
+        "The log is empty: there is nothing to sign yet. Submit a job first.",
+        "日志为空：还没有可以签名的内容。请先提交作业。",
+    ),
+    "checkpoint_written": (
+        ("Position {position} is signed with key {fingerprint}. Keep {path} away from this machine, "
+        "with a copy of {public_key}."),
+        ("位置 {position} 已用密钥 {fingerprint} 签名。请将 {path} 连同 {public_key} 的副本保存到本机之外。"),
+    ),
+    "file_exists": (
+        "{path} is there already and is kept; give another name",
+        "{path} 已存在，予以保留；请换一个名称",
+    ),
+    "cannot_write": ("cannot write {path}: {why}", "无法写入 {path}：{why}"),
+    "export_what": (
+        "say what to export: --job ID (as often as you like), or --from POSITION and --to POSITION, not both",
+        "请说明要导出什么：--job ID（可多次给出），或 --from POSITION 与 --to POSITION，二者不可并用",
+    ),
+    "exported": (
+        "{path}: {events} events, {scripts} scripts, {environments} environments; digest {sha256}.",
+        "{path}：{events} 个事件，{scripts} 份脚本，{environments} 份环境变量；摘要 {sha256}。",
+    ),
+    "key_needed": (
+        "--public-key goes with --checkpoint: it says whose notes to believe",
+        "--public-key 须与 --checkpoint 一起使用：它说明相信谁签的检查点",
+    ),
+    "checkpoint_confirmed": (
+        "Nothing up to position {position} was rewritten since {at}, says {path}.",
+        "{path} 证明：自 {at} 以来，位置 {position} 及之前的内容未被改写。",
+    ),
+    "case_equal": (
+        "Sound: {events} events have their hashes, {folded} streams fold legally ({runs}).",
+        "完好：{events} 个事件与其哈希相符，{folded} 个流可合法折叠（{runs}）。",
+    ),
+    "case_differs": (
+        "NOT SOUND: {count} differences in {events} events ({runs}):",
+        "有误：{events} 个事件中有 {count} 处差异（{runs}）：",
+    ),
+    "case_run": ("positions {first} to {last}", "位置 {first} 至 {last}"),
+    "case_runs_more": ("{count} more pieces", "另有 {count} 段"),
+    "unproved": ("Not proved, because it is not in the file:", "未能证明（因为不在文件中）："),
+    "unproved_before": ("  what came before position {position}", "  位置 {position} 之前的内容"),
+    "unproved_between": ("  what lies between its {pieces} pieces", "  其 {pieces} 段之间的内容"),
+    "unproved_after": (
+        "  what came after position {position} (the log ended at {head} when it was exported)",
+        "  位置 {position} 之后的内容（导出时日志末尾为 {head}）",
+    ),
+    "unproved_streams": (
+        "  {count} streams that it has only in part: {names}",
+        "  只含部分事件的 {count} 个流：{names}",
+    ),
+    "unproved_cpus": ("  that no CPU was promised twice", "  没有 CPU 被重复分配"),
+    "unproved_known": ("  the checkpoint {path}: its position is {position}", "  检查点 {path}：其位置为 {position}"),
+    "case_unsound": (
+        "conductor: {path} is not sound ({count} differences); see `conductor replay verify --file {path}`.",
+        "conductor：{path} 有误（{count} 处差异）；见 `conductor replay verify --file {path}`。",
+    ),
+    "case_no_job": (
+        "job {job_id} is not in {path}, or not from its beginning",
+        "{path} 中没有作业 {job_id}，或缺少其开头",
+    ),
+    "case_no_script": (
+        "the script of job {job_id} is not in {path}; export it with --scripts",
+        "{path} 中没有作业 {job_id} 的脚本；请用 --scripts 导出",
+    ),
+    "case_as_of": (
+        "As of position {position}, from {path} (events up to position {last}):",
+        "{path} 在位置 {position} 时的状态（含位置 {last} 及之前的事件）：",
+    ),
     "replay_more": ("... and {count} more; --json lists more of them.", "…… 另有 {count} 处；--json 列出更多。"),
 }  # fmt: skip
 

@@ -13,7 +13,7 @@ from tests.fix_engine import Engine
 from tests.fix_postgres import fresh_database
 
 # What anybody may call does nothing but compute, or raise.
-HARMLESS = {"event_text", "refuse_change"}
+HARMLESS = {"event_text", "refuse_change", "refuse_other_cluster"}
 OF_THE_SERVICE = {
     *("commit_batch", "script", "give_up_leadership", "take_leadership", "renew_lease", "stop_accepting"),
     *("answer_output", "ask_for_output", "take_outputs", "wanted_outputs", "observe_node"),

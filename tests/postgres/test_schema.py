@@ -35,6 +35,7 @@ COLUMNS = {
     """,
     "events": "position stream version type schema_version at recorded_at data metadata hash",
     "scripts": "sha256 body",
+    "cluster": "id made_at",
     "environments": "id values",
     "process_history": """
         node_name process_id job_id attempt boot_id user_name start_time end_time exit_code exit_signal

@@ -1,0 +1,162 @@
+"""A case file, written: events of the log as lines that can be checked and read without the cluster.
+
+Promises: one snapshot, bounded memory, each event with the very bytes that its hash is made of. Script bodies and
+environments are left out unless they are asked for. The shape is described in `case_file`.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+
+from conductor.core.errors import ConductorError
+from conductor.database import load_queries
+from projections.case_file import FORMAT, VERSION, end_line
+from projections.snapshot import LogHead, cluster_id, log_head, snapshot
+
+SQL = load_queries("projections", "case_export.sql")
+
+_FETCH = 2000
+
+Write = Callable[[bytes], object]
+
+
+class CannotExport(ConductorError):
+    """What was asked for is not in the log; nothing was written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Some jobs, or else a range of positions. `last` None: up to the end of the log."""
+
+    jobs: Sequence[int] = ()
+    first: int = 1
+    last: int | None = None
+    scripts: bool = False
+    environments: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """What was written, in lines by kind."""
+
+    events: int
+    scripts: int
+    environments: int
+    sha256: str
+
+
+def export_case(
+    database_url: str, selection: Selection, *, write: Write, release: str, now: datetime
+) -> Exported:
+    """Write a case file, piece by piece. Raises `CannotExport` before the first piece, `LogUnreadable` at any."""
+    with snapshot(database_url) as connection:
+        head = log_head(connection)
+        if head is None:
+            raise CannotExport("The log is empty: there is nothing to export yet.")
+        wanted = _wanted(connection, selection, head)
+        lines = _Lines(write)
+        lines.put(_header(connection, selection, wanted, head, release, now))
+        events = _events(connection, wanted, lines)
+        scripts = _bodies(connection, "scripts", wanted, lines) if selection.scripts else 0
+        environments = _bodies(connection, "environments", wanted, lines) if selection.environments else 0
+        digest = lines.end()
+    return Exported(events=events, scripts=scripts, environments=environments, sha256=digest)
+
+
+class _Lines:
+    """Lines on their way out, and the digest of all of them."""
+
+    def __init__(self, write: Write) -> None:
+        self._write = write
+        self._digest = hashlib.sha256()
+        self._count = 0
+
+    def put(self, content: dict[str, Any]) -> None:
+        line = json.dumps(content, ensure_ascii=False).encode() + b"\n"
+        self._write(line)
+        self._digest.update(line)
+        self._count += 1
+
+    def end(self) -> str:
+        digest = self._digest.hexdigest()
+        self._write(end_line(self._count, digest))
+        return digest
+
+
+def _wanted(connection: psycopg.Connection[Any], selection: Selection, head: LogHead) -> dict[str, Any]:
+    """Parameters of the queries: first and last position, and the positions between them unless it is all."""
+    if selection.jobs:
+        jobs = {"jobs": list(selection.jobs)}
+        missing = [str(row[0]) for row in connection.execute(SQL["jobs_missing"], jobs)]
+        if missing:
+            raise CannotExport(f"The log knows no job {', '.join(missing)}; nothing was exported.")
+        positions = [row[0] for row in connection.execute(SQL["positions_of_jobs"], jobs)]
+        return {"first": positions[0], "last": positions[-1], "positions": positions}
+    last = head.position if selection.last is None else selection.last
+    if last > head.position or selection.first > last:
+        raise CannotExport(
+            f"There are no events {selection.first} to {last}: the log ends at position {head.position}; "
+            "nothing was exported."
+        )
+    return {"first": selection.first, "last": last, "positions": None}
+
+
+def _header(
+    connection: psycopg.Connection[Any],
+    selection: Selection,
+    wanted: dict[str, Any],
+    head: LogHead,
+    release: str,
+    now: datetime,
+) -> dict[str, Any]:
+    asked = (
+        {"jobs": sorted(set(selection.jobs))}
+        if selection.jobs
+        else {"from": wanted["first"], "to": wanted["last"]}
+    )
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "cluster_id": cluster_id(connection),
+        "selection": asked,
+        "head": {"position": head.position, "hash": head.hash.hex()},
+        "exported_at": now.astimezone(UTC).isoformat(),
+        "release": release,
+        "scripts": selection.scripts,
+        "environments": selection.environments,
+    }
+
+
+def _events(connection: psycopg.Connection[Any], wanted: dict[str, Any], lines: _Lines) -> int:
+    count = 0
+    for text, event_hash, previous_hash in _rows(connection, "texts", wanted):
+        lines.put({"event": text, "previous_hash": previous_hash.hex(), "hash": event_hash.hex()})
+        count += 1
+    return count
+
+
+def _bodies(connection: psycopg.Connection[Any], kind: str, wanted: dict[str, Any], lines: _Lines) -> int:
+    count = 0
+    for key, body in _rows(connection, kind, wanted):
+        script = kind == "scripts"
+        lines.put(
+            {"script": {"sha256": key, "body": body}}
+            if script
+            else {"environment": {"id": key, "values": body}}
+        )
+        count += 1
+    return count
+
+
+def _rows(
+    connection: psycopg.Connection[Any], query: str, wanted: dict[str, Any]
+) -> Iterator[tuple[Any, ...]]:
+    with connection.cursor(name=query) as cursor:
+        cursor.itersize = _FETCH
+        cursor.execute(SQL[query], wanted)
+        yield from cursor
