@@ -10,6 +10,7 @@ from starlette.requests import Request
 from api.node_output import NodeOutputs
 from api.problems import Problem
 from api.reading import fetch_one
+from api.replaying import Replays
 from api.watch import Bell, JobWatch
 from conductor.database import Pool, jittered, listen, open_pool
 from conductor.handler import Handler, running_handler
@@ -32,6 +33,7 @@ class Engine:
     bell: Bell
     watch: JobWatch
     node_outputs: NodeOutputs
+    replays: Replays
 
     async def caught_up(self, position: int | None) -> None:
         """Return once the tables show that position. Rows are written with their events, so the head is enough."""
@@ -68,6 +70,7 @@ async def running_engine(settings: Settings, database_url: str) -> AsyncIterator
         node_outputs = NodeOutputs(
             pool, answers, poll_seconds=settings.poll_seconds, poll_only=settings.poll_only
         )
+        replays = Replays(settings, database_url)
         keeping = keep_for_days(pool, settings.spool, RECEIVED_FOLDERS, settings.output_keep_days)
         tasks = [
             asyncio.create_task(watch.run(), name="watch"),
@@ -87,6 +90,8 @@ async def running_engine(settings: Settings, database_url: str) -> AsyncIterator
                 bell=bell,
                 watch=watch,
                 node_outputs=node_outputs,
+                replays=replays,
             )
         finally:
+            await replays.close()
             await end_tasks(tasks)

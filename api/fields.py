@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from api.validation import complaint
 from conductor.core.warning_signal import parse_warning_signal
+from projections.audit_catalogue import CATALOGUE
 
 SCRIPT_BYTES = 1024 * 1024
 ENVIRONMENT_BYTES = 128 * 1024
@@ -156,6 +157,12 @@ def _uuid(text: str) -> str:
         raise complaint("bad_uuid") from None
 
 
+def _finding_code(code: str) -> str:
+    if code not in CATALOGUE:
+        raise complaint("not_one_of", expected=", ".join(CATALOGUE))
+    return code
+
+
 Script = Annotated[str, AfterValidator(_script)]
 Line = Annotated[str, Field(max_length=255), AfterValidator(_line)]
 LongLine = Annotated[str, Field(max_length=4096), AfterValidator(_line)]
@@ -169,6 +176,7 @@ TimeLimit = Annotated[int, BeforeValidator(_time_limit_seconds)]
 SignalText = Annotated[str, AfterValidator(_signal)]
 Instant = Annotated[datetime, BeforeValidator(_instant)]
 Uuid = Annotated[str, AfterValidator(_uuid)]
+FindingCode = Annotated[str, AfterValidator(_finding_code)]
 
 CpuCount = Annotated[int, Field(ge=1, le=CPUS)]
 Id = Annotated[int, Field(ge=1, le=ID_LIMIT)]

@@ -37,6 +37,7 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "output_missing": ("There is no such output", "没有该输出"),
     "output_gap": ("Not where the output ends", "与已有输出不衔接"),
     "node_silent": ("The node does not answer", "节点没有应答"),
+    "replay_failed": ("The log could not be replayed", "无法重放日志"),
 }
 
 # Problems as wholes: code -> detail
@@ -150,6 +151,10 @@ DETAILS: Mapping[str, tuple[str, str]] = {
     "output_gap": (
         "What was sent as {stream} of job {job_id} does not continue what is there. Go on from byte {offset}.",
         "发送的作业 {job_id} 的 {stream} 与已有内容不衔接。请从第 {offset} 字节继续。",
+    ),
+    "replay_failed": (
+        "The log could not be replayed: {why}. `?replay=false` leaves that part of the audit out.",
+        "无法重放日志：{why}。加上 `?replay=false` 可跳过审计的这一部分。",
     ),
     "piece_too_large": (
         "The piece is larger than {limit_mib} MiB. Send the output in smaller pieces, one after the other.",

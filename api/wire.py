@@ -13,6 +13,7 @@ from api.directives import Completed, completed
 from api.fields import (
     Count,
     CpuCount,
+    FindingCode,
     Id,
     Labels,
     Line,
@@ -105,11 +106,24 @@ class OnNode(BaseModel):
 
     model_config = STRICT
 
-    type: Literal["DrainNode", "ResumeNode", "DeclareNodeLost", "RemoveNode"]
+    type: Literal["DrainNode", "ResumeNode", "RemoveNode"]
     command_id: Uuid | None = None
     expected_version: SmallCount | None = None
     node_name: NodeNameText
     reason: Reason = None
+
+
+class DeclareNodeLost(BaseModel):
+    """`jobs_lost`: whoever sends it vouches that nothing runs there any more."""
+
+    model_config = STRICT
+
+    type: Literal["DeclareNodeLost"]
+    command_id: Uuid | None = None
+    expected_version: SmallCount | None = None
+    node_name: NodeNameText
+    reason: Reason = None
+    jobs_lost: bool = False
 
 
 class Reserve(BaseModel):
@@ -166,13 +180,59 @@ class Release(BaseModel):
         return self
 
 
+class Repair(BaseModel):
+    """`finding` is the audit's code. The allocation by its number, or as the one that a job holds."""
+
+    model_config = STRICT
+
+    type: Literal["Repair"]
+    command_id: Uuid | None = None
+    expected_version: SmallCount | None = None
+    allocation_id: Id | None = None
+    job_id: Id | None = None
+    finding: FindingCode
+    reason: Reason = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "Repair":
+        if self.allocation_id is None and self.job_id is None:
+            raise complaint("missing", field="allocation_id")
+        if self.allocation_id is not None and self.job_id is not None:
+            raise complaint("contradiction", field="job_id", other="allocation_id")
+        return self
+
+
+class AcknowledgeFinding(BaseModel):
+    model_config = STRICT
+
+    type: Literal["AcknowledgeFinding"]
+    command_id: Uuid | None = None
+    expected_version: SmallCount | None = None
+    code: FindingCode
+    subject: Line
+    reason: LongLine
+
+
 Command = Annotated[
-    Submit | OnJob | Reprioritize | RegisterNode | OnNode | Reserve | Allocate | Release,
+    Submit
+    | OnJob
+    | Reprioritize
+    | RegisterNode
+    | OnNode
+    | DeclareNodeLost
+    | Reserve
+    | Allocate
+    | Release
+    | Repair
+    | AcknowledgeFinding,
     Field(discriminator="type"),
 ]
 _COMMAND: TypeAdapter[Command] = TypeAdapter(Command)
 
-_MODELS = (Submit, OnJob, Reprioritize, RegisterNode, OnNode, Reserve, Allocate, Release)
+_MODELS = (
+    *(Submit, OnJob, Reprioritize, RegisterNode, OnNode, DeclareNodeLost, Reserve, Allocate, Release),
+    *(Repair, AcknowledgeFinding),
+)
 _MODEL_OF_TYPE: dict[str, type[BaseModel]] = {
     name: model for model in _MODELS for name in get_args(model.model_fields["type"].annotation)
 }
@@ -185,7 +245,6 @@ _ON_JOB: Mapping[str, Callable[..., core.Command]] = {
 _ON_NODE: Mapping[str, Callable[..., core.Command]] = {
     "DrainNode": core.DrainNode,
     "ResumeNode": core.ResumeNode,
-    "DeclareNodeLost": core.DeclareNodeLost,
     "RemoveNode": core.RemoveNode,
 }
 
@@ -260,6 +319,10 @@ def core_command(command: Command, identity: Identity, *, reservation_seconds: f
             return core.Reprioritize(job_id=JobId(command.job_id), priority=command.priority)
         case OnNode():
             return _ON_NODE[command.type](node_name=NodeName(command.node_name), reason=command.reason)
+        case DeclareNodeLost():
+            return core.DeclareNodeLost(
+                node_name=NodeName(command.node_name), reason=command.reason, jobs_lost=command.jobs_lost
+            )
         case RegisterNode():
             return _register(command)
         case Reserve():
@@ -273,6 +336,10 @@ def core_command(command: Command, identity: Identity, *, reservation_seconds: f
             return _allocate(command)
         case Release():
             return _release(command)
+        case Repair():
+            return _repair(command)
+        case AcknowledgeFinding():
+            return core.AcknowledgeFinding(code=command.code, subject=command.subject, reason=command.reason)
         case _:
             assert_never(command)
 
@@ -300,6 +367,15 @@ def _allocate(command: Allocate) -> core.Allocate:
             start_ticks=process.start_ticks,
             pid_namespace=process.pid_namespace,
         ),
+    )
+
+
+def _repair(command: Repair) -> core.Repair:
+    return core.Repair(
+        finding=command.finding,
+        allocation_id=None if command.allocation_id is None else AllocationId(command.allocation_id),
+        job_id=None if command.job_id is None else JobId(command.job_id),
+        reason=command.reason,
     )
 
 

@@ -15,6 +15,7 @@ from conductor.core.commands import (
     Command,
     RegisterNode,
     Release,
+    Repair,
     ReportCleanup,
     Reserve,
     Submit,
@@ -28,6 +29,8 @@ from conductor.log import SQL as LOG_SQL
 SQL = load_queries("conductor", "handler.sql")
 
 _DRAWN_AHEAD = 64
+
+OnAllocation = Allocate | ReportCleanup | Release | Repair
 
 
 @dataclass(slots=True, kw_only=True)
@@ -90,12 +93,10 @@ async def _draw(connection: AsyncConnection[Any], requests: Sequence[Request], s
 
 
 async def _find_allocations(connection: AsyncConnection[Any], requests: Sequence[Request]) -> None:
-    bare: list[tuple[Request, Allocate | ReportCleanup | Release]] = []
+    bare: list[tuple[Request, OnAllocation]] = []
     for request in requests:
         command = request.command
-        if not isinstance(command, Allocate | ReportCleanup | Release):
-            continue
-        if command.job_id is None or command.node_name is None:
+        if isinstance(command, OnAllocation) and _lacks_its_job(command):
             bare.append((request, command))
     if not bare:
         return
@@ -105,12 +106,22 @@ async def _find_allocations(connection: AsyncConnection[Any], requests: Sequence
     for request, command in bare:
         if command.allocation_id in found:
             job_id, node_name = found[command.allocation_id]
-            request.command = replace(command, job_id=job_id, node_name=node_name)
+            request.command = _placed(command, job_id, node_name)
             request.unfit = None
         else:
             request.unfit = Rejection(
                 code=RejectionCode.NOT_FOUND, message=f"There is no allocation {command.allocation_id}."
             )
+
+
+def _lacks_its_job(command: OnAllocation) -> bool:
+    return command.job_id is None or (not isinstance(command, Repair) and command.node_name is None)
+
+
+def _placed(command: OnAllocation, job_id: JobId, node_name: NodeName) -> Command:
+    if isinstance(command, Repair):  # rests on its job alone
+        return replace(command, job_id=job_id)
+    return replace(command, job_id=job_id, node_name=node_name)
 
 
 async def _choose_cpus(connection: AsyncConnection[Any], request: Request, command: Reserve) -> None:

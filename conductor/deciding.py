@@ -39,7 +39,9 @@ from conductor.log import SQL as LOG_SQL
 from conductor.remembered import Remembered
 
 # What moves nothing in the queue or on the nodes need not wake the scheduler.
-_QUIET_FOR_SCHEDULER = frozenset({"ResourcesReserved", "ResourcesAllocated", "LateReport", "JobHeld"})
+_QUIET_FOR_SCHEDULER = frozenset(
+    {"ResourcesReserved", "ResourcesAllocated", "LateReport", "JobHeld", "FindingAcknowledged"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

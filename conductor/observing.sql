@@ -13,7 +13,7 @@ SELECT head.position, head.hash,
        EXISTS (SELECT FROM events
                WHERE stream = 'audit' AND type = 'FindingAcknowledged' AND position > %(fork)s
                  AND data ->> 'code' = 'history_forked'
-                 AND data ->> 'subject' = 'node-' || %(node_name)s) AS acknowledged
+                 AND data ->> 'subject' = 'node-' || %(node_name)s || ' position ' || %(seen)s::bigint) AS acknowledged
 FROM events head
 ORDER BY head.position DESC
 LIMIT 1;

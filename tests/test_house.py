@@ -70,19 +70,8 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
 TOGETHER = {
     "handler": ("deciding", "completing", "remembered"),
     "executor": (
-        "node_session",
-        "node_lease",
-        "live_allocation",
-        "observing",
-        "log_memory",
-        "strays",
-        "patiently",
-        "starting",
-        "machine",
-        "job_environment",
-        "job_end",
-        "accounts",
-        "output_server",
+        *("node_session", "node_lease", "live_allocation", "observing", "log_memory", "strays", "patiently"),
+        *("starting", "machine", "job_environment", "job_end", "accounts", "output_server"),
     ),
     "output_file": ("output_keeping",),
     "checkpoint": ("checkpoint_key",),
@@ -125,6 +114,7 @@ MAY_HANDLE_PROCESSES = {
     "up": "starts and stops our own services, never a job",
     "crash_points": "ends this process where a test wants it to, and signals nobody else",
     "leash": "becomes the program that it was asked to start",
+    "api": "runs the replay of an audit beside itself, so that it goes on answering",
     "cli": "`conductor psql` and `conductor supervisor` become that program; nothing is started beside them",
 }
 

@@ -215,6 +215,83 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "stats_nodes": ("Nodes", "节点"),
     "stats_position": ("Log", "日志"),
     "stats_position_line": ("position {position}", "位置 {position}"),
+    # audit and repair
+    "audit_nothing": (
+        ("No findings: {allocations} live allocations and {nodes} nodes looked at, {events} events replayed, "
+        "{rows} rows compared."),
+        "没有发现问题：检查了 {allocations} 个有效分配和 {nodes} 个节点，重放了 {events} 个事件，比对了 {rows} 行。",
+    ),
+    "audit_nothing_now": (
+        "No findings: {allocations} live allocations and {nodes} nodes looked at. The log was not replayed.",
+        "没有发现问题：检查了 {allocations} 个有效分配和 {nodes} 个节点。未重放日志。",
+    ),
+    "audit_hidden": (
+        "None as severe as asked for; {count} findings are less.",
+        "没有达到所选严重程度的问题；另有 {count} 个较轻的问题。",
+    ),
+    "audit_unjudged": (
+        "Replay found {count} differences, of which the first hundred were judged; mend them and look again.",
+        "重放发现 {count} 处差异，只判断了前一百处；请修复后再次检查。",
+    ),
+    "audit_errors": ("ERRORS: {count}", "错误（error）：{count}"),
+    "audit_warnings": ("WARNINGS: {count}", "警告（warning）：{count}"),
+    "audit_infos": ("ACKNOWLEDGED: {count}", "已确认（info）：{count}"),
+    "audit_led": ("What led there:", "相关事件："),
+    "audit_mend": ("Mend it:", "修复："),
+    "audit_accept": ("Once you know why, say so:", "查明原因后，请记录："),
+    "acknowledged_by": (
+        "Acknowledged by {actor} at {at}: {reason}",
+        "{actor} 已于 {at} 确认：{reason}",
+    ),
+    "repair_unknown": (
+        "the audit has no finding named {code}; `conductor audit` prints each with the command that mends it",
+        "审计中没有名为 {code} 的问题；`conductor audit` 会列出每个问题及其修复命令",
+    ),
+    "repair_usage": (
+        ("write the code and the subject as `conductor audit` prints them: "
+        "conductor repair reservation_expired allocation 7"),
+        "请按 `conductor audit` 的输出写明代码和对象：conductor repair reservation_expired allocation 7",
+    ),
+    "repair_rebuild": (
+        "{code} is mended by making the rows anew from the log: conductor replay rebuild",
+        "{code} 须由日志重建数据行来修复：conductor replay rebuild",
+    ),
+    "repair_by_hand": (
+        ("{code} is mended on the machine itself, as `conductor audit` says; "
+        "to leave it as it is: conductor repair acknowledge {code} {subject}"),
+        "{code} 须按 `conductor audit` 所述在该机器上处理；若保持现状：conductor repair acknowledge {code} {subject}",
+    ),
+    "repair_acknowledge": (
+        "nothing mends {code}; once you know why it is so: conductor repair acknowledge {code} {subject}",
+        "{code} 无法修复；查明原因后：conductor repair acknowledge {code} {subject}",
+    ),
+    "repair_not_to_acknowledge": (
+        "{code} can be mended, so it cannot be acknowledged; `conductor audit` prints the command",
+        "{code} 可以修复，因此不能只确认；`conductor audit` 会列出修复命令",
+    ),
+    "repair_gone": (
+        "conductor: the audit does not find {code} {subject} (any more); nothing was done.",
+        "conductor：审计（已）没有发现 {code} {subject}；未执行任何操作。",
+    ),
+    "repair_done_before": (
+        "conductor: {code} {subject} is acknowledged already; nothing was done.",
+        "conductor：{code} {subject} 此前已确认；未执行任何操作。",
+    ),
+    "repair_would": ("Would be appended:", "将追加："),
+    "repair_will": ("To be appended:", "即将追加："),
+    "repair_appended": ("Appended:", "已追加："),
+    "repair_so_already": ("It was so already; nothing was appended.", "原本已是如此；未追加任何事件。"),
+    "repair_ask": ("Append this to the log? [y/N] ", "写入日志？[y/N] "),
+    "repair_ask_reason": ("Reason, kept in the log: ", "原因（记入日志）："),
+    "repair_not_done": ("conductor: nothing was done.", "conductor：未执行任何操作。"),
+    "repair_no_terminal": (
+        "there is no terminal to ask on; look at it with --dry-run, then add --yes",
+        "没有可供询问的终端；请先用 --dry-run 查看，再加上 --yes",
+    ),
+    "repair_no_reason": (
+        "say why with --reason TEXT; it is kept in the log",
+        "请用 --reason TEXT 说明原因；它会记入日志",
+    ),
     # services and replay
     "migrated": ("{name} is applied.", "{name} 已应用。"),
     "up_to_date": ("The schema is up to date.", "数据库结构已是最新。"),

@@ -43,6 +43,8 @@ API = "/api/v1"
 LONG_POLL_SECONDS = 20.0
 # How often a server that is away is tried again.
 AWAY_PAUSE_SECONDS = 0.5
+# A log of some ten million events.
+AUDIT_PATIENCE_SECONDS = 600.0
 # The most that the server gives at once.
 PAGE = 1000
 
@@ -250,6 +252,17 @@ class Client:
         """Events after a position, in the order of the log."""
         params: Params = {"after": after, "stream": stream, "type": event_type, "limit": limit}
         return read(EventPage, self._connection.json("GET", f"{API}/events", params=params))
+
+    def audit(self, *, replay: bool = True) -> Raw:
+        """What is wrong now, and with `replay` what the whole log tells, which takes as long as it is long."""
+        params: Params = {"replay": "true" if replay else "false"}
+        patience_seconds = AUDIT_PATIENCE_SECONDS if replay else 0.0
+        answer = self._connection.json(
+            "GET", f"{API}/audit", params=params, patience_seconds=patience_seconds
+        )
+        if not isinstance(answer, dict):
+            raise UnexpectedAnswer("the audit is no JSON object")
+        return answer
 
     def health(self) -> Raw:
         """The server's own account of itself; `Unreachable` when there is none."""

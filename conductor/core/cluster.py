@@ -13,7 +13,15 @@ from typing import NamedTuple
 
 from conductor.core.decider import State, evolve
 from conductor.core.events import JobRequeued, JobSubmitted, RecordedEvent
-from conductor.core.identifiers import SCHEDULER_STREAM, JobId, NodeName, Position, StreamName, job_of_stream
+from conductor.core.identifiers import (
+    AUDIT_STREAM,
+    SCHEDULER_STREAM,
+    JobId,
+    NodeName,
+    Position,
+    StreamName,
+    job_of_stream,
+)
 from conductor.core.job import Allocation, AllocationStatus, Job, JobState
 from conductor.core.leadership import Leadership
 from conductor.core.node import Node, NodeState
@@ -97,6 +105,8 @@ class Cluster:
         if job_id is not None:
             self._apply_to_job(job_id, recorded)
             return
+        if recorded.stream == AUDIT_STREAM:
+            return  # what people have noted places nothing
         after = evolve(self._state(recorded.stream), recorded.event, at=recorded.at, version=recorded.version)
         if isinstance(after, Node):
             use = self.nodes.setdefault(after.node_name, NodeUse(node=after))

@@ -130,6 +130,19 @@ class ReportCleanup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Repair:
+    """Take back a live allocation that the audit names: by its number, or as the one that a job holds.
+
+    `finding` is the audit's code. Sent by a person, who knows that nothing runs in it any more.
+    """
+
+    finding: str
+    allocation_id: AllocationId | None = None
+    reason: str | None = None
+    job_id: JobId | None = None  # found from the allocation when left out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterNode:
     node_name: NodeName
     spool_id: str
@@ -185,6 +198,15 @@ class ElectLeader:
     host: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcknowledgeFinding:
+    """Keep in the log that a person has seen a finding that no event can mend."""
+
+    code: str
+    subject: str
+    reason: str
+
+
 JobCommand = (
     Submit
     | Cancel
@@ -198,6 +220,7 @@ JobCommand = (
     | Allocate
     | ReportCleanup
     | Release
+    | Repair
 )
 NodeCommand = RegisterNode | DrainNode | ResumeNode | DeclareNodeLost | RemoveNode
-Command = JobCommand | NodeCommand | ElectLeader
+Command = JobCommand | NodeCommand | ElectLeader | AcknowledgeFinding

@@ -6,10 +6,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from conductor.core import acknowledgements as notes
 from conductor.core import job as jobs
 from conductor.core import leadership as leaderships
 from conductor.core import node as nodes
+from conductor.core.acknowledgements import Acknowledgements
 from conductor.core.commands import (
+    AcknowledgeFinding,
     Allocate,
     Command,
     DeclareNodeLost,
@@ -27,6 +30,7 @@ from conductor.core.decision import Refused, Surroundings
 from conductor.core.errors import ConductorError, IllegalTransition, Rejection
 from conductor.core.events import (
     Event,
+    FindingAcknowledged,
     LeaderElected,
     NodeDrained,
     NodeLost,
@@ -36,6 +40,7 @@ from conductor.core.events import (
     RecordedEvent,
 )
 from conductor.core.identifiers import (
+    AUDIT_STREAM,
     SCHEDULER_STREAM,
     NodeName,
     StreamName,
@@ -49,12 +54,12 @@ from conductor.core.job_decide import decide as decide_job
 from conductor.core.leadership import Leadership
 from conductor.core.node import Node
 
-State = Job | Node | Leadership
+State = Job | Node | Leadership | Acknowledgements
 States = Mapping[StreamName, State]
 
 _NODE_COMMANDS = (RegisterNode, DrainNode, ResumeNode, DeclareNodeLost, RemoveNode)
 _NODE_EVENTS = (NodeRegistered, NodeDrained, NodeResumed, NodeLost, NodeRemoved)
-_OTHER_EVENTS = (*_NODE_EVENTS, LeaderElected)  # than a job's
+_OTHER_EVENTS = (*_NODE_EVENTS, LeaderElected, FindingAcknowledged)  # than a job's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +80,8 @@ def stream_of(command: Command) -> StreamName:
         return node_stream(command.node_name)
     if isinstance(command, ElectLeader):
         return SCHEDULER_STREAM
+    if isinstance(command, AcknowledgeFinding):
+        return AUDIT_STREAM
     assert command.job_id is not None, "the handler fills in ids before it decides"
     return job_stream(command.job_id)
 
@@ -113,6 +120,9 @@ def decide(
         return _verdict(stream, nodes.decide(command, state, lease_lives=lives))
     if isinstance(command, ElectLeader):
         return Verdict(stream=stream, events=_elect(command, state))
+    if isinstance(command, AcknowledgeFinding):
+        assert state is None or isinstance(state, Acknowledgements)
+        return _verdict(stream, notes.decide(command, state))
     assert state is None or isinstance(state, Job)
     node_name = _node_read(command)
     node = states.get(node_stream(node_name)) if node_name else None
@@ -154,6 +164,10 @@ def evolve(state: State | None, event: Event, *, at: datetime, version: Version)
         if state is not None and not isinstance(state, Leadership):
             raise IllegalTransition("LeaderElected in a stream that is not the scheduler's")
         return leaderships.evolve(state or Leadership(), event, at=at, version=version)
+    if isinstance(event, FindingAcknowledged):
+        if state is not None and not isinstance(state, Acknowledgements):
+            raise IllegalTransition("FindingAcknowledged in a stream that is not the audit's")
+        return notes.evolve(state or Acknowledgements(), event, version=version)
     if state is not None and not isinstance(state, Job):
         raise IllegalTransition(f"{type(event).__name__} in a stream that is no job's")
     return jobs.evolve(state, event, at=at, version=version)

@@ -215,6 +215,15 @@ class LeaderElected:
     host: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingAcknowledged:
+    """A person has seen what the audit found and no event can mend; from then on it is information."""
+
+    code: str
+    subject: str
+    reason: str
+
+
 JobEvent = (
     JobSubmitted
     | JobHeld
@@ -231,7 +240,8 @@ JobEvent = (
 )
 NodeEvent = NodeRegistered | NodeDrained | NodeResumed | NodeLost | NodeRemoved
 LeadershipEvent = LeaderElected
-Event = JobEvent | NodeEvent | LeadershipEvent
+AuditEvent = FindingAcknowledged
+Event = JobEvent | NodeEvent | LeadershipEvent | AuditEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

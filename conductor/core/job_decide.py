@@ -15,6 +15,7 @@ from conductor.core.commands import (
     JobCommand,
     Release,
     ReleaseLost,
+    Repair,
     ReportCleanup,
     Reprioritize,
     Requeue,
@@ -37,7 +38,13 @@ from conductor.core.events import (
     ResourcesReserved,
 )
 from conductor.core.job import AllocationStatus, Job, JobState
-from conductor.core.job_report import decide_allocate, decide_cleanup, decide_release, decide_release_lost
+from conductor.core.job_report import (
+    decide_allocate,
+    decide_cleanup,
+    decide_release,
+    decide_release_lost,
+    decide_repair,
+)
 from conductor.core.node import Node, NodeState
 
 RESERVATION_SECONDS = 60.0
@@ -72,6 +79,8 @@ def decide(command: JobCommand, job: Job | None, around: Surroundings) -> Decisi
             return decide_cleanup(command, job, around)
         case Release():
             return decide_release(command, job, around)
+        case Repair():
+            return decide_repair(command, job)
         case _:
             assert_never(command)
 

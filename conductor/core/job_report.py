@@ -1,11 +1,11 @@
 """What is said of a job's process: that it stands ready (`Allocate`), that it has ended (`Release`), that its node
-is lost (`ReleaseLost`, said by the scheduler).
+is lost (`ReleaseLost`, said by the scheduler), or that a person takes it back (`Repair`).
 
 A fenced executor, a closed attempt and an impossible report are refused; what they had to say of an end is kept
 once an allocation as a `LateReport`.
 """
 
-from conductor.core.commands import Allocate, Release, ReleaseLost, ReportCleanup
+from conductor.core.commands import Allocate, Release, ReleaseLost, Repair, ReportCleanup
 from conductor.core.decision import Decision, Refused, Surroundings, refuse
 from conductor.core.errors import RejectionCode
 from conductor.core.events import (
@@ -149,6 +149,33 @@ def decide_release_lost(command: ReleaseLost, job: Job, around: Surroundings) ->
         allocation_id=command.allocation_id, reason=ReleaseReason.NODE_LOST, detail=node.reason
     )
     return (released,) if waits else _with_requeue(released, job)
+
+
+def decide_repair(command: Repair, job: Job) -> Decision:
+    """What a person takes back: a reservation returns to the queue, a job that ran has failed. No next attempt begins
+    by itself, whatever was asked for before: it must be certain that two never run at once.
+    """
+    if command.allocation_id is None:
+        allocation = job.allocation
+        if allocation is None:
+            return refuse(RejectionCode.WRONG_STATE, f"Job {job.job_id} holds no allocation.", job)
+    else:
+        found = job.allocation_of(command.allocation_id)
+        if found is None:
+            return refuse(RejectionCode.NOT_FOUND, f"There is no allocation {command.allocation_id}.", job)
+        allocation = found
+    if not allocation.live:
+        return refuse(
+            RejectionCode.WRONG_STATE,
+            f"Allocation {allocation.allocation_id} is released already; there is nothing to repair.",
+            job,
+        )
+    detail = f"{command.finding}: {command.reason}" if command.reason else command.finding
+    return (
+        ResourcesReleased(
+            allocation_id=allocation.allocation_id, reason=ReleaseReason.REPAIRED, detail=detail
+        ),
+    )
 
 
 def _with_requeue(released: ResourcesReleased, job: Job) -> tuple[Event, ...]:

@@ -25,6 +25,11 @@ ACKNOWLEDGED = """
 """
 
 
+def fork_of(observed: dict[str, Any]) -> str:
+    """As the audit names what this node remembers."""
+    return f"node-node-1 position {observed['position']}"
+
+
 def test_each_look_remembers_the_newest_event_also_after_a_restart(looker: Looker) -> None:
     async def story(engine: Engine) -> None:
         await engine.register()
@@ -51,17 +56,21 @@ def test_a_fork_is_reported_until_it_is_acknowledged(tampered: Looker, fork: str
         await engine.submit()
         before = await tampered.look()
         engine.sql(fork)
-        engine.sql(ACKNOWLEDGED, "history_forked", "node-node-1")  # of something else, it is too early
+        engine.sql(ACKNOWLEDGED, "history_forked", fork_of(before))  # of something else, it is too early
         with structlog.testing.capture_logs() as logs:
             assert await tampered.look() == before
             assert await tampered.look() == before
         [told] = [log for log in logs if log["event"] == "history.forked"]
         assert told["remembered_hash"] == before["hash"].hex() != told["found_hash"]
         assert told["log_level"] == "error"
-        for code, subject in [("history_forked", "node-2"), ("broken_chain", "node-node-1")]:
+        others = (
+            f"node-node-2 position {before['position']}",
+            f"node-node-1 position {before['position'] + 9}",
+        )
+        for code, subject in [("hash_broken", fork_of(before)), *(("history_forked", one) for one in others)]:
             engine.sql(ACKNOWLEDGED, code, subject)
         assert await tampered.look() == before
-        engine.sql(ACKNOWLEDGED, "history_forked", "node-node-1")
+        engine.sql(ACKNOWLEDGED, "history_forked", fork_of(before))
         await tampered.look()
         assert tampered.remembers_the_end()
 
@@ -99,9 +108,9 @@ def test_an_acknowledgement_counts_for_the_fork_it_was_made_for(tampered: Looker
         engine.sql(REWRITTEN)
         await tampered.look()
         engine.sql(REWRITTEN)
-        engine.sql(ACKNOWLEDGED, "history_forked", "node-node-1")
+        engine.sql(ACKNOWLEDGED, "history_forked", fork_of(before))
         assert await tampered.look() == before
-        engine.sql(ACKNOWLEDGED, "history_forked", "node-node-1")
+        engine.sql(ACKNOWLEDGED, "history_forked", fork_of(before))
         await tampered.look()
         assert tampered.remembers_the_end()
 

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from conductor.core.commands import (
+    AcknowledgeFinding,
     Allocate,
     Cancel,
     Command,
@@ -18,6 +19,7 @@ from conductor.core.commands import (
     Hold,
     RegisterNode,
     Release,
+    Repair,
     Reprioritize,
     Requeue,
     Reserve,
@@ -72,7 +74,11 @@ class Wisher:
             Unhold(job_id=job_id),
             Reprioritize(job_id=job_id, priority=chance.randint(0, 3)),
         ]
+        subject = f"position {allocation_id}"
         rare: list[Command] = [
+            Repair(finding="process_missing", allocation_id=allocation_id),
+            Repair(finding="cancel_stuck", job_id=job_id),
+            AcknowledgeFinding(code="hash_broken", subject=subject, reason="because"),
             DrainNode(node_name=node_name),
             ResumeNode(node_name=node_name),
             RegisterNode(node_name=node_name, spool_id="s", boot_id="b", total_cpus=CPUS),

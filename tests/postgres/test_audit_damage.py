@@ -1,0 +1,152 @@
+"""Whatever a superuser does to the log or to a table is one finding, named by its cause, with nothing beside it."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from conductor.core.commands import Allocate, Release, Requeue
+from conductor.core.events import ProcessIdentity, ReleaseReason
+from conductor.core.identifiers import NodeName
+from projections.audit import Finding
+from projections.audit_replay import from_json, replay, to_json
+from tests.fix_engine import Engine
+
+NODE = NodeName("node-1")
+
+
+# Positions: 1 2 the node, 3 job 1 waits; 4-7 job 2 and 8-11 job 3 run and end, 12 job 3 is requeued, 13 14 job 4.
+async def a_day(engine: Engine) -> None:
+    await engine.register()
+    node = await engine.register()
+    await engine.submit()
+    for exit_code in (0, 1):
+        job_id = await engine.submit()
+        allocation_id = (await engine.reserve(job_id, exit_code)).allocation_id
+        where = {"incarnation": node.incarnation, "job_id": job_id, "node_name": NODE}
+        process = ProcessIdentity(pid=4711, boot_id="boot", start_ticks=5)
+        await engine.accepted(Allocate(allocation_id=allocation_id, process=process, **where))  # type: ignore[arg-type]
+        ended = {"reason": ReleaseReason.FINISHED, "exit_code": exit_code, "exit_signal": None}
+        await engine.accepted(Release(allocation_id=allocation_id, **ended, **where))  # type: ignore[arg-type]
+    await engine.accepted(Requeue(job_id=job_id))
+    await engine.reserve(await engine.submit(cpus_per_task=2), 2, 3)
+
+
+def damaged(engine: Engine, *statements: str) -> Sequence[Finding]:
+    engine.run(a_day)
+    for statement in ("ALTER TABLE events DISABLE TRIGGER events_append_only", *statements):
+        engine.sql(statement)
+    return replay(engine.url).findings
+
+
+def names(findings: Sequence[Finding]) -> list[tuple[str, str]]:
+    return [(one.code, one.subject) for one in findings]
+
+
+def appended(stream: str, version: int, kind: str, data: str, recorded: str = "now()") -> str:
+    """By the door's own inner function, so that positions and chain are in order."""
+    return f"""
+        SELECT append_events(now(), '[{{"stream": "{stream}", "version": {version}, "type": "{kind}",
+            "schema_version": 1, "data": {data}, "metadata": {{"actor": "eve", "channel": "psql"}}}}]', {recorded})
+    """
+
+
+A_SECOND_PROMISE = """{"allocation_id": 900, "attempt": 1, "node_name": "node-1", "cpu_ids": [2], "cpu_block": 0,
+                       "memory_mb": null, "expires_at": "2030-01-01T00:00:00Z", "term": null}"""
+A_LITTLE_BEFORE = "(SELECT max(recorded_at) FROM events) - interval '0.9 s'"
+NO_REASON = '{"reason": null}'
+ELECTED = '{"term": 1, "holder": "h", "host": "h"}'
+A_GHOST = "INSERT INTO jobs SELECT (jsonb_populate_record(j, '{\"id\": 99}')).* FROM jobs j WHERE id = 1"
+
+
+@pytest.mark.parametrize(
+    ("damage", "expected"),
+    [
+        # a table
+        (["UPDATE jobs SET priority = 7, comment = 'x' WHERE id = 1"], ("row_differs", "jobs 1")),
+        (["UPDATE jobs SET version = 9 WHERE id = 1"], ("row_differs", "jobs 1")),
+        (["UPDATE nodes SET total_cpus = 5"], ("row_differs", "nodes node-1")),
+        (["DELETE FROM resource_allocations WHERE job_id = 2"], ("row_missing", "resource_allocations 1")),
+        (["DELETE FROM past_allocations"], ("row_missing", "past_allocations 2")),
+        ([A_GHOST], ("row_unexpected", "jobs 99")),
+        # an event gone: the first of its stream, one in the middle, the last, the only one, several, a node's
+        (["DELETE FROM events WHERE position = 4"], ("position_missing", "position 4")),
+        (["DELETE FROM events WHERE position = 5"], ("position_missing", "position 5")),
+        (["DELETE FROM events WHERE position = 6"], ("position_missing", "position 6")),
+        (["DELETE FROM events WHERE position = 7"], ("position_missing", "position 7")),
+        (["DELETE FROM events WHERE position = 12"], ("position_missing", "position 12")),
+        (["DELETE FROM events WHERE position = 3"], ("position_missing", "position 3")),
+        (["DELETE FROM events WHERE position BETWEEN 5 AND 9"], ("position_missing", "position 5")),
+        (["DELETE FROM events WHERE position = 1"], ("position_missing", "position 1")),
+        (["DELETE FROM events WHERE position < 3"], ("position_missing", "position 1")),
+        # an event altered
+        (["UPDATE events SET data = data || '{\"priority\": 9}' WHERE position = 3"], ("hash_broken", "position 3")),
+        (["UPDATE events SET data = data || '{\"cpu_ids\": [3]}' WHERE position = 5"], ("hash_broken", "position 5")),
+        (["UPDATE events SET hash = sha256('x') WHERE position = 6"], ("hash_broken", "position 6")),
+        (["UPDATE events SET stream = 'job-77' WHERE position = 5"], ("hash_broken", "position 5")),
+        (["UPDATE events SET recorded_at = recorded_at - interval '1 day' WHERE position = 6"],
+         ("hash_broken", "position 6")),
+        (["UPDATE events SET recorded_at = recorded_at + interval '1 day' WHERE position = 6"],
+         ("hash_broken", "position 6")),
+        # an event that no command wrote
+        ([appended("job-1", 2, "NodeDrained", NO_REASON), appended("job-1", 3, "JobUnheld", NO_REASON)],
+         ("event_illegal", "position 15")),
+        ([appended("job-1", 2, "JobTeleported", "{}")], ("event_illegal", "position 15")),
+        ([appended("job-1", 2, "ResourcesReserved", A_SECOND_PROMISE)], ("conservation_broken", "position 15")),
+        ([appended("job-1", 2, "JobReprioritized", '{"priority": 5}')], ("row_differs", "jobs 1")),
+        ([appended("job-1", 2, "ResourcesReserved", A_SECOND_PROMISE.replace("[2]", "[1]"))],
+         ("row_differs", "jobs 1")),
+        # the clock; not by less than it is told apart
+        ([appended("scheduler", 1, "LeaderElected", ELECTED, "now() - interval '1 hour'")],
+         ("clock_backwards", "position 15")),
+        ([appended("scheduler", 1, "LeaderElected", ELECTED, A_LITTLE_BEFORE)],
+         None),
+    ],
+)  # fmt: skip
+def test_one_fault_is_one_finding(
+    tampered_engine: Engine, damage: list[str], expected: tuple[str, str] | None
+) -> None:
+    assert names(damaged(tampered_engine, *damage)) == ([expected] if expected else [])
+
+
+def test_an_altered_script_is_found_with_the_jobs_that_have_it(tampered_engine: Engine) -> None:
+    [finding] = damaged(tampered_engine, "UPDATE scripts SET body = 'rm -rf /'")
+    assert finding.code == "script_altered"
+    assert finding.parameters["job_ids"] == [1, 2, 3, 4]
+
+
+def test_two_faults_are_two_findings(tampered_engine: Engine) -> None:
+    found = damaged(
+        tampered_engine,
+        "DELETE FROM events WHERE position = 5",
+        "UPDATE jobs SET priority = 7 WHERE id = 1",
+        "UPDATE jobs SET priority = 7 WHERE id = 4",
+        'UPDATE events SET metadata = \'{"actor": "eve", "channel": "psql"}\' WHERE position = 9',
+    )
+    assert names(found) == [
+        ("position_missing", "position 5"),
+        ("hash_broken", "position 9"),
+        ("row_differs", "jobs 1"),
+        ("row_differs", "jobs 4"),
+    ]
+
+
+def test_a_row_that_differs_tells_each_column(tampered_engine: Engine) -> None:
+    [finding] = damaged(tampered_engine, "UPDATE jobs SET priority = 7, comment = 'x' WHERE id = 1")
+    assert finding.parameters["cells"] == [
+        {"column": "comment", "log": "None", "table": "x"},
+        {"column": "priority", "log": "0", "table": "7"},
+    ]
+    assert finding.streams == ("job-1",)
+
+
+def test_a_log_in_order_has_no_findings_and_the_answer_survives_its_way(engine: Engine) -> None:
+    engine.run(a_day)
+    found = replay(engine.url)
+    assert (found.findings, found.events, found.rows) == ([], 14, 4 + 3 + 1)
+    assert from_json(to_json(found)) == found
+
+
+def test_what_the_program_prints_reads_back(tampered_engine: Engine) -> None:
+    damaged(tampered_engine, "UPDATE jobs SET priority = 7 WHERE id = 1")
+    found = replay(tampered_engine.url)
+    assert from_json(to_json(found)) == found
