@@ -5,6 +5,7 @@ come one at a time, so memory does not grow with the log. Refuses to know what i
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -12,12 +13,14 @@ from operator import itemgetter
 from typing import Any
 
 import psycopg
+from psycopg.rows import dict_row
 
 from conductor.codec import decode
 from conductor.core.decider import State, evolve
 from conductor.core.errors import ConductorError
 from conductor.core.identifiers import StreamName
-from conductor.database import load_queries
+from conductor.database import DatabaseNotReady, DatabaseUnavailable, connect_error, load_queries
+from conductor.migrate import pending
 
 SQL = load_queries("projections", "moment.sql")
 
@@ -56,6 +59,29 @@ class Moment:
         return {"position": self.position, "time": self.at.isoformat() if self.at else None}
 
 
+@contextmanager
+def open_snapshot(database_url: str, *, read_only: bool = True) -> Iterator[psycopg.Connection[Any]]:
+    """A connection in one transaction that sees one snapshot; committed when the block ends well.
+
+    Raises `DatabaseUnavailable`, `DatabaseNotReady`.
+    """
+    try:
+        connection = psycopg.connect(database_url)
+    except psycopg.OperationalError as error:
+        raise DatabaseUnavailable(connect_error(database_url, error)) from error
+    with connection:
+        if pending(connection):
+            raise DatabaseNotReady(
+                "The database lacks migrations of this release. Run `conductor migrate` first."
+            )
+        connection.rollback()
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        if read_only:
+            connection.execute("SET TRANSACTION READ ONLY")
+        connection.execute(SQL["settings"])
+        yield connection
+
+
 def find_moment(connection: psycopg.Connection[Any], when: int | datetime) -> Moment:
     """The moment of a position, or of an aware time. Raises `BeyondHead`."""
     return _moment(when, connection.execute(SQL["moment"], _asked(when)).fetchone())
@@ -78,7 +104,9 @@ def _moment(when: int | datetime, row: Row | None) -> Moment:
         raise BeyondHead(position, head)
     if not isinstance(when, datetime):
         return Moment(position=position, at=recorded_at, head=head)
-    return Moment(position=position, at=min(when, now).astimezone(now.tzinfo), head=head, in_future=when > now)
+    return Moment(
+        position=position, at=min(when, now).astimezone(now.tzinfo), head=head, in_future=when > now
+    )
 
 
 def states_at(
@@ -109,6 +137,14 @@ async def read_state(
     cursor = await connection.execute(SQL["one_stream"], {"stream": stream, "until": until})
     rows = await cursor.fetchall()
     return fold_stream(rows) if rows else None
+
+
+def stream_events(
+    connection: psycopg.Connection[Any], stream: StreamName, until: int
+) -> list[dict[str, Any]]:
+    """A stream's events as they are stored, up to a position: what a timeline shows."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(SQL["stream_events"], {"stream": stream, "until": until}).fetchall()
 
 
 def fold_stream(rows: Iterable[Row]) -> State:

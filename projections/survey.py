@@ -97,15 +97,11 @@ class _Held:
 class Survey:
     """Give it every state of a moment, in any order; then ask."""
 
-    def __init__(
-        self, *, jobs: JobFilter | None = None, allocations: AllocationFilter | None = None
-    ) -> None:
+    def __init__(self, *, jobs: JobFilter | None = None, allocations: AllocationFilter | None = None) -> None:
         self._job_filter = jobs
         self._allocation_filter = allocations
         self._jobs = Newest(jobs.cursor, jobs.limit) if jobs else Newest(None, 0)
-        self._allocations = (
-            Newest(allocations.cursor, allocations.limit) if allocations else Newest(None, 0)
-        )
+        self._allocations = Newest(allocations.cursor, allocations.limit) if allocations else Newest(None, 0)
         self._by_state: Counter[JobState] = Counter()
         self._nodes: dict[str, Node] = {}
         self._held: dict[str, _Held] = {}
@@ -191,7 +187,9 @@ class Survey:
 
     def sums(self) -> Row:
         """What `stats_document` is made of but for the wait, which depends on the time it is told."""
-        totals = Counter(dict.fromkeys(("used_cpus", "reserved_cpus", "available_cpus", "unavailable_cpus"), 0))
+        totals = Counter(
+            dict.fromkeys(("used_cpus", "reserved_cpus", "available_cpus", "unavailable_cpus"), 0)
+        )
         for node in self._nodes.values():
             held = self._held.get(node.node_name, _Held())
             totals["used_cpus"] += held.used
@@ -211,7 +209,9 @@ def stats_document(sums: Mapping[str, Any], *, oldest_pending_seconds: float | N
     """The system in numbers: `total_cpus = used_cpus + reserved_cpus + available_cpus + unavailable_cpus`."""
     jobs = {str(state): sums["jobs_by_state"].get(state, 0) for state in JobState}
     nodes = {str(state): sums["nodes"].get(state, 0) for state in NodeState if state is not NodeState.REMOVED}
-    parts = {name: sums[name] for name in ("used_cpus", "reserved_cpus", "available_cpus", "unavailable_cpus")}
+    parts = {
+        name: sums[name] for name in ("used_cpus", "reserved_cpus", "available_cpus", "unavailable_cpus")
+    }
     total = sum(parts.values())
     return {
         "total_cpus": total,
@@ -231,9 +231,7 @@ def stats_document(sums: Mapping[str, Any], *, oldest_pending_seconds: float | N
 def listed_job(job: Job) -> Row:
     """A row of the listing of jobs."""
     process = job.allocation.process if job.allocation else None
-    return plain(
-        {**job_row(job), "node_name": _node_of(job), "process_id": process.pid if process else None}
-    )
+    return plain({**job_row(job), "node_name": _node_of(job), "process_id": process.pid if process else None})
 
 
 def shown_job(job: Job, at: datetime) -> Row:

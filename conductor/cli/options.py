@@ -12,3 +12,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
 Wide = Annotated[bool, typer.Option("--wide", help="Cut nothing, however wide it gets.")]
 Raw = Annotated[bool, typer.Option("--raw", help="On a terminal, do not make control characters visible.")]
 Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Kept in the log.")]
+AsOf = Annotated[
+    str | None, typer.Option("--as-of", metavar="POSITION|TIME", help="As it stood then, by the log.")
+]

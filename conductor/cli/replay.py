@@ -1,7 +1,5 @@
 """`conductor replay`: the tables, proved by the log."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from conductor.cli.options import Json
@@ -18,12 +16,13 @@ def verify(as_json: Json = False) -> int:
     Example: conductor replay verify
     """
     # Imported here: it brings the database's client library, which commands over HTTP never need.
+    from conductor.cli.progress import progress_bar
     from conductor.cli.screen import Screen
     from conductor.settings import database_url_of, load_settings
     from projections import replay
 
     screen = Screen.open()
-    with _progress(screen) as progress:
+    with progress_bar(screen) as progress:
         report = replay.verify(database_url_of(load_settings()), progress=progress)
     if as_json:
         screen.json(
@@ -53,18 +52,3 @@ def _tell(report: Any, screen: "Screen") -> None:
         screen.line(f"  {difference.sentence()}")
     if count > SHOWN:
         screen.say("replay_more", count=count - SHOWN)
-
-
-@contextmanager
-def _progress(screen: "Screen") -> Iterator[Callable[[int, int], None] | None]:
-    """What to call with (done, total); None when nobody watches."""
-    if not screen.err_is_terminal:
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    parts = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*parts, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(screen.text("replaying"), total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
