@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from api.node_output import NodeOutputs
+from api.past import Past, running_past
 from api.problems import Problem
 from api.reading import fetch_one
 from api.watch import Bell, JobWatch
@@ -32,6 +33,7 @@ class Engine:
     bell: Bell
     watch: JobWatch
     node_outputs: NodeOutputs
+    past: Past
 
     async def caught_up(self, position: int | None) -> None:
         """Return once the tables show that position. Rows are written with their events, so the head is enough."""
@@ -63,6 +65,7 @@ async def running_engine(settings: Settings, database_url: str) -> AsyncIterator
     async with (
         open_pool(database_url, size=settings.database_pool_size) as pool,
         running_handler(pool, changed_rows) as handler,
+        running_past(settings, database_url) as past,
     ):
         watch = JobWatch(pool, bell, poll_seconds=settings.poll_seconds)
         node_outputs = NodeOutputs(
@@ -87,6 +90,7 @@ async def running_engine(settings: Settings, database_url: str) -> AsyncIterator
                 bell=bell,
                 watch=watch,
                 node_outputs=node_outputs,
+                past=past,
             )
         finally:
             for task in tasks:

@@ -113,6 +113,7 @@ MAY_HANDLE_PROCESSES = {
     "supervisor": "starts and signals jobs, and nothing else does",
     "embedded": "starts and stops the PostgreSQL that it keeps",
     "up": "starts and stops our own services, never a job",
+    "api": "starts the processes that fold the log for answers about the past, and ends them when nobody waits",
     "crash_points": "ends this process where a test wants it to, and signals nobody else",
     "leash": "becomes the program that it was asked to start",
     "cli": "`conductor psql` and `conductor supervisor` become that program; nothing is started beside them",

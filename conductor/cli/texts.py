@@ -260,8 +260,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "as_of_no_nodes": ("No nodes were registered then.", "当时没有已注册的节点。"),
     "as_of_no_allocations": ("No CPUs were held then.", "当时没有占用任何 CPU。"),
     "as_of_others": (
-        "{count} other jobs existed then; --all, --state and --limit show them.",
-        "当时另有 {count} 个作业；--all、--state 和 --limit 可显示它们。",
+        "Jobs of then that are not listed: {count}; --all, --state and --limit show them.",
+        "当时未列出的作业：{count} 个；--all、--state 和 --limit 可显示它们。",
     ),
     "no_job_then": (
         "there was no job {job_id} yet at position {position}",
