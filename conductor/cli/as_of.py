@@ -4,7 +4,8 @@ Promises: opens the database and changes nothing in it but the schema that `--in
 the same look as today's listings.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -71,8 +72,6 @@ def as_of(
     from conductor.cli.exits import WrongUsage
     from conductor.cli.moments import parse_moment
     from conductor.cli.screen import Screen
-    from conductor.settings import database_url_of, load_settings
-    from projections import moment as moments
 
     screen = Screen.open()
     chosen = frozenset(
@@ -80,21 +79,14 @@ def as_of(
     )
     if bool(chosen) + (job_id is not None) + (into is not None) > 1:
         raise WrongUsage(screen.text("as_of_one_part"))
+    asked = parse_moment(when, screen)
     wishes = _Wishes(
         parts=chosen or frozenset(PARTS), states=_states(states, screen, everything=everything),
         user_name=user, limit=limit, wide=wide, as_json=as_json,
     )  # fmt: skip
-    asked = parse_moment(when, screen)
-    assert asked is not None
     if into is not None:
         _check_schema(into, screen)
-    with moments.open_snapshot(database_url_of(load_settings()), read_only=into is None) as connection:
-        try:
-            moment = moments.find_moment(connection, asked)
-        except moments.BeyondHead as error:
-            raise WrongUsage(screen.text("beyond_head", position=error.position, head=error.head)) from error
-        if moment.in_future:
-            screen.warn("as_of_future")
+    with _at(asked, screen, read_only=into is None) as (connection, moment):
         if job_id is not None:
             _tell_job(connection, job_id, moment, screen, as_json=as_json)
         elif into is not None:
@@ -104,6 +96,25 @@ def as_of(
     if into is not None and not as_json:
         # Only now is it committed.
         screen.say("schema_next", schema=into)
+
+
+@contextmanager
+def _at(
+    asked: int | datetime, screen: "Screen", *, read_only: bool
+) -> Iterator[tuple["psycopg.Connection[Any]", "Moment"]]:
+    """The database in one snapshot, and the moment asked for. Raises `WrongUsage` beyond the head."""
+    from conductor.cli.exits import WrongUsage
+    from conductor.settings import database_url_of, load_settings
+    from projections.moment import BeyondHead, find_moment, open_snapshot
+
+    with open_snapshot(database_url_of(load_settings()), read_only=read_only) as connection:
+        try:
+            moment = find_moment(connection, asked)
+        except BeyondHead as error:
+            raise WrongUsage(screen.text("beyond_head", position=error.position, head=error.head)) from error
+        if moment.in_future:
+            screen.warn("as_of_future")
+        yield connection, moment
 
 
 def _states(given: Iterable[str] | None, screen: "Screen", *, everything: bool) -> tuple[str, ...]:

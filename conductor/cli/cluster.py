@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from conductor.cli.moments import parse_moment, tell_moment
+from conductor.cli.moments import moment_option, tell_moment
 from conductor.cli.options import AsOf, Json
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def stats(as_of: AsOf = None, as_json: Json = False) -> None:
 
     screen = Screen.open()
     with connect(channel="cli") as client:
-        found = client.stats(as_of=parse_moment(as_of, screen))
+        found = client.stats(as_of=moment_option(as_of, screen))
     if as_json:
         screen.json(found.raw)
     else:

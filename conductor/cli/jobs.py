@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from conductor.cli.moments import parse_moment, tell_moment
+from conductor.cli.moments import moment_option, tell_moment
 from conductor.cli.options import AsOf, JobId, JobIds, Json, Reason, Wide
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def jobs(
             node_name=node,
             since=_instant(since, screen),
             until=_instant(until, screen),
-            as_of=parse_moment(as_of, screen),
+            as_of=moment_option(as_of, screen),
         )
     if as_json:
         screen.json(found.raw)
@@ -86,7 +86,7 @@ def job(
             body = client.script(job_id)
             screen.line(body.removesuffix("\n")) if screen.out_is_terminal else print(body, end="")
             return
-        found = client.job(job_id, as_of=parse_moment(as_of, screen))
+        found = client.job(job_id, as_of=moment_option(as_of, screen))
         if as_json:
             screen.json(found.raw)
             return

@@ -10,13 +10,16 @@ if TYPE_CHECKING:
 _LARGEST = 2**53 - 1
 
 
-def parse_moment(given: str | None, screen: "Screen") -> int | datetime | None:
+def moment_option(given: str | None, screen: "Screen") -> int | datetime | None:
+    """What `--as-of` says; None when it was not given."""
+    return None if given is None else parse_moment(given, screen)
+
+
+def parse_moment(given: str, screen: "Screen") -> int | datetime:
     """A number is a position, anything else a time: local, unless it has an offset. Raises `WrongUsage`."""
     from conductor.cli.exits import WrongUsage
     from conductor.cli.times import parse_past_instant
 
-    if given is None:
-        return None
     word = given.strip()
     if word.isascii() and word.isdecimal() and int(word) <= _LARGEST:
         return int(word)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from conductor.cli.moments import parse_moment, tell_moment
+from conductor.cli.moments import moment_option, tell_moment
 from conductor.cli.options import AsOf, Json, NodeName, Reason, Wide
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def nodes(
 
     screen = Screen.open()
     with connect(channel="cli") as client:
-        found = client.nodes(as_of=parse_moment(as_of, screen))
+        found = client.nodes(as_of=moment_option(as_of, screen))
     if as_json:
         screen.json(found.raw)
     elif not found.nodes:
