@@ -22,6 +22,7 @@ from projections.survey import AllocationFilter, JobFilter, Survey
 
 
 def main() -> None:
+    os.nice(10)  # who waits for the present goes first
     requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(requests,), daemon=True).start()
     while True:

@@ -15,8 +15,8 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from conductor.codec import decode
-from conductor.core.decider import State, evolve
+from conductor.codec import decode_text
+from conductor.core.decider import State, fold_owned
 from conductor.core.errors import ConductorError
 from conductor.core.identifiers import StreamName
 from conductor.database import DatabaseNotReady, DatabaseUnavailable, connect_error, load_queries
@@ -116,7 +116,7 @@ def states_at(
 
     `progress` is told (events folded, events in all). Raises `UnreadableLog`.
     """
-    with connection.cursor(name="states_at") as cursor:
+    with connection.cursor(name="states_at", binary=True) as cursor:
         cursor.itersize = _FETCH
         cursor.execute(SQL["by_stream"], {"until": until})
         rows = cursor if progress is None else _counted(cursor, until, progress)
@@ -149,19 +149,17 @@ def stream_events(
 
 def fold_stream(rows: Iterable[Row]) -> State:
     """The state that one whole stream, from its first event on, folds to."""
-    state: State | None = None
-    for _, position, version, kind, schema_version, at, data in rows:
-        expected = (state.version if state else 0) + 1
+    states: dict[StreamName, State] = {}
+    for stream, position, version, kind, schema_version, at, text in rows:
         try:
-            if version != expected:
-                raise ConductorError(f"version {version} where {expected} was expected")
-            state = evolve(state, decode(kind, schema_version, data), at=at, version=version)
+            event = decode_text(kind, schema_version, text.encode())
+            fold_owned(states, stream, event, at=at, version=version)
         except (ConductorError, ValueError) as error:
             raise UnreadableLog(
                 f"The log cannot be folded beyond position {position}: {error}. "
                 "`conductor replay verify` names everything that is wrong with it."
             ) from error
-    assert state is not None
+    [state] = states.values()
     return state
 
 

@@ -14,13 +14,13 @@ LEFT JOIN events e ON e.position = asked.position;
 
 -- name: by_stream
 -- Whole streams, one after the other, so that one state at a time is enough.
-SELECT stream, position, version, type, schema_version, at, data
+SELECT stream, position, version, type, schema_version, at, data::text
 FROM events
 WHERE position <= %(until)s
 ORDER BY stream, version;
 
 -- name: one_stream
-SELECT stream, position, version, type, schema_version, at, data
+SELECT stream, position, version, type, schema_version, at, data::text
 FROM events
 WHERE stream = %(stream)s AND position <= %(until)s
 ORDER BY version;
