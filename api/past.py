@@ -8,11 +8,12 @@ folded is kept for a while, within a bound. Refuses to know what the rows mean.
 import asyncio
 import sys
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 import orjson
 import structlog
@@ -31,9 +32,11 @@ KEPT_BYTES = 64 * 1024 * 1024
 # A listing is folded for so many rows at least, so that its next pages need no folding.
 ROWS_AT_LEAST = 5000
 _IDLE_SECONDS = 60.0
-_NO_ROWS = "nothing"
+_NOTHING = {"jobs": None, "allocations": None}
 
 Row = dict[str, Any]
+Page = tuple[list[bytes], int | None]  # rows as JSON, and the next cursor
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +57,7 @@ class Stretch:
     ids: list[int]
     rows: list[bytes]
 
-    def page(self, cursor: int | None, limit: int) -> tuple[list[bytes], int | None] | None:
+    def page(self, cursor: int | None, limit: int) -> Page | None:
         """The rows after a cursor, and the next one; None when these do not reach that far."""
         if self.cursor is not None and (cursor is None or cursor > self.cursor):
             return None
@@ -110,17 +113,20 @@ class Past:
         self._kept: OrderedDict[tuple[Any, ...], tuple[float, int, Any]] = OrderedDict()
         self._kept_bytes = 0
         self._folding = asyncio.Semaphore(FOLDING_AT_ONCE)
-        self._waiting = 0
+        self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+        self._inside = 0
         self._idle: list[tuple[_Worker, asyncio.TimerHandle]] = []
         self._ending: set[asyncio.Task[None]] = set()
 
     async def overview(self, request: Request, position: int) -> Overview:
-        found: Overview | None = self._recall((position,))
-        if found is None:
-            await self._fold(request, position, None, {}, None, 0)
-            found = self._recall((position,))
-        assert found is not None
-        return found
+        def recalled() -> Overview | None:
+            kept: Overview | None = self._recall((position,))
+            return kept
+
+        if (found := recalled()) is not None:
+            return found
+        folded: Overview = await _while_wanted(request, self._fold(position, {}, recalled))
+        return folded
 
     async def page(
         self,
@@ -130,87 +136,67 @@ class Past:
         filters: Mapping[str, Any],
         cursor: int | None,
         limit: int,
-    ) -> tuple[list[bytes], int | None]:
-        """Rows of `jobs` or `allocations` as JSON, and the next cursor."""
+    ) -> Page:
+        """Some rows of `jobs` or `allocations`."""
         key = (position, listing, orjson.dumps(filters))
-        stretch: Stretch | None = self._recall(key)
-        page = stretch.page(cursor, limit) if stretch else None
-        if page is None:
-            stretch = await self._fold(request, position, listing, filters, cursor, max(limit, ROWS_AT_LEAST))
-            page = stretch.page(cursor, limit)
-        assert page is not None
-        return page
+
+        def recalled() -> Page | None:
+            stretch: Stretch | None = self._recall(key)
+            return stretch.page(cursor, limit) if stretch else None
+
+        wish = {listing: {**filters, "cursor": cursor, "limit": max(limit, ROWS_AT_LEAST)}}
+        if (found := recalled()) is not None:
+            return found
+        folded: Page = await _while_wanted(request, self._fold(position, wish, recalled, key))
+        return folded
 
     async def _fold(
         self,
-        request: Request,
         position: int,
-        listing: str | None,
-        filters: Mapping[str, Any],
-        cursor: int | None,
-        limit: int,
-    ) -> Stretch:
-        """Have it folded, and keep what comes of it."""
-        asked = {
-            "jobs": None,
-            "allocations": None,
-            listing or _NO_ROWS: {**filters, "cursor": cursor, "limit": limit},
-        }
-        asked.pop(_NO_ROWS, None)
-        wish = {"database_url": self._database_url, "position": position, **asked}
-        head, *rows = await self._asked_while_wanted(request, wish)
-        document = orjson.loads(head)
-        if "database" in document:
-            raise DatabaseUnavailable(document["database"])
-        if "log" in document:
-            raise Problem(500, "log_unreadable", why=document["log"])
-        oldest = document["oldest_pending_at"]
-        overview = Overview(
-            sums=document["sums"],
-            oldest_pending_at=datetime.fromisoformat(oldest) if oldest else None,
-            nodes=document["nodes"],
-        )
-        self._keep((position,), overview, len(head))
-        stretch = Stretch(cursor=cursor, asked=limit, ids=document["ids"], rows=rows)
-        if listing is not None:
-            size = sum(map(len, rows)) + 100 * len(rows)
-            self._keep((position, listing, orjson.dumps(filters)), stretch, size)
-        return stretch
+        wish: Mapping[str, Any],
+        recalled: Callable[[], T | None],
+        key: tuple[Any, ...] | None = None,
+    ) -> T:
+        """Have it folded and keep what comes of it, unless somebody has meanwhile."""
+        async with self._turn(position):
+            if (found := recalled()) is None:
+                asked = {"database_url": self._database_url, "position": position, **_NOTHING, **wish}
+                head, *rows = await self._ask(asked)
+                document = orjson.loads(head)
+                _raise_for(document)
+                self._keep((position,), _overview(document), len(head))
+                if key is not None:
+                    [listing] = wish.values()
+                    stretch = Stretch(
+                        cursor=listing["cursor"], asked=listing["limit"], ids=document["ids"], rows=rows
+                    )
+                    self._keep(key, stretch, sum(map(len, rows)) + 100 * len(rows))
+                found = recalled()
+        assert found is not None
+        return found
 
-    async def _asked_while_wanted(self, request: Request, wish: Mapping[str, Any]) -> list[bytes]:
-        """The worker's answer; it is ended, and `ClientDisconnect` raised, when the client goes away first."""
-        asking = asyncio.create_task(self._ask(wish))
-        leaving = asyncio.create_task(_left(request))
+    @asynccontextmanager
+    async def _turn(self, position: int) -> AsyncIterator[None]:
+        """Few at a time, and of one position one after the other: the first may fold for all of them."""
+        if self._inside >= FOLDING_AT_ONCE + WAITING_AT_MOST:
+            raise Problem(429, "past_busy", headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+        self._inside += 1
         try:
-            await asyncio.wait({asking, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            if not asking.done():
-                raise ClientDisconnect
-            return asking.result()
+            async with self._locks.setdefault(position, asyncio.Lock()), self._folding:
+                yield
         finally:
-            for task in (asking, leaving):
-                task.cancel()
-            await asyncio.gather(asking, leaving, return_exceptions=True)
+            self._inside -= 1
 
     async def _ask(self, wish: Mapping[str, Any]) -> list[bytes]:
-        if self._folding.locked() and self._waiting >= WAITING_AT_MOST:
-            raise Problem(429, "past_busy", headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
-        self._waiting += 1
+        worker = self._take_idle() or await _Worker.start(self._settings)
         try:
-            await self._folding.acquire()
-        finally:
-            self._waiting -= 1
-        try:
-            worker = self._take_idle() or await _Worker.start(self._settings)
-            try:
-                answer = await worker.ask(wish)
-            except BaseException:
-                # Cancelled in the middle, or it died: nobody could make sense of what it says next.
-                await asyncio.shield(worker.end())
-                raise
-            self._lay_by(worker)
-            return answer
-        finally:
-            self._folding.release()
+            answer = await worker.ask(wish)
+        except BaseException:
+            # Cancelled in the middle, or it died: nobody could make sense of what it says next.
+            await asyncio.shield(worker.end())
+            raise
+        self._lay_by(worker)
+        return answer
 
     def _take_idle(self) -> _Worker | None:
         while self._idle:
@@ -267,7 +253,37 @@ async def running_past(settings: Settings, database_url: str) -> AsyncIterator[P
         await past.end()
 
 
+async def _while_wanted(request: Request, folding: Coroutine[Any, Any, T]) -> T:
+    """What is folded; ended, and `ClientDisconnect` raised, when the client goes away first."""
+    task, leaving = asyncio.create_task(folding), asyncio.create_task(_left(request))
+    try:
+        await asyncio.wait({task, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ClientDisconnect
+        return task.result()
+    finally:
+        for one in (task, leaving):
+            one.cancel()
+        await asyncio.gather(task, leaving, return_exceptions=True)
+
+
 async def _left(request: Request) -> None:
     """Until the client has gone away."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
+
+
+def _overview(document: Row) -> Overview:
+    oldest = document["oldest_pending_at"]
+    return Overview(
+        sums=document["sums"],
+        oldest_pending_at=datetime.fromisoformat(oldest) if oldest else None,
+        nodes=document["nodes"],
+    )
+
+
+def _raise_for(document: Row) -> None:
+    if "database" in document:
+        raise DatabaseUnavailable(document["database"])
+    if "log" in document:
+        raise Problem(500, "log_unreadable", why=document["log"])

@@ -178,15 +178,39 @@ def test_a_plus_that_a_query_made_a_blank_is_still_an_offset(shared_api: Api) ->
     assert answer.status_code == 200, answer.text
 
 
-def test_pages_of_one_moment_are_folded_once(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    folded: list[int] = []
-    fold = past.Past._fold
+@pytest.fixture
+def folded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The position of every fold that a worker was asked for."""
+    positions: list[int] = []
+    ask = past._Worker.ask
 
-    async def counted(self: past.Past, request: Any, position: int, *more: Any) -> Any:
-        folded.append(position)
-        return await fold(self, request, position, *more)
+    async def counted(self: past._Worker, request: Any) -> Any:
+        positions.append(request["position"])
+        return await ask(self, request)
 
-    monkeypatch.setattr(past.Past, "_fold", counted)
+    monkeypatch.setattr(past._Worker, "ask", counted)
+    return positions
+
+
+def test_who_asks_for_the_same_moment_at_once_is_answered_by_one_fold(api: Api, folded: list[int]) -> None:
+    api.register()
+    with ThreadPoolExecutor(6) as pool:
+        asked = [pool.submit(api.get, path, as_of=1) for path in ("/nodes", "/jobs/stats") * 3]
+        answers = [one.result() for one in asked]
+    assert [answer["as_of"]["position"] for answer in answers] == [1] * 6
+    assert folded == [1]
+
+
+def test_since_and_until_are_counted_as_today(api: Api) -> None:
+    for _ in range(3):
+        api.submit()
+    second = api.get("/jobs/2")["submit_time"]
+    for query, expected in (({"since": second}, [3, 2]), ({"until": second}, [1])):
+        for more in ({}, {"as_of": 3}):
+            assert [job["id"] for job in api.get("/jobs", **query, **more)["jobs"]] == expected
+
+
+def test_pages_of_one_moment_are_folded_once(api: Api, folded: list[int]) -> None:
     for _ in range(7):
         api.submit()
     api.submit(user_name="bob")
