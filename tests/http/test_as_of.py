@@ -263,6 +263,19 @@ def test_what_is_kept_is_bounded(api: Api, monkeypatch: pytest.MonkeyPatch) -> N
         assert kept[0]._kept_bytes == sum(size for _, size, _ in kept[0]._kept.values())
 
 
+def test_a_damaged_log_is_said_to_be_one_and_nothing_is_guessed(home: Path, database_url: str) -> None:
+    with running_api(api_settings(home), database_url) as api:
+        api.register()
+        api.start(api.submit())
+        api.sql("ALTER TABLE events DISABLE TRIGGER events_append_only")
+        api.sql("DELETE FROM events WHERE stream = 'job-1' AND version = 2")
+        for path in ("/nodes", "/jobs", "/jobs/1"):
+            answer = api.client.get(f"/api/v1{path}", params={"as_of": 4})
+            assert (answer.status_code, answer.json()["code"]) == (500, "log_unreadable")
+            assert "conductor replay verify" in answer.json()["detail"]
+        assert api.get("/jobs/1", as_of=2)["state"] == "PENDING"
+
+
 # A worker that never answers, and notes that it was started and by whom.
 SILENT = """
 import os, pathlib, sys

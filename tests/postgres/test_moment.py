@@ -124,6 +124,16 @@ def test_a_position_beyond_the_head_is_refused_with_the_head(engine: Engine) -> 
             find_moment(connection, head + 1)
 
 
+def test_everything_is_read_from_one_snapshot(engine: Engine) -> None:
+    engine.run(a_busy_day)
+    with open_snapshot(engine.url) as connection:
+        head = find_moment(connection, 0).head
+        engine.run(lambda engine: engine.submit())
+        assert find_moment(connection, datetime.now(UTC)).position == head
+        with pytest.raises(BeyondHead):
+            find_moment(connection, head + 1)
+
+
 def test_a_log_with_an_event_missing_is_not_folded_into_a_guess(tampered_engine: Engine) -> None:
     tampered_engine.run(a_busy_day)
     tampered_engine.sql("ALTER TABLE events DISABLE TRIGGER events_append_only")
