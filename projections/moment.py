@@ -69,17 +69,20 @@ def open_snapshot(database_url: str, *, read_only: bool = True) -> Iterator[psyc
         connection = psycopg.connect(database_url)
     except psycopg.OperationalError as error:
         raise DatabaseUnavailable(connect_error(database_url, error)) from error
-    with connection:
-        if pending(connection):
-            raise DatabaseNotReady(
-                "The database lacks migrations of this release. Run `conductor migrate` first."
-            )
-        connection.rollback()
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        if read_only:
-            connection.execute("SET TRANSACTION READ ONLY")
-        connection.execute(SQL["settings"])
-        yield connection
+    try:
+        with connection:
+            if pending(connection):
+                raise DatabaseNotReady(
+                    "The database lacks migrations of this release. Run `conductor migrate` first."
+                )
+            connection.rollback()
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            if read_only:
+                connection.execute("SET TRANSACTION READ ONLY")
+            connection.execute(SQL["settings"])
+            yield connection
+    except psycopg.OperationalError as error:
+        raise DatabaseUnavailable(f"PostgreSQL ended the connection: {str(error).strip()}") from error
 
 
 def find_moment(connection: psycopg.Connection[Any], when: int | datetime) -> Moment:

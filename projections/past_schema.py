@@ -32,7 +32,8 @@ _ROWS_AT_ONCE = 5000
 
 class SchemaRefused(ConductorError):
     """The schema may not be made, or not be replaced. `code` says why: `schema_bad_name` (psql would want it in
-    quotes), `schema_reserved`, `schema_foreign` (there, and not made here), `schema_exists` (made here before).
+    quotes), `schema_reserved`, `schema_foreign` (there, and not made here), `schema_exists` (made here before),
+    `schema_no_right` (the connecting role may not).
     """
 
     def __init__(self, code: str, schema: str) -> None:
@@ -62,8 +63,11 @@ def make_past_schema(
     Raises `SchemaRefused`; the caller then rolls back.
     """
     check_schema_name(schema)
-    _make_room(connection, schema, replace=replace)
-    _run(connection, "CREATE SCHEMA {schema}", schema=schema)
+    try:
+        _make_room(connection, schema, replace=replace)
+        _run(connection, "CREATE SCHEMA {schema}", schema=schema)
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise SchemaRefused("schema_no_right", schema) from error
     _comment(connection, "SCHEMA {schema}", _mark(moment), schema=schema)
     for table in TABLES:
         _make_table(connection, schema, table)

@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
     from conductor.cli.screen import Screen
     from projections.moment import Moment
+    from projections.past_schema import SchemaRefused
     from projections.survey import Survey
 
 PARTS = ("jobs", "nodes", "allocations", "stats")
-_REFUSED = ("schema_bad_name", "schema_reserved", "schema_foreign", "schema_exists")
+# What a refused schema is told by: the codes of `SchemaRefused`.
+_REFUSED = ("schema_bad_name", "schema_reserved", "schema_foreign", "schema_exists", "schema_no_right")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,7 +250,11 @@ def _check_schema(schema: str, screen: "Screen") -> None:
     try:
         check_schema_name(schema)
     except SchemaRefused as error:
-        raise WrongUsage(screen.text(error.code, schema=schema)) from error
+        raise WrongUsage(_refusal(error, screen)) from error
+
+
+def _refusal(error: "SchemaRefused", screen: "Screen") -> str:
+    return screen.text(_REFUSED[_REFUSED.index(error.code)], schema=error.schema)
 
 
 def _make_schema(
@@ -271,7 +277,7 @@ def _make_schema(
         try:
             counts = make_past_schema(connection, schema, moment, states, replace=replace)
         except SchemaRefused as error:
-            raise ConductorError(screen.text(error.code, schema=schema)) from error
+            raise ConductorError(_refusal(error, screen)) from error
     document: dict[str, Any] = {"as_of": moment.told(), "schema": schema, "rows": counts}
     if as_json:
         screen.json(document)

@@ -284,6 +284,11 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "the schema {schema} exists; add --replace to make it anew, or choose another name",
         "模式 {schema} 已存在；加上 --replace 可重新创建，或换一个名称",
     ),
+    "schema_no_right": (
+        ("the role that connects may not make the schema {schema}, or not replace it; connect as the owner of the "
+        "database, or let him GRANT CREATE ON DATABASE to it"),
+        "连接所用的角色无权创建或替换模式 {schema}；请以数据库所有者连接，或由其授予 CREATE ON DATABASE 权限",
+    ),
     "schema_made": (
         "The schema {schema} has the tables of then: {rows} rows.",
         "模式 {schema} 中是当时的各表，共 {rows} 行。",

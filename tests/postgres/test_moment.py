@@ -251,6 +251,27 @@ def test_a_schema_that_is_not_ours_to_make_is_refused_and_left(
     assert engine.sql("SELECT to_regclass('theirs.kept') IS NOT NULL") == [(True,)]
 
 
+def test_a_role_that_may_not_make_a_schema_is_told_so(engine: Engine) -> None:
+    owner = engine.sql("SELECT relowner::regrole::text FROM pg_class WHERE relname = 'events'")[0][0]
+    role = sql.Identifier(owner.strip('"').removesuffix("_owner") + "_report")
+    with open_snapshot(engine.url, read_only=False) as connection:
+        moment = find_moment(connection, 0)
+        connection.execute(sql.SQL("SET LOCAL ROLE {}").format(role))
+        with pytest.raises(SchemaRefused) as refused:
+            make_past_schema(connection, "past", moment, [])
+    assert refused.value.code == "schema_no_right"
+
+
+def test_a_connection_that_is_lost_on_the_way_is_said_to_be(engine: Engine) -> None:
+    def lose() -> None:
+        with open_snapshot(engine.url) as connection:
+            engine.sql("SELECT pg_terminate_backend(%s)", connection.info.backend_pid)
+            find_moment(connection, 0)
+
+    with pytest.raises(DatabaseUnavailable, match="ended the connection"):
+        lose()
+
+
 def test_a_schema_of_ours_is_made_anew_only_when_told_to(engine: Engine) -> None:
     engine.run(a_busy_day)
     assert make(engine, 3)["jobs"] == 1
