@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from api.node_output import NodeOutputs
+from api.past import Past, running_past
 from api.problems import Problem
 from api.reading import fetch_one
 from api.replaying import Replays
@@ -34,6 +35,7 @@ class Engine:
     watch: JobWatch
     node_outputs: NodeOutputs
     replays: Replays
+    past: Past
 
     async def caught_up(self, position: int | None) -> None:
         """Return once the tables show that position. Rows are written with their events, so the head is enough."""
@@ -65,6 +67,7 @@ async def running_engine(settings: Settings, database_url: str) -> AsyncIterator
     async with (
         open_pool(database_url, size=settings.database_pool_size) as pool,
         running_handler(pool, changed_rows) as handler,
+        running_past(settings, database_url) as past,
     ):
         watch = JobWatch(pool, bell, poll_seconds=settings.poll_seconds)
         node_outputs = NodeOutputs(
@@ -91,6 +94,7 @@ async def running_engine(settings: Settings, database_url: str) -> AsyncIterator
                 watch=watch,
                 node_outputs=node_outputs,
                 replays=replays,
+                past=past,
             )
         finally:
             await replays.close()

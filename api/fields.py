@@ -134,7 +134,7 @@ def _signal(text: str) -> str:
     return text
 
 
-def _instant(given: Any) -> datetime:
+def instant_of(given: Any) -> datetime:
     """A time in ISO 8601 that says its offset."""
     if not isinstance(given, str):
         raise complaint("not_a_string")
@@ -174,7 +174,7 @@ NodeNameText = Annotated[str, AfterValidator(_node)]
 Environment = Annotated[dict[str, str], AfterValidator(_environment)]
 TimeLimit = Annotated[int, BeforeValidator(_time_limit_seconds)]
 SignalText = Annotated[str, AfterValidator(_signal)]
-Instant = Annotated[datetime, BeforeValidator(_instant)]
+Instant = Annotated[datetime, BeforeValidator(instant_of)]
 Uuid = Annotated[str, AfterValidator(_uuid)]
 FindingCode = Annotated[str, AfterValidator(_finding_code)]
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from api.as_of import AsOf, job_then, jobs_then, moment_of
 from api.bodies import SMALL, optional_json_body
 from api.engine import Engine, engine_of
 from api.fields import ID_LIMIT, Count, Id, Instant, Line, NodeNameText, UserName
@@ -61,6 +62,7 @@ class ListQuery(BaseModel):
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
     cursor: Id | None = None
     at_least: Count | None = None
+    as_of: AsOf | None = None
 
 
 class JobQuery(BaseModel):
@@ -69,6 +71,7 @@ class JobQuery(BaseModel):
     wait: States | None = None
     timeout: WaitSeconds = 30.0
     at_least: Count | None = None
+    as_of: AsOf | None = None
 
 
 class ReadQuery(BaseModel):
@@ -77,6 +80,15 @@ class ReadQuery(BaseModel):
     model_config = QUERY
 
     at_least: Count | None = None
+
+
+class MomentQuery(BaseModel):
+    """What a read takes that can look back."""
+
+    model_config = QUERY
+
+    at_least: Count | None = None
+    as_of: AsOf | None = None
 
 
 class ActQuery(BaseModel):
@@ -105,10 +117,16 @@ def no_such_job(job_id: object) -> Problem:
 
 async def list_jobs(request: Request) -> Response:
     query = validated_query(ListQuery, request)
+    filters = {
+        **query.model_dump(exclude={"state", "cursor", "limit", "at_least", "as_of"}),
+        "states": query.state,
+    }
+    if query.as_of is not None:
+        engine, moment = await moment_of(request, query.as_of, at_least=query.at_least)
+        return await jobs_then(request, engine, moment, filters, query.cursor, query.limit)
     engine = engine_of(request)
     await engine.caught_up(query.at_least)
-    filters = query.model_dump(exclude={"state", "at_least"})
-    rows = await fetch(engine.pool, "jobs", {**filters, "states": query.state})
+    rows = await fetch(engine.pool, "jobs", {**filters, "cursor": query.cursor, "limit": query.limit})
     more = rows[-1]["id"] if len(rows) == query.limit else None
     return answer({"jobs": rows, "next": more})
 
@@ -116,6 +134,9 @@ async def list_jobs(request: Request) -> Response:
 async def get_job(request: Request) -> Response:
     query = validated_query(JobQuery, request)
     engine, job_id = engine_of(request), job_id_of(request)
+    if query.as_of is not None:
+        _, moment = await moment_of(request, query.as_of, at_least=query.at_least, wait=query.wait)
+        return await job_then(engine, job_id, moment)
     await engine.caught_up(query.at_least)
     if query.wait is not None:
         await _wait_for(engine, job_id, query.wait, query.timeout)

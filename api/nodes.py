@@ -8,10 +8,11 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.as_of import moment_of, nodes_then
 from api.bodies import SMALL, json_body, optional_json_body
 from api.engine import engine_of
 from api.fields import Id, is_node_name
-from api.jobs import ReadQuery, Why
+from api.jobs import MomentQuery, ReadQuery, Why
 from api.problems import Problem, refused
 from api.reading import answer, fetch, fetch_one
 from api.security import caller_of
@@ -41,7 +42,9 @@ def no_such_node(name: str) -> Problem:
 
 
 async def list_nodes(request: Request) -> Response:
-    query = validated_query(ReadQuery, request)
+    query = validated_query(MomentQuery, request)
+    if query.as_of is not None:
+        return await nodes_then(request, *await moment_of(request, query.as_of, at_least=query.at_least))
     engine = engine_of(request)
     await engine.caught_up(query.at_least)
     return answer({"nodes": await fetch(engine.pool, "nodes", {"node_name": None})})

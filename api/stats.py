@@ -11,18 +11,21 @@ from pydantic import BaseModel, BeforeValidator, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.as_of import AsOf, allocations_then, moment_of, stats_then
 from api.engine import Engine, engine_of
 from api.fields import Count, Id, NodeNameText
-from api.jobs import QUERY, ReadQuery, WaitSeconds
+from api.jobs import QUERY, MomentQuery, WaitSeconds
 from api.reading import Row, answer, fetch, fetch_one
 from api.validation import complaint, validated_query
-from conductor.core.job import AllocationStatus, JobState
-from conductor.core.node import NodeState
+from conductor.core.job import AllocationStatus
 from conductor.database import jittered
+from projections.survey import stats_document
 
 
 async def get_stats(request: Request) -> Response:
-    query = validated_query(ReadQuery, request)
+    query = validated_query(MomentQuery, request)
+    if query.as_of is not None:
+        return await stats_then(request, *await moment_of(request, query.as_of, at_least=query.at_least))
     engine = engine_of(request)
     await engine.caught_up(query.at_least)
     return answer(await stats(engine))
@@ -31,23 +34,8 @@ async def get_stats(request: Request) -> Response:
 async def stats(engine: Engine) -> dict[str, Any]:
     row = await fetch_one(engine.pool, "stats")
     assert row is not None
-    jobs = {str(state): row["jobs_by_state"].get(state, 0) for state in JobState}
-    nodes = {str(state): row["nodes"].get(state, 0) for state in NodeState if state is not NodeState.REMOVED}
-    parts = {name: row[name] for name in ("used_cpus", "reserved_cpus", "available_cpus", "unavailable_cpus")}
-    total = sum(parts.values())
-    return {
-        "total_cpus": total,
-        **parts,
-        "utilization": parts["used_cpus"] / total if total else 0.0,
-        "total_jobs": sum(jobs.values()),
-        "running_jobs": jobs[JobState.RUNNING],
-        "reserved_jobs": jobs[JobState.RESERVED],
-        "pending_jobs": jobs[JobState.PENDING],
-        "jobs_by_state": jobs,
-        "oldest_pending_seconds": row["oldest_pending_seconds"],
-        "nodes": nodes,
-        "position": row["position"],
-    }
+    waited = row["oldest_pending_seconds"]
+    return stats_document(row, oldest_pending_seconds=waited, position=row["position"])
 
 
 def _statuses(given: Any) -> list[str]:
@@ -66,11 +54,16 @@ class AllocationsQuery(BaseModel):
     limit: Annotated[int, Field(ge=1, le=1000)] = 1000
     cursor: Id | None = None
     at_least: Count | None = None
+    as_of: AsOf | None = None
 
 
 async def list_allocations(request: Request) -> Response:
     """Live ones unless `status` says otherwise; `wait` holds the answer until there is one."""
     query = validated_query(AllocationsQuery, request)
+    if query.as_of is not None:
+        engine, moment = await moment_of(request, query.as_of, at_least=query.at_least, wait=query.wait)
+        filters = {"statuses": query.status, "node_name": query.node_name}
+        return await allocations_then(request, engine, moment, filters, query.cursor, query.limit)
     engine = engine_of(request)
     await engine.caught_up(query.at_least)
     rows = await _found(engine, query)

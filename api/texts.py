@@ -38,6 +38,8 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "output_gap": ("Not where the output ends", "与已有输出不衔接"),
     "node_silent": ("The node does not answer", "节点没有应答"),
     "replay_failed": ("The log could not be replayed", "无法重放日志"),
+    "past_busy": ("Too many look back at once", "同时回溯的请求过多"),
+    "log_unreadable": ("The log cannot be folded", "日志无法折叠"),
 }
 
 # Problems as wholes: code -> detail
@@ -120,6 +122,18 @@ DETAILS: Mapping[str, tuple[str, str]] = {
     "no_such_job": (
         "There is no job {job_id}. Check the number; `conductor jobs` lists them.",
         "没有作业 {job_id}。请检查编号；`conductor jobs` 可列出作业。",
+    ),
+    "no_job_then": (
+        "There was no job {job_id} yet at position {position}. `GET /api/v1/jobs/{job_id}/events` has its first event.",
+        "在位置 {position} 时还没有作业 {job_id}。其首个事件见 `GET /api/v1/jobs/{job_id}/events`。",
+    ),
+    "past_busy": (
+        "Several answers about the past are being folded from the log already. Try again in a moment.",
+        "已有若干关于过去的请求正在从日志折叠。请稍后重试。",
+    ),
+    "log_unreadable": (
+        "{why}",
+        "日志有误，无法折叠（{why}）",
     ),
     "no_such_node": (
         "No node {node_name} is registered. `conductor nodes` lists them.",
@@ -248,6 +262,10 @@ FIELDS: Mapping[str, tuple[str, str]] = {
         "ntasks_per_node 与 cpus_per_task 之积不得超过 {most}",
     ),
     "broken_line": ("is not JSON: {why}", "不是 JSON：{why}"),
+    "beyond_head": (
+        "must be at most {head}, where the log ends",
+        "不得大于日志末尾位置 {head}",
+    ),
     "other": ("is wrong: {why}", "有误：{why}"),
     "more_errors": ("{count} more errors are not listed", "另有 {count} 个错误未列出"),
 }

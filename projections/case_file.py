@@ -125,6 +125,13 @@ class CaseFile:
             position = logged.position
         return position
 
+    def recorded_at(self, position: int) -> datetime | None:
+        """When the last event up to a position was recorded."""
+        at = None
+        for logged in self.log_events(position):
+            at = logged.recorded_at
+        return at
+
     def bodies(self) -> Iterator[tuple[str, str]]:
         """(digest, body) of every script in the file."""
         for number, line in _lines(self.path):

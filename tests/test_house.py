@@ -114,7 +114,7 @@ MAY_HANDLE_PROCESSES = {
     "up": "starts and stops our own services, never a job",
     "crash_points": "ends this process where a test wants it to, and signals nobody else",
     "leash": "becomes the program that it was asked to start",
-    "api": "runs the replay of an audit beside itself, so that it goes on answering",
+    "api": "runs replays for audits and answers about the past beside itself, and ends them when nobody waits",
     "cli": "`conductor psql` and `conductor supervisor` become that program; nothing is started beside them",
 }
 

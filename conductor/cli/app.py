@@ -9,6 +9,7 @@ from collections.abc import Callable
 import typer
 
 from conductor.cli import (
+    as_of,
     audit,
     cluster,
     evidence,
@@ -81,12 +82,17 @@ def build() -> typer.Typer:
         runs = answering(command, failure=FAILURE_OF.get(name))
         built.command(name, short_help=line, context_settings={**names, **reading})(runs)
     groups = (
-        ("replay", "Prove the tables by the log.", "verify", replay.verify),
-        ("token", "The API's bearer token.", "show", token.show),
+        (
+            "replay",
+            "Prove the tables by the log, and look back in it.",
+            (("verify", replay.verify), ("as-of", as_of.as_of)),
+        ),
+        ("token", "The API's bearer token.", (("show", token.show),)),
     )
-    for group, line, name, command in groups:
+    for group, line, commands in groups:
         inner = _group(line, _nothing)
-        inner.command(name, short_help=line, context_settings=names)(answering(command))
+        for name, command in commands:
+            inner.command(name, short_help=line, context_settings=names)(answering(command))
         built.add_typer(inner, name=group, short_help=line)
     return built
 

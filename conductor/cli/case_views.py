@@ -1,23 +1,24 @@
 """Case files on a screen: proved, as they stood at a position, and one job of theirs as its whole sheet."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from conductor.cli.checkpoints import Notes
-from conductor.cli.job_views import job_sheet, job_table
+from conductor.cli.job_views import job_sheet
 from conductor.cli.screen import Screen
 from conductor.client.models import Event, Job, read
 from conductor.core import job as core
+from conductor.core.decider import State
 from conductor.core.errors import ConductorError
 from conductor.core.identifiers import JobId, job_stream
 from projections.allocations import allocation_row
 from projections.case_file import CaseFile, read_case
 from projections.case_proof import CaseReport, verify_case
 from projections.jobs import job_row
+from projections.moment import Moment
 from projections.replay import Progress
-from projections.tables import expected_tables
 
 SHOWN = 20
 _RUNS_SHOWN = 5
@@ -46,11 +47,14 @@ def tell_proof(case: CaseFile, report: CaseReport, notes: Notes, screen: Screen,
     return 0 if report.equal else 1
 
 
-def show_job(path: Path, job_id: int, screen: Screen, *, script: bool, as_json: bool) -> None:
-    """What `conductor job` shows, from a case file. Raises `CaseFileError`, `NotInTheFile`."""
+def show_job(
+    path: Path, job_id: int, when: int | datetime | None, screen: Screen, *, script: bool, as_json: bool
+) -> None:
+    """What `conductor job` shows, from a case file, as of a moment. Raises `CaseFileError`, `NotInTheFile`."""
     case = _sound(path, screen)
     stream = job_stream(JobId(job_id))
-    state = case.states(only=stream).get(stream)
+    until = case.position_at(when) if isinstance(when, datetime) else when
+    state = case.states(until, only=stream).get(stream)
     if not isinstance(state, core.Job):
         raise NotInTheFile(screen.text("case_no_job", job_id=job_id, path=path))
     if script:
@@ -59,25 +63,20 @@ def show_job(path: Path, job_id: int, screen: Screen, *, script: bool, as_json: 
             raise NotInTheFile(screen.text("case_no_script", job_id=job_id, path=path))
         screen.line(body.removesuffix("\n")) if screen.out_is_terminal else print(body, end="")
         return
-    shown, events = _shown(state), _events(case, job_id)
+    shown, events = _shown(state), _events(case, job_id, until)
     if as_json:
         screen.json(_plain({**shown, "events": [_event_json(event) for event in events]}))
     else:
         job_sheet(read(Job, shown), events, screen)
 
 
-def show_as_of(path: Path, moment: int | datetime, screen: Screen, *, as_json: bool) -> None:
-    """The tables as the events in the file up to a position, or recorded by a time, make them."""
+def case_as_of(path: Path, when: int | datetime, screen: Screen) -> tuple[Iterable[State], Moment]:
+    """What the streams that the file has from their beginning fold to at a position, or at a time."""
     case = _sound(path, screen)
-    position = case.position_at(moment) if isinstance(moment, datetime) else moment
-    states = case.states(position)
-    if as_json:
-        tables = {name: list(rows.values()) for name, rows in expected_tables(states.values()).items()}
-        screen.json(_plain({"position": position, **tables}))
-        return
-    screen.say("case_as_of", position=position, path=path, last=case.last_position)
-    jobs = [read(Job, _shown(state)) for state in states.values() if isinstance(state, core.Job)]
-    job_table(sorted(jobs, key=lambda job: -job.id), screen)
+    last = case.last_position or 0
+    position = case.position_at(when) if isinstance(when, datetime) else min(when, last)
+    at = when if isinstance(when, datetime) else case.recorded_at(position)
+    return case.states(position).values(), Moment(position=position, at=at, head=last)
 
 
 def _sound(path: Path, screen: Screen) -> CaseFile:
@@ -102,7 +101,7 @@ def _shown(job: core.Job) -> dict[str, Any]:
     }
 
 
-def _events(case: CaseFile, job_id: int) -> list[Event]:
+def _events(case: CaseFile, job_id: int, until: int | None) -> list[Event]:
     stream = job_stream(JobId(job_id))
     return [
         Event(
@@ -114,7 +113,7 @@ def _events(case: CaseFile, job_id: int) -> list[Event]:
             data=one.data,
             metadata=one.metadata,
         )
-        for one in case.log_events()
+        for one in case.log_events(until)
         if one.stream == stream
     ]
 

@@ -4,27 +4,35 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from conductor.cli.options import Json
+from conductor.cli.moments import moment_option, tell_moment
+from conductor.cli.options import AsOf, Json
 
 if TYPE_CHECKING:
-    from conductor.client import Client, EventPage
+    from conductor.cli.screen import Screen
+    from conductor.client import Client, EventPage, Stats
 
 
-def stats(as_json: Json = False) -> None:
+def stats(as_of: AsOf = None, as_json: Json = False) -> None:
     """CPUs, jobs by state, the longest wait.
 
     Example: conductor stats
     """
     from conductor.cli.screen import Screen
-    from conductor.cli.times import duration
     from conductor.client import connect
 
     screen = Screen.open()
     with connect(channel="cli") as client:
-        found = client.stats()
+        found = client.stats(as_of=moment_option(as_of, screen))
     if as_json:
         screen.json(found.raw)
-        return
+    else:
+        tell_moment(found.raw, screen)
+        stats_sheet(found, screen)
+
+
+def stats_sheet(found: "Stats", screen: "Screen") -> None:
+    from conductor.cli.times import duration
+
     cpus = screen.text(
         "stats_cpu_line", total=found.total_cpus, used=found.used_cpus, reserved=found.reserved_cpus,
         available=found.available_cpus, unavailable=found.unavailable_cpus,

@@ -1,8 +1,9 @@
 """How jobs look: as rows of a table, and one of them as a whole sheet."""
 
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from conductor.cli.event_views import details_of
 from conductor.cli.screen import Screen
@@ -23,13 +24,26 @@ _COLUMNS = (
     ("limit", NUMBER),
     ("node_or_reason", FLEXIBLE),
 )
+_ALLOCATION_COLUMNS = (
+    ("job", NUMBER),
+    ("attempt", NUMBER),
+    ("node", FLEXIBLE),
+    ("status", FIXED),
+    ("cpus", FLEXIBLE),
+    ("process", NUMBER),
+    ("since", FIXED),
+)
 
 
-def job_table(jobs: Sequence[Job], screen: Screen, *, wide: bool = False) -> None:
-    screen.table(_COLUMNS, [_row(job) for job in jobs], wide=wide)
+def job_table(
+    jobs: Sequence[Job], screen: Screen, *, wide: bool = False, now: datetime | None = None
+) -> None:
+    """`now`: until when running jobs have run, if not until this moment."""
+    now = now or datetime.now(UTC)
+    screen.table(_COLUMNS, [_row(job, now) for job in jobs], wide=wide)
 
 
-def _row(job: Job) -> Sequence[Cell]:
+def _row(job: Job, now: datetime) -> Sequence[Cell]:
     where = f"({job.reason})" if job.reason and (job.node is None or job.final) else job.node
     return (
         job.id,
@@ -37,16 +51,30 @@ def _row(job: Job) -> Sequence[Cell]:
         job.user_name,
         job.state,
         job.allocated_cpus or job.total_cpus_required,
-        _ran(job),
+        _ran(job, now),
         duration(job.time_limit_seconds) if job.time_limit_seconds is not None else "",
         where,
     )
 
 
-def _ran(job: Job) -> str:
+def _ran(job: Job, now: datetime) -> str:
     if job.start_time is None:
         return ""
-    return duration(((job.end_time or datetime.now(UTC)) - job.start_time).total_seconds())
+    return duration(((job.end_time or now) - job.start_time).total_seconds())
+
+
+def allocation_table(rows: Sequence[Mapping[str, Any]], screen: Screen, *, wide: bool = False) -> None:
+    """Allocations under the API's keys."""
+    cells = [
+        (row["job_id"], row["attempt"], row["node_name"], row["status"], number_ranges(row["cpu_ids"]),
+         row["process_id"], _since(row))
+        for row in rows
+    ]  # fmt: skip
+    screen.table(_ALLOCATION_COLUMNS, cells, wide=wide)
+
+
+def _since(row: Mapping[str, Any]) -> str:
+    return local(datetime.fromisoformat(row["allocation_time"] or row["reservation_time"]))
 
 
 def job_sheet(job: Job, events: Sequence[Event], screen: Screen) -> None:

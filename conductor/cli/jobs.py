@@ -1,12 +1,14 @@
 """Jobs: listed, shown whole, and changed."""
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from conductor.cli.options import CaseFilePath, JobId, JobIds, Json, Reason, Wide
+from conductor.cli.moments import moment_option, tell_moment
+from conductor.cli.options import AsOf, CaseFilePath, JobId, JobIds, Json, Reason, Wide
 
 if TYPE_CHECKING:
     from conductor.cli.screen import Screen
@@ -27,6 +29,7 @@ def jobs(
     until: Annotated[str | None, typer.Option("--until", metavar="TIME", help="Submitted before.")] = None,
     everything: Annotated[bool, typer.Option("-a", "--all", help="Also those that ended.")] = False,
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most so many.")] = 50,
+    as_of: AsOf = None,
     wide: Wide = False,
     as_json: Json = False,
 ) -> None:
@@ -48,6 +51,7 @@ def jobs(
             node_name=node,
             since=_instant(since, screen),
             until=_instant(until, screen),
+            as_of=moment_option(as_of, screen),
         )
     if as_json:
         screen.json(found.raw)
@@ -57,7 +61,7 @@ def jobs(
         return
     from conductor.cli.job_views import job_table
 
-    job_table(found.jobs, screen, wide=wide)
+    job_table(found.jobs, screen, wide=wide, now=tell_moment(found.raw, screen))
     if found.next is not None:
         screen.warn("more_jobs")
 
@@ -66,6 +70,7 @@ def job(
     job_id: JobId,
     script: Annotated[bool, typer.Option("--script", help="Print its script and nothing else.")] = False,
     file: CaseFilePath = None,
+    as_of: AsOf = None,
     as_json: Json = False,
 ) -> None:
     """Show everything about one job, with its events as a timeline.
@@ -80,18 +85,21 @@ def job(
     if file is not None:
         from conductor.cli.case_views import show_job
 
-        show_job(file, job_id, screen, script=script, as_json=as_json)
+        show_job(file, job_id, moment_option(as_of, screen), screen, script=script, as_json=as_json)
         return
     with connect(channel="cli") as client:
         if script:
             body = client.script(job_id)
             screen.line(body.removesuffix("\n")) if screen.out_is_terminal else print(body, end="")
             return
-        found = client.job(job_id)
+        found = client.job(job_id, as_of=moment_option(as_of, screen))
         if as_json:
             screen.json(found.raw)
-        else:
-            job_sheet(found, client.job_events(job_id).events, screen)
+            return
+        tell_moment(found.raw, screen)
+        until = found.raw["as_of"]["position"] if as_of is not None else math.inf
+        events = [one for one in client.job_events(job_id).events if one.position <= until]
+        job_sheet(found, events, screen)
 
 
 def cancel(

@@ -1,14 +1,18 @@
 """Nodes: listed, shown, drained and resumed."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from conductor.cli.options import Json, NodeName, Reason, Wide
+from conductor.cli.moments import moment_option, tell_moment
+from conductor.cli.options import AsOf, Json, NodeName, Reason, Wide
 
 if TYPE_CHECKING:
+    from conductor.cli.screen import Screen
     from conductor.client import Node
 
 
 def nodes(
+    as_of: AsOf = None,
     as_json: Json = False,
     wide: Wide = False,
 ) -> None:
@@ -17,27 +21,33 @@ def nodes(
     Example: conductor nodes
     """
     from conductor.cli.screen import Screen
-    from conductor.cli.tables import FIXED, FLEXIBLE, NUMBER
     from conductor.client import connect
 
     screen = Screen.open()
     with connect(channel="cli") as client:
-        found = client.nodes()
+        found = client.nodes(as_of=moment_option(as_of, screen))
     if as_json:
         screen.json(found.raw)
     elif not found.nodes:
         screen.warn("no_nodes")
     else:
-        columns = [
-            ("name", FLEXIBLE), ("state", FIXED), ("used", NUMBER), ("reserved", NUMBER), ("free", NUMBER),
-            ("total", NUMBER), ("memory", NUMBER), ("reason", FLEXIBLE),
-        ]  # fmt: skip
-        rows = [
-            (one.name, one.state, one.used_cpus, one.reserved_cpus, one.free_cpus, one.total_cpus,
-             _memory(one), one.reason)
-            for one in found.nodes
-        ]  # fmt: skip
-        screen.table(columns, rows, wide=wide)
+        tell_moment(found.raw, screen)
+        node_table(found.nodes, screen, wide=wide)
+
+
+def node_table(nodes: "Sequence[Node]", screen: "Screen", *, wide: bool = False) -> None:
+    from conductor.cli.tables import FIXED, FLEXIBLE, NUMBER
+
+    columns = [
+        ("name", FLEXIBLE), ("state", FIXED), ("used", NUMBER), ("reserved", NUMBER), ("free", NUMBER),
+        ("total", NUMBER), ("memory", NUMBER), ("reason", FLEXIBLE),
+    ]  # fmt: skip
+    rows = [
+        (one.name, one.state, one.used_cpus, one.reserved_cpus, one.free_cpus, one.total_cpus,
+         _memory(one), one.reason)
+        for one in nodes
+    ]  # fmt: skip
+    screen.table(columns, rows, wide=wide)
 
 
 def node(name: NodeName, as_json: Json = False) -> None:

@@ -17,3 +17,6 @@ CaseFilePath = Annotated[
     Path | None,
     typer.Option("--file", metavar="FILE", help="From a case file of `conductor export`, with no server."),
 ]
+AsOf = Annotated[
+    str | None, typer.Option("--as-of", metavar="POSITION|TIME", help="As it stood then, by the log.")
+]

@@ -1,7 +1,5 @@
 """`conductor replay`: the tables, proved by the log."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -36,6 +34,7 @@ def verify(
     # Imported here: it brings the database's client library, which commands over HTTP never need.
     from conductor.cli.case_views import prove_file, tell_proof
     from conductor.cli.checkpoints import read_notes
+    from conductor.cli.progress import progress_bar
     from conductor.cli.screen import Screen
     from conductor.settings import database_url_of, load_settings
     from projections import replay
@@ -43,12 +42,12 @@ def verify(
     screen = Screen.open()
     notes = read_notes(checkpoints or (), public_key, screen)
     if file is not None:
-        with _progress(screen) as progress:
+        with progress_bar(screen) as progress:
             proved = prove_file(file, notes, progress)
         return tell_proof(*proved, notes, screen, as_json=as_json)
     database_url = database_url_of(load_settings())
     notes.check_database(database_url)
-    with _progress(screen) as progress:
+    with progress_bar(screen) as progress:
         report = replay.verify(database_url, progress=progress, known=notes.known())
     if as_json:
         screen.json(
@@ -81,18 +80,3 @@ def _tell(report: Any, screen: "Screen") -> None:
         screen.line(f"  {difference.sentence()}")
     if count > SHOWN:
         screen.say("replay_more", count=count - SHOWN)
-
-
-@contextmanager
-def _progress(screen: "Screen") -> Iterator[Callable[[int, int], None] | None]:
-    """What to call with (done, total); None when nobody watches."""
-    if not screen.err_is_terminal:
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    parts = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*parts, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(screen.text("replaying"), total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -167,6 +167,12 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "stream": ("STREAM", "流"),
     "event": ("EVENT", "事件"),
     "details": ("DETAILS", "详情"),
+    "job": ("JOB", "作业"),
+    "attempt": ("ATTEMPT", "尝试"),
+    "node": ("NODE", "节点"),
+    "status": ("STATUS", "状态"),
+    "process": ("PROCESS", "进程"),
+    "since": ("SINCE", "自"),
     # one job
     "job_title": ("Job {job_id}: {name}", "作业 {job_id}：{name}"),
     "label_state": ("State", "状态"),
@@ -370,9 +376,73 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "the script of job {job_id} is not in {path}; export it with --scripts",
         "{path} 中没有作业 {job_id} 的脚本；请用 --scripts 导出",
     ),
-    "case_as_of": (
-        "As of position {position}, from {path} (events up to position {last}):",
-        "{path} 在位置 {position} 时的状态（含位置 {last} 及之前的事件）：",
+    # the past
+    "bad_moment": (
+        "{given} is neither a position of the log nor a time: write 4711, 2026-11-17 14:02, 14:02 or now-2hours",
+        "{given} 既不是日志位置，也不是时间：请写 4711、2026-11-17 14:02、14:02 或 now-2hours",
+    ),
+    "beyond_head": (
+        "the log ends at position {head}; position {position} has not happened yet",
+        "日志目前到位置 {head}；位置 {position} 尚未发生",
+    ),
+    "as_of": ("As of position {position}, {at}", "位置 {position} 时的状态，{at}"),
+    "as_of_beginning": ("As of position 0, before the first event", "位置 0 时的状态，尚无任何事件"),
+    "as_of_future": (
+        "conductor: that time has yet to come; this is how things stand now.",
+        "conductor：该时间尚未到来；以下是目前的状态。",
+    ),
+    "as_of_file_into": (
+        "--into makes tables in a database, --file reads without one: they do not go together",
+        "--into 在数据库中建表，--file 则不使用数据库：二者不能同时使用",
+    ),
+    "as_of_one_part": (
+        "--job, --into, and the options for parts (--jobs, --nodes, --allocations, --stats) go one at a time",
+        "--job、--into 与选择部分的选项（--jobs、--nodes、--allocations、--stats）不能同时使用",
+    ),
+    "unknown_state": (
+        "{given} is no state of a job; there are {known}",
+        "{given} 不是作业状态；可用的有 {known}",
+    ),
+    "as_of_no_jobs": ("No jobs matched then.", "当时没有符合条件的作业。"),
+    "as_of_no_nodes": ("No nodes were registered then.", "当时没有已注册的节点。"),
+    "as_of_no_allocations": ("No CPUs were held then.", "当时没有占用任何 CPU。"),
+    "as_of_others": (
+        "Jobs of then that are not listed: {count}; --all, --state and --limit show them.",
+        "当时未列出的作业：{count} 个；--all、--state 和 --limit 可显示它们。",
+    ),
+    "no_job_then": (
+        "there was no job {job_id} yet at position {position}",
+        "在位置 {position} 时还没有作业 {job_id}",
+    ),
+    "schema_bad_name": (
+        "{schema} is no name for a schema here: lower-case letters, digits and _, no digit first, 63 at most",
+        "{schema} 不能用作模式名：只用小写字母、数字和 _，不以数字开头，最多 63 个字符",
+    ),
+    "schema_reserved": (
+        "the schema {schema} is not for this; choose a name of its own, such as past",
+        "模式 {schema} 不能用于此处；请另取名称，例如 past",
+    ),
+    "schema_foreign": (
+        ("the schema {schema} exists and was not made by `conductor replay as-of`, so it is left as it is; "
+        "choose another name"),
+        "模式 {schema} 已存在，且不是由 `conductor replay as-of` 创建，因此保持原样；请换一个名称",
+    ),
+    "schema_exists": (
+        "the schema {schema} exists; add --replace to make it anew, or choose another name",
+        "模式 {schema} 已存在；加上 --replace 可重新创建，或换一个名称",
+    ),
+    "schema_no_right": (
+        ("the role that connects may not make the schema {schema}, or not replace it; connect as the owner of the "
+        "database, or let him GRANT CREATE ON DATABASE to it"),
+        "连接所用的角色无权创建或替换模式 {schema}；请以数据库所有者连接，或由其授予 CREATE ON DATABASE 权限",
+    ),
+    "schema_made": (
+        "The schema {schema} has the tables of then: {rows} rows.",
+        "模式 {schema} 中是当时的各表，共 {rows} 行。",
+    ),
+    "schema_next": (
+        "Next: conductor psql -c 'SELECT id, state FROM {schema}.jobs'; DROP SCHEMA {schema} CASCADE removes it.",
+        "接下来：conductor psql -c 'SELECT id, state FROM {schema}.jobs'；用 DROP SCHEMA {schema} CASCADE 删除。",
     ),
     "replay_more": ("... and {count} more; --json lists more of them.", "…… 另有 {count} 处；--json 列出更多。"),
 }  # fmt: skip

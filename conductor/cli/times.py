@@ -37,6 +37,15 @@ def parse_instant(given: str, now: datetime) -> datetime | None:
     return instant if instant.tzinfo else _local(instant, now)
 
 
+def parse_past_instant(given: str, now: datetime) -> datetime | None:
+    """The same, looking back: 18:00 is the last time that the clock showed it."""
+    instant = parse_instant(given, now)
+    word = given.strip().lower()
+    if instant is not None and (word in _NAMED or _CLOCK.fullmatch(word)):
+        return _local((instant - timedelta(days=1)).replace(tzinfo=None), now)
+    return instant
+
+
 def duration(seconds: float) -> str:
     """As Slurm writes it: 0:05, 12:34, 1:02:03, 2-01:02:03."""
     whole = max(0, int(seconds))

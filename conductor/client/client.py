@@ -48,7 +48,11 @@ AUDIT_PATIENCE_SECONDS = 600.0
 # The most that the server gives at once.
 PAGE = 1000
 
+# How much longer an answer about the past may take.
+FOLDING_SECONDS = 300.0
+
 Stream = Literal["stdout", "stderr"]
+Moment = int | datetime  # a position of the log, or an aware time
 
 
 def connect(settings: Settings | None = None, *, channel: str = "api") -> "Client":
@@ -115,6 +119,7 @@ class Client:
         until: datetime | None = None,
         limit: int | None = None,
         cursor: str | int | None = None,
+        as_of: Moment | None = None,
     ) -> JobPage:
         """One page of jobs."""
         params: Params = {
@@ -127,24 +132,30 @@ class Client:
             "limit": limit,
             "cursor": cursor,
         }
-        return read(JobPage, self._connection.json("GET", f"{API}/jobs", params=params))
+        return read(JobPage, self._listing("/jobs", params, as_of))
 
-    def all_jobs(self, limit: int | None = None, **filters: Any) -> JobPage:
+    def all_jobs(self, limit: int | None = None, *, as_of: Moment | None = None, **filters: Any) -> JobPage:
         """Jobs over as many pages as it takes, as one page. Filters are those of `jobs`."""
         found: list[Job] = []
         raw: list[Raw] = []
+        told: Raw = {}
         cursor: str | int | None = None
         while True:
             left = PAGE if limit is None else min(PAGE, limit - len(found))
-            page = self.jobs(limit=left, cursor=cursor, **filters)
+            page = self.jobs(limit=left, cursor=cursor, as_of=as_of, **filters)
             found += page.jobs
             raw += page.raw["jobs"]
             cursor = page.next
+            if as_of is not None and not told:
+                told = {"as_of": page.raw["as_of"]}
+                as_of = int(
+                    told["as_of"]["position"]
+                )  # a time still to come would be another one a page later
             if cursor is None or not page.jobs or len(found) == limit:
-                return JobPage(jobs=tuple(found), next=cursor, raw={"jobs": raw, "next": cursor})
+                return JobPage(jobs=tuple(found), next=cursor, raw={**told, "jobs": raw, "next": cursor})
 
-    def job(self, job_id: int) -> Job:
-        return read(Job, self._connection.json("GET", f"{API}/jobs/{job_id}"))
+    def job(self, job_id: int, *, as_of: Moment | None = None) -> Job:
+        return read(Job, self._listing(f"/jobs/{job_id}", {}, as_of))
 
     def wait(
         self, job_id: int, *, timeout_seconds: float | None = None, patience_seconds: float = 0.0
@@ -225,11 +236,11 @@ class Client:
             raise UnexpectedAnswer("the answer to a command is no JSON object")
         return answer
 
-    def stats(self) -> Stats:
-        return read(Stats, self._connection.json("GET", f"{API}/jobs/stats"))
+    def stats(self, *, as_of: Moment | None = None) -> Stats:
+        return read(Stats, self._listing("/jobs/stats", {}, as_of))
 
-    def nodes(self) -> Nodes:
-        return read(Nodes, self._connection.json("GET", f"{API}/nodes"))
+    def nodes(self, *, as_of: Moment | None = None) -> Nodes:
+        return read(Nodes, self._listing("/nodes", {}, as_of))
 
     def node(self, name: str) -> Node:
         return read(Node, self._connection.json("GET", f"{API}/nodes/{quote(name, safe='')}"))
@@ -268,6 +279,16 @@ class Client:
         """The server's own account of itself; `Unreachable` when there is none."""
         answer = self._connection.json("GET", "/health")
         return answer if isinstance(answer, dict) else {}
+
+    def _listing(self, path: str, params: Params, as_of: Moment | None) -> Any:
+        """What is read of now, or of a moment in the past, for which the whole log may have to be folded."""
+        moment = as_of.isoformat() if isinstance(as_of, datetime) else as_of
+        return self._connection.json(
+            "GET",
+            API + path,
+            params={**params, "as_of": moment},
+            patience_seconds=0.0 if as_of is None else FOLDING_SECONDS,
+        )
 
     def _change(self, job_id: int, verb: str, reason: str | None) -> Changed:
         raw = self._connection.json("POST", f"{API}/jobs/{job_id}/{verb}", body=_reason(reason))

@@ -8,8 +8,6 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from conductor.cli.app import app
-from conductor.cli.case_views import show_as_of
-from conductor.cli.screen import Screen
 from tests.fix_engine import Engine
 from tests.postgres.test_evidence import CHAIN_ANEW, DISARM
 from tests.postgres.test_replay import a_busy_day
@@ -220,15 +218,16 @@ def test_a_refused_export_leaves_no_file(conduct: Type, tmp_path: Path) -> None:
     assert conduct("export", "--job", 1, "-o", "nowhere/case.jsonl").exit_code == 1
 
 
-def test_a_case_file_as_of_a_position_shows_its_jobs_then(
-    conduct: Type, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_case_file_as_of_a_position_shows_what_the_log_shows(conduct: Type) -> None:
     conduct("export", "--from", 1, "-o", "all.jsonl")
-    screen = Screen(language="en", out_is_terminal=False, err_is_terminal=False)
-    show_as_of(Path("all.jsonl"), 4, screen, as_json=True)
-    then = json.loads(capsys.readouterr().out)
-    assert {row["state"] for row in then["jobs"]} == {"PENDING"}
-    show_as_of(Path("all.jsonl"), 4, screen, as_json=False)
-    told = capsys.readouterr().out
-    assert told.startswith("As of position 4")
-    assert "PENDING" in told
+    from_file = conduct("replay", "as-of", 4, "--file", "all.jsonl", "--json")
+    from_log = conduct("replay", "as-of", 4, "--json")
+    assert json.loads(from_file.stdout) == json.loads(from_log.stdout)
+    assert conduct("replay", "as-of", 4, "--file", "all.jsonl").stdout.startswith("As of position 4")
+    one = conduct("replay", "as-of", 4, "--job", 1, "--file", "all.jsonl", "--json")
+    assert json.loads(one.stdout)["state"] == "PENDING"
+    assert (
+        json.loads(conduct("job", 1, "--file", "all.jsonl", "--as-of", 4, "--json").stdout)["state"]
+        == "PENDING"
+    )
+    assert conduct("replay", "as-of", 4, "--file", "all.jsonl", "--into", "past").exit_code == 2
