@@ -12,10 +12,11 @@ import orjson
 from pydantic import TypeAdapter
 
 from conductor.core.errors import UnknownEvent
-from conductor.core.events import Event, JobEvent, LeadershipEvent, NodeEvent, Provenance
+from conductor.core.events import Event, JobEvent, LeadershipEvent, NodeEvent, ProjectionsEvent, Provenance
 
 EVENT_TYPES: Mapping[str, type[Event]] = {
-    kind.__name__: kind for kind in (*get_args(JobEvent), *get_args(NodeEvent), LeadershipEvent)
+    kind.__name__: kind
+    for kind in (*get_args(JobEvent), *get_args(NodeEvent), LeadershipEvent, ProjectionsEvent)
 }
 SCHEMA_VERSIONS: Mapping[str, int] = dict.fromkeys(EVENT_TYPES, 1)
 

@@ -36,7 +36,7 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "migrations": (),
     "migrate": ("core", "database"),
     "log": ("core", "codec", "database"),
-    "projections": ("core", "database", "log", "migrate"),
+    "projections": ("core", "codec", "database", "log", "migrate"),
     "output_file": ("core", "database", "log"),
     # the one door to writing
     "handler": ("core", "codec", "crash_points", "database", "log"),

@@ -9,6 +9,7 @@ from datetime import datetime
 from conductor.core import job as jobs
 from conductor.core import leadership as leaderships
 from conductor.core import node as nodes
+from conductor.core import rebuilds as rebuilding
 from conductor.core.commands import (
     Allocate,
     Command,
@@ -33,6 +34,7 @@ from conductor.core.events import (
     NodeRegistered,
     NodeRemoved,
     NodeResumed,
+    ProjectionsRebuilt,
     RecordedEvent,
 )
 from conductor.core.identifiers import (
@@ -48,8 +50,9 @@ from conductor.core.job import Job
 from conductor.core.job_decide import decide as decide_job
 from conductor.core.leadership import Leadership
 from conductor.core.node import Node
+from conductor.core.rebuilds import Rebuilds
 
-State = Job | Node | Leadership
+State = Job | Node | Leadership | Rebuilds
 States = Mapping[StreamName, State]
 
 _NODE_COMMANDS = (RegisterNode, DrainNode, ResumeNode, DeclareNodeLost, RemoveNode)
@@ -153,6 +156,10 @@ def evolve(state: State | None, event: Event, *, at: datetime, version: Version)
         if state is not None and not isinstance(state, Leadership):
             raise IllegalTransition("LeaderElected in a stream that is not the scheduler's")
         return leaderships.evolve(state or Leadership(), event, at=at, version=version)
+    if isinstance(event, ProjectionsRebuilt):
+        if state is not None and not isinstance(state, Rebuilds):
+            raise IllegalTransition("ProjectionsRebuilt in a stream that is not the projections'")
+        return rebuilding.evolve(state or Rebuilds(), event, version=version)
     if state is not None and not isinstance(state, Job):
         raise IllegalTransition(f"{type(event).__name__} in a stream that is no job's")
     return jobs.evolve(state, event, at=at, version=version)

@@ -215,6 +215,15 @@ class LeaderElected:
     host: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectionsRebuilt:
+    """Rows that differed from the log were made anew from it. `rows`: the keys that were mended, by table."""
+
+    position: Position  # the log was folded up to here
+    rows: Mapping[str, tuple[int | str, ...]]
+    reason: str | None
+
+
 JobEvent = (
     JobSubmitted
     | JobHeld
@@ -231,7 +240,8 @@ JobEvent = (
 )
 NodeEvent = NodeRegistered | NodeDrained | NodeResumed | NodeLost | NodeRemoved
 LeadershipEvent = LeaderElected
-Event = JobEvent | NodeEvent | LeadershipEvent
+ProjectionsEvent = ProjectionsRebuilt
+Event = JobEvent | NodeEvent | LeadershipEvent | ProjectionsEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

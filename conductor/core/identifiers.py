@@ -12,6 +12,7 @@ Version = NewType("Version", int)  # an event's place in its stream, from 1
 Position = NewType("Position", int)  # an event's number in the whole log, from 1
 
 SCHEDULER_STREAM = StreamName("scheduler")
+PROJECTIONS_STREAM = StreamName("projections")
 
 
 def job_stream(job_id: JobId) -> StreamName:

@@ -233,7 +233,7 @@ def _submitted(job_id: JobId) -> JobSubmitted:
         script_sha256=SHA256,
         script_bytes=len(SCRIPT.encode()),
         environment_id=None,
-        work_dir="/home/user/project/run",
+        work_dir="/data/project/run",
         ntasks_per_node=1,
         cpus_per_task=1,
         memory_mb=None,
