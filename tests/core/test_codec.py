@@ -19,7 +19,7 @@ st.register_type_strategy(int, st.integers(-(2**53) + 1, 2**53 - 1))
 st.register_type_strategy(float, st.floats(0, 1e9, allow_nan=False))
 st.register_type_strategy(datetime, st.datetimes(timezones=st.just(UTC), min_value=datetime(1970, 1, 1)))  # noqa: DTZ001
 st.register_type_strategy(ProcessIdentity, st.builds(ProcessIdentity))
-mended_rows = st.dictionaries(texts, st.lists(st.integers() | texts).map(tuple))
+mended_rows = st.dictionaries(texts, st.lists(st.from_type(int) | texts).map(tuple))
 events = st.one_of(
     [st.builds(kind) for kind in EVENT_TYPES.values() if kind is not ProjectionsRebuilt]
     + [st.builds(ProjectionsRebuilt, rows=mended_rows)]
