@@ -10,7 +10,7 @@ LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
 $$;
 
 -- Rows of some jobs or nodes (`owners`), beside all that they should have. `xmin` tells one version of a row from the
--- next, so that a row that changes meanwhile is left alone; jsonb_populate_recordset is what live batches write with.
+-- next, so that a row that changes meanwhile is left alone; jsonb_populate_record is what live batches write with.
 -- Columns that the expected rows do not name are not compared.
 CREATE FUNCTION differing_rows(target regclass, expected jsonb, owners text[])
 RETURNS TABLE (row_key text, owner text, found_xmin text, said boolean)
@@ -20,17 +20,22 @@ DECLARE
 BEGIN
     SELECT * INTO k FROM key_of(target);
     RETURN QUERY EXECUTE format($query$
-        SELECT coalesce(e.%2$I, t.row_key)::text, coalesce(e.%4$I, t.row_owner)::text, t.found, e.%2$I IS NOT NULL
-        FROM jsonb_populate_recordset(NULL::%1$s, $1) e
+        SELECT coalesce(e.said_key, t.held_key)::text, coalesce(e.said_owner, t.held_owner)::text, t.seen,
+               e.said_key IS NOT NULL
+        FROM (
+            SELECT value, (value ->> %2$L)::%3$s AS said_key, (value ->> %4$L)::%3$s AS said_owner
+            FROM jsonb_array_elements($1)
+        ) e
         FULL JOIN (
-            SELECT x AS held, x.%2$I AS row_key, x.%4$I AS row_owner, x.xmin::text AS found FROM %1$s x
+            SELECT x AS held, x.%2$I AS held_key, x.%4$I AS held_owner, x.xmin::text AS seen FROM %1$s x
             WHERE x.%4$I = ANY($2::%3$s[])
             UNION ALL
             SELECT x, x.%2$I, x.%4$I, x.xmin::text FROM %1$s x
-            WHERE x.%2$I IN (SELECT (e.value ->> %2$L)::%3$s FROM jsonb_array_elements($1) e)
+            WHERE x.%2$I IN (SELECT (value ->> %2$L)::%3$s FROM jsonb_array_elements($1))
               AND x.%4$I <> ALL($2::%3$s[])
-        ) t ON t.row_key = e.%2$I
-        WHERE t.held IS DISTINCT FROM e
+        ) t ON t.held_key = e.said_key
+        WHERE t.held_key IS NULL OR e.said_key IS NULL
+           OR t.held IS DISTINCT FROM jsonb_populate_record(t.held, e.value)
         $query$, target, k.key_column, k.key_type, k.owner_column)
     USING expected, owners;
 END
@@ -56,6 +61,31 @@ BEGIN
     END IF;
     EXECUTE format('DELETE FROM %1$s WHERE %2$I = ANY($1::%3$s[])', target, k.key_column, k.key_type)
     USING ARRAY(SELECT jsonb_object_keys(seen));
+END
+$$;
+
+-- Columns that the rows do not name get their defaults.
+CREATE FUNCTION put_in_rows(target regclass, said jsonb) RETURNS void
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    columns text := (SELECT string_agg(quote_ident(name), ', ') FROM jsonb_object_keys(said -> 0) name);
+BEGIN
+    IF columns IS NOT NULL THEN
+        EXECUTE format('INSERT INTO %1$s (%2$s) SELECT %2$s FROM jsonb_populate_recordset(NULL::%1$s, $1)',
+                       target, columns)
+        USING said;
+    END IF;
+END
+$$;
+
+-- Every row of some jobs or nodes; for tables that are being built and nobody sees.
+CREATE FUNCTION clear_rows(target regclass, owners text[]) RETURNS void
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    k record;
+BEGIN
+    SELECT * INTO k FROM key_of(target);
+    EXECUTE format('DELETE FROM %1$s WHERE %2$I = ANY($1::%3$s[])', target, k.owner_column, k.key_type) USING owners;
 END
 $$;
 
@@ -87,12 +117,9 @@ BEGIN
         CONTINUE WHEN rows_found -> target IS NULL;
         PERFORM take_out_rows(target::regclass, rows_found -> target);
     END LOOP;
-    INSERT INTO resource_allocations
-    SELECT * FROM jsonb_populate_recordset(NULL::resource_allocations, rows_said -> 'resource_allocations') ORDER BY id;
-    INSERT INTO past_allocations
-    SELECT * FROM jsonb_populate_recordset(NULL::past_allocations, rows_said -> 'past_allocations') ORDER BY id;
-    INSERT INTO jobs SELECT * FROM jsonb_populate_recordset(NULL::jobs, rows_said -> 'jobs') ORDER BY id;
-    INSERT INTO nodes SELECT * FROM jsonb_populate_recordset(NULL::nodes, rows_said -> 'nodes') ORDER BY name;
+    FOREACH target IN ARRAY ARRAY['resource_allocations', 'past_allocations', 'jobs', 'nodes'] LOOP
+        PERFORM put_in_rows(target::regclass, rows_said -> target);
+    END LOOP;
 
     LOCK TABLE log_door IN EXCLUSIVE MODE;
     SELECT string_agg(format('%s is at version %s, not %s', s.key, coalesce(e.version, 0), s.value), '; ')
@@ -115,6 +142,7 @@ END
 $$;
 
 REVOKE EXECUTE ON FUNCTION key_of(regclass), differing_rows(regclass, jsonb, text[]), take_out_rows(regclass, jsonb),
+    put_in_rows(regclass, jsonb), clear_rows(regclass, text[]),
     mend_rows(timestamptz, jsonb, jsonb, jsonb, jsonb, text[]) FROM PUBLIC;
 
 COMMENT ON FUNCTION key_of(regclass) IS
@@ -126,6 +154,12 @@ COMMENT ON FUNCTION differing_rows(regclass, jsonb, text[]) IS
 COMMENT ON FUNCTION take_out_rows(regclass, jsonb) IS
     'Deletes rows that are still as they were found; for mend_rows alone. / '
     '删除仍与所见一致的行；仅供 mend_rows 调用。';
+COMMENT ON FUNCTION put_in_rows(regclass, jsonb) IS
+    'Inserts rows as the log says them; columns that they do not name get their defaults. / '
+    '按日志插入行；未列出的列取默认值。';
+COMMENT ON FUNCTION clear_rows(regclass, text[]) IS
+    'Deletes every row of some jobs or nodes from a table that is being built. / '
+    '从正在构建的表中删除某些作业或节点的所有行。';
 COMMENT ON FUNCTION mend_rows(timestamptz, jsonb, jsonb, jsonb, jsonb, text[]) IS
     'Makes differing rows anew as the log says and appends an event that names them; for the owner alone. / '
     '按日志重建不一致的行，并追加一个列出这些行的事件；仅所有者可执行。';
