@@ -1,6 +1,9 @@
 """`replay rebuild`: whatever was done to the tables is undone by the log, and nothing else is touched."""
 
 import asyncio
+import signal
+import subprocess
+import sys
 import threading
 from typing import Any
 
@@ -275,6 +278,32 @@ def test_the_call_is_a_transaction_of_its_own(engine: Engine) -> None:
         connection.execute("SELECT 1")
         with pytest.raises(psycopg.errors.ActiveSqlTransaction):
             connection.execute("SELECT mend_rows(now(), '{}', '{}', '{}', '[]', '{}')")
+
+
+KILLED_AFTER_THE_FIRST_CALL = """
+import os, signal, sys
+from conductor.core.events import Provenance
+from projections import rebuild
+rebuild.STREAMS_A_CALL = 1
+mend, calls = rebuild._mend_streams, []
+def mend_then_die(*given):
+    if calls:
+        os.kill(os.getpid(), signal.SIGKILL)
+    calls.append(mend(*given))
+rebuild._mend_streams = mend_then_die
+rebuild.rebuild(sys.argv[1], provenance=Provenance(actor="root@host", channel="cli"))
+"""
+
+
+def test_killed_in_the_middle_what_was_mended_stays_and_a_second_run_does_the_rest(engine: Engine) -> None:
+    engine.run(a_busy_day)
+    engine.sql("UPDATE jobs SET name = 'x'")
+    killed = subprocess.run([sys.executable, "-c", KILLED_AFTER_THE_FIRST_CALL, engine.url], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert engine.sql("SELECT count(*) FROM jobs WHERE name = 'x'") == [(3,)]
+    assert engine.sql("SELECT count(*) FROM events WHERE type = 'ProjectionsRebuilt'") == [(1,)]
+    engine.run(lambda e: e.submit())
+    assert len(mend(engine).damages) == 3
 
 
 def test_a_held_job_stays_held(engine: Engine) -> None:

@@ -16,12 +16,15 @@ import pytest
 from conductor import migrate as migrate_module
 from conductor.core.commands import Cancel, Reserve
 from conductor.core.identifiers import JobId, NodeName
+from conductor.database import DatabaseUnavailable
+from conductor.log import reachable
 from conductor.migrate import Migration, MigrationError, migrate, migrations
 from projections import reshape as reshape_module
 from projections import rows, tables
 from projections.jobs import job_row
 from projections.reshape import reshape
 from tests.fix_engine import Engine
+from tests.postgres.test_migrate import ordinary_url
 from tests.postgres.test_replay import a_busy_day
 
 WIDER = """\
@@ -90,6 +93,7 @@ def reached(name):
         os.kill(os.getpid(), signal.SIGKILL)
 migrate.migrate(url, lambda *given: reshape(*given, reached))
 """
+__all__ = ["ordinary_url"]
 TYPE_OF_ARRAY_TASK = """
     SELECT format_type(atttypid, NULL) FROM pg_attribute
     WHERE attrelid = 'jobs'::regclass AND attname = 'array_task_id'
@@ -230,6 +234,41 @@ def test_a_session_that_wrote_before_the_swap_writes_after_it(
     engine.sql(
         "ALTER TABLE jobs DROP COLUMN site CASCADE"
     )  # the proof at the end knows today's columns alone
+
+
+def test_a_session_that_read_another_shape_is_replaced(engine: Engine, ship: Callable[[str], None]) -> None:
+    """PostgreSQL refuses what was prepared when a column was of another type, for as long as the session lives."""
+
+    async def read(engine: Engine) -> None:
+        async with reachable(engine.pool) as connection:
+            await connection.execute("SELECT array_task_id FROM jobs", prepare=True)
+
+    async def story(engine: Engine) -> None:
+        await engine.submit()
+        for _ in range(4):
+            await read(engine)
+        await asyncio.to_thread(migrate, engine.url, reshape)
+        refused = 0
+        for _ in range(12):
+            try:
+                await read(engine)
+            except DatabaseUnavailable as error:
+                assert "another shape" in str(error)
+                refused += 1
+        assert 1 <= refused <= 4  # once a session
+        await read(engine)
+
+    ship(WIDER)
+    engine.run(story)
+
+
+def test_an_ordinary_role_reshapes(ordinary_url: str, ship: Callable[[str], None]) -> None:
+    migrate(ordinary_url)
+    engine = Engine(ordinary_url)
+    engine.run(lambda e: e.submit())
+    ship(WIDER)
+    assert len(migrate(ordinary_url, reshape)) == 1
+    assert engine.differences() == []
 
 
 def test_a_column_that_todays_rows_have_is_filled_from_the_log(
