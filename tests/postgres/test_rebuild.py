@@ -1,6 +1,7 @@
 """`replay rebuild`: whatever was done to the tables is undone by the log, and nothing else is touched."""
 
 import asyncio
+import json
 import signal
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg import sql
+from psycopg import ClientCursor, sql
 
 from conductor.core.commands import Hold, Reprioritize
 from conductor.core.events import Provenance
@@ -186,7 +187,7 @@ def test_a_stream_that_moves_between_the_fold_and_the_call_is_folded_again(
     monkeypatch.setattr(rebuild_module, "_prepare", prepare_then_move)
     rebuilt = mend(engine)
     assert moves == []
-    assert named(rebuilt) == {"jobs 1 differing", "jobs 2 differing"}
+    assert [(damage.table, damage.key) for damage in rebuilt.damages] == [("jobs", 1), ("jobs", 2)]
     assert engine.sql("SELECT name, priority FROM jobs WHERE id = 1") == [("job_1", 3)]
 
 
@@ -270,6 +271,29 @@ def test_only_the_owner_may_mend(engine: Engine, kind: str) -> None:
         ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute(call.encode())
+
+
+@pytest.mark.parametrize(
+    ("table", "key"), [("jobs", "1"), ("resource_allocations", "3"), ("nodes", "node-1")]
+)
+def test_a_row_that_is_not_as_it_was_found_is_never_overwritten(engine: Engine, table: str, key: str) -> None:
+    engine.run(a_busy_day)
+    before = engine.sql(VERSIONS_OF_ROWS)
+    for seen in ("1", None):
+        with pytest.raises(psycopg.Error, match="has changed meanwhile") as refusal:
+            engine.sql("SELECT take_out_rows(%s::text::regclass, %s)", table, json.dumps({key: seen}))
+        assert refusal.value.sqlstate == "CN409"
+    assert engine.sql(VERSIONS_OF_ROWS) == before
+
+
+def test_a_stream_that_is_not_at_the_folded_version_is_refused_by_the_call_itself(engine: Engine) -> None:
+    engine.run(a_busy_day)
+    with psycopg.connect(engine.url, autocommit=True) as connection:
+        with pytest.raises(psycopg.Error, match="job-1 is at version 1, not 0") as refusal:
+            ClientCursor(connection).execute(
+                "SELECT mend_rows(now(), '{\"job-1\": 0}', '{}', '{}', '[]', '{}')"
+            )
+    assert refusal.value.sqlstate == "CN409"
 
 
 def test_the_call_is_a_transaction_of_its_own(engine: Engine) -> None:

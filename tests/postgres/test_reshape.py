@@ -252,8 +252,7 @@ def test_a_session_that_read_another_shape_is_replaced(engine: Engine, ship: Cal
         for _ in range(12):
             try:
                 await read(engine)
-            except DatabaseUnavailable as error:
-                assert "another shape" in str(error)
+            except DatabaseUnavailable:
                 refused += 1
         assert 1 <= refused <= 4  # once a session
         await read(engine)
