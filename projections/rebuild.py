@@ -134,7 +134,7 @@ def _owning(database_url: str) -> Iterator[Connection]:
         row = connection.execute(SQL["owner"]).fetchone()
         owner = row[0] if row else "the owner"
         try:
-            connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(owner)))
+            connection.execute(sql.SQL("SET ROLE {}; SET jit = off").format(sql.Identifier(owner)))
             yield connection
         except psycopg.errors.InsufficientPrivilege as error:
             raise RebuildError(

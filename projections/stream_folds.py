@@ -12,6 +12,7 @@ import psycopg
 
 from conductor.codec import encode
 from conductor.core.decider import State, fold
+from conductor.core.errors import ConductorError
 from conductor.core.identifiers import StreamName
 from conductor.database import load_queries
 from conductor.log import recorded_event
@@ -61,7 +62,7 @@ def fold_streams(connection: Connection, streams: Iterable[StreamName]) -> Folde
     wanted = tuple(sorted(set(streams)))
     states: dict[StreamName, State] = {}
     for row in connection.execute(SQL["streams"], {"streams": list(wanted)}):
-        fold(states, recorded_event(row))
+        _fold(states, row)
     return Folded(streams=wanted, states=states)
 
 
@@ -79,12 +80,19 @@ def folded_log(connection: Connection, progress: Progress | None = None) -> Iter
                 states = {}
                 if progress is not None:
                     progress(done, total)
-            fold(states, recorded_event(row))
+            _fold(states, row)
             done += 1
     if states:
         yield Folded(streams=tuple(states), states=states)
     if progress is not None:
         progress(total, total)
+
+
+def _fold(states: dict[StreamName, State], row: tuple[Any, ...]) -> None:
+    try:
+        fold(states, recorded_event(row))
+    except ValueError as error:
+        raise ConductorError(f"Position {row[0]}: {row[3]} cannot be read. {error}") from error
 
 
 def portions(streams: Sequence[StreamName], size: int) -> Iterator[Sequence[StreamName]]:

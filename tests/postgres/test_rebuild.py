@@ -288,11 +288,12 @@ def test_a_row_that_is_not_as_it_was_found_is_never_overwritten(engine: Engine, 
 
 def test_a_stream_that_is_not_at_the_folded_version_is_refused_by_the_call_itself(engine: Engine) -> None:
     engine.run(a_busy_day)
-    with psycopg.connect(engine.url, autocommit=True) as connection:
-        with pytest.raises(psycopg.Error, match="job-1 is at version 1, not 0") as refusal:
-            ClientCursor(connection).execute(
-                "SELECT mend_rows(now(), '{\"job-1\": 0}', '{}', '{}', '[]', '{}')"
-            )
+    call = "SELECT mend_rows(now(), '{\"job-1\": 0}', '{}', '{}', '[]', '{}')"
+    with (
+        psycopg.connect(engine.url, autocommit=True) as connection,
+        pytest.raises(psycopg.Error, match="job-1 is at version 1, not 0") as refusal,
+    ):
+        ClientCursor(connection).execute(call)
     assert refusal.value.sqlstate == "CN409"
 
 

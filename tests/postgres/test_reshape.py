@@ -208,6 +208,7 @@ def test_a_long_reader_is_waited_for_and_keeps_nobody_else_waiting(
         before = len(taken)
         migrate(engine.url, reshape)
         assert len(taken) > before
+        assert max(taken[before:]) < 5  # a fifth of a second on an idle machine; without the limit, a minute
     assert len(tries) >= 5
 
 
