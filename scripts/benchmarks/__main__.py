@@ -80,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
         "--seconds", type=_seconds, default=10.0, help="how long each figure is measured (10)"
     )
     parser.add_argument(
-        "--events", type=_events, default=100_000, help="how long the log of `rebuild` is (100000)"
+        "--events", type=_events, default=50_000, help="how long the log of `rebuild` is (50000)"
     )
     parser.add_argument("--json", action="store_true", help="a JSON object instead of tables")
     parser.add_argument(
