@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import secrets
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from projections import rebuild as rebuild_module
 from projections.rebuild import RebuildError, Rebuilt, rebuild
 from projections.replay import verify
 from tests.fix_engine import Engine
+from tests.postgres.test_migrate import _as_role as as_role
 from tests.postgres.test_replay import A_GHOST, a_busy_day
 
 OPERATOR = Provenance(actor="root@host", channel="cli")
@@ -237,6 +239,26 @@ def test_commands_go_on_while_rows_are_mended(engine: Engine, monkeypatch: pytes
 
     assert engine.run(story) > 0
     assert mended.is_set()
+
+
+def test_the_services_own_login_is_told_who_may_mend(tampered_engine: Engine) -> None:
+    engine = tampered_engine
+    engine.run(a_busy_day)
+    engine.sql("UPDATE jobs SET priority = 7 WHERE id = 1")
+    [(owner,)] = engine.sql("SELECT pg_get_userbyid(relowner) FROM pg_class WHERE relname = 'events'")
+    login, password = f"login_{secrets.token_hex(4)}", secrets.token_hex(8)
+    names = {"login": sql.Identifier(login), "service": sql.Identifier(f"{owner[:-6]}_service")}
+    with psycopg.connect(engine.url, autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE ROLE {login} LOGIN PASSWORD ").format(**names) + sql.Literal(password))
+        admin.execute(sql.SQL("GRANT {service} TO {login}").format(**names))
+        try:
+            with pytest.raises(
+                RebuildError, match=f"Role {login} may not mend the tables.*Only members of {owner} may"
+            ):
+                rebuild(as_role(engine.url, login, password), provenance=OPERATOR)
+        finally:
+            admin.execute(sql.SQL("DROP ROLE {login}").format(**names))
+    assert engine.sql("SELECT priority FROM jobs WHERE id = 1") == [(7,)]
 
 
 def test_a_row_that_somebody_holds_is_not_waited_for(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
