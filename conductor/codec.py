@@ -12,10 +12,19 @@ import msgspec
 import orjson
 
 from conductor.core.errors import UnknownEvent
-from conductor.core.events import AuditEvent, Event, JobEvent, LeadershipEvent, NodeEvent, Provenance
+from conductor.core.events import (
+    AuditEvent,
+    Event,
+    JobEvent,
+    LeadershipEvent,
+    NodeEvent,
+    ProjectionsEvent,
+    Provenance,
+)
 
 EVENT_TYPES: Mapping[str, type[Event]] = {
-    kind.__name__: kind for kind in (*get_args(JobEvent), *get_args(NodeEvent), LeadershipEvent, AuditEvent)
+    kind.__name__: kind
+    for kind in (*get_args(JobEvent), *get_args(NodeEvent), LeadershipEvent, AuditEvent, ProjectionsEvent)
 }
 SCHEMA_VERSIONS: Mapping[str, int] = dict.fromkeys(EVENT_TYPES, 1)
 

@@ -95,7 +95,12 @@ async def reachable(pool: Pool) -> AsyncIterator[AsyncConnection[Any]]:
     """A connection from the pool. A lost or missing server becomes `DatabaseUnavailable`."""
     try:
         async with pool.connection() as connection:
-            yield connection
+            try:
+                yield connection
+            except psycopg.errors.FeatureNotSupported as error:
+                # A statement that was prepared on a table of another shape: this session will never do it again.
+                await connection.close()
+                raise DatabaseUnavailable(f"A table has another shape now: {error}. Try again.") from error
     except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
         if isinstance(error, psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure):
             raise

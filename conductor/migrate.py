@@ -7,7 +7,7 @@ is needed. Refuses to know what the SQL means.
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any, LiteralString, cast
@@ -19,6 +19,8 @@ from conductor.core.errors import ConductorError
 from conductor.database import OLDEST_SERVER, connect_error
 
 _LOCK = 0x436F6E64  # "Cond": one migration at a time in a database
+# Where a reshaping builds new tables, and puts the old ones before they are dropped.
+NEXT, OLD = "conductor_next", "conductor_old"
 _OUR_TABLES = ("events", "jobs", "nodes", "resource_allocations", "scripts", "environments")
 
 
@@ -36,6 +38,31 @@ class Migration:
     def sha256(self) -> str:
         return hashlib.sha256(self.text.encode()).hexdigest()
 
+    @property
+    def reshaped(self) -> tuple[str, ...]:
+        """Tables that it makes anew from the log, as its first line says: `-- reshape: jobs nodes`."""
+        match = re.match(r"-- reshape: ([a-z_ ]+)\n", self.text)
+        return tuple(match[1].split()) if match else ()
+
+    @property
+    def shape(self) -> str:
+        """What it does to the new tables, beside the old ones."""
+        return self._parts[0]
+
+    @property
+    def afterwards(self) -> str:
+        """What it does once they have taken the old ones' place, in the same transaction: after `-- swapped:`."""
+        return self._parts[1]
+
+    @property
+    def _parts(self) -> tuple[str, str]:
+        shape, _, afterwards = self.text.partition("\n-- swapped:\n")
+        return shape, afterwards
+
+
+# Applies a migration that reshapes tables, given what notes it as applied: `projections.reshape`.
+Reshape = Callable[[psycopg.Connection[Any], Migration, Callable[[], None]], None]
+
 
 def migrations() -> tuple[Migration, ...]:
     """All that this release ships, in order."""
@@ -47,7 +74,7 @@ def migrations() -> tuple[Migration, ...]:
     return tuple(sorted(found, key=lambda migration: migration.number))
 
 
-def migrate(database_url: str) -> tuple[Migration, ...]:
+def migrate(database_url: str, reshape: Reshape | None = None) -> tuple[Migration, ...]:
     """Apply what is missing and give what was applied.
 
     Raises `MigrationError` with a sentence for a person; whatever was not applied has changed nothing.
@@ -61,7 +88,7 @@ def migrate(database_url: str) -> tuple[Migration, ...]:
         connection.execute("SET lock_timeout = '60s'")
         connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
         try:
-            return tuple(_apply_missing(connection))
+            return tuple(_apply_missing(connection, reshape))
         except psycopg.errors.InsufficientPrivilege as error:
             raise MigrationError(_privilege_advice(connection, error)) from error
         finally:
@@ -84,7 +111,7 @@ def _check_server(connection: psycopg.Connection[Any]) -> None:
         )
 
 
-def _apply_missing(connection: psycopg.Connection[Any]) -> Iterator[Migration]:
+def _apply_missing(connection: psycopg.Connection[Any], reshape: Reshape | None) -> Iterator[Migration]:
     owner = _prepare(connection)
     connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(owner)))
     connection.execute(
@@ -94,10 +121,11 @@ def _apply_missing(connection: psycopg.Connection[Any]) -> Iterator[Migration]:
     )
     applied = _applied(connection)
     _refuse_unknown(applied)
+    forget_leftovers(connection)
     for migration in migrations():
         known = applied.get(migration.number)
         if known is None:
-            _apply(connection, migration)
+            _apply(connection, migration, reshape)
             yield migration
         elif known != migration.sha256:
             raise MigrationError(
@@ -106,14 +134,31 @@ def _apply_missing(connection: psycopg.Connection[Any]) -> Iterator[Migration]:
             )
 
 
-def _apply(connection: psycopg.Connection[Any], migration: Migration) -> None:
-    with connection.transaction():
+def _apply(connection: psycopg.Connection[Any], migration: Migration, reshape: Reshape | None) -> None:
+    def record() -> None:
         connection.execute(
             "INSERT INTO conductor_migrations (number, name, sha256) VALUES (%s, %s, %s)",
             [migration.number, migration.name, migration.sha256],
         )
+
+    if migration.reshaped:
+        if reshape is None:
+            raise MigrationError(
+                f"{migration.name} builds tables from the log. Run `conductor migrate` first."
+            )
+        reshape(connection, migration, record)
+        return
+    with connection.transaction():
+        record()
         # The text is ours, from the package; psycopg asks for a literal to keep users' text out.
         connection.execute(cast(LiteralString, migration.text))
+
+
+def forget_leftovers(connection: psycopg.Connection[Any]) -> None:
+    """Drop what an interrupted reshaping has built and nobody has read, or what a finished one has replaced."""
+    known = connection.execute("SELECT nspname FROM pg_namespace WHERE nspname IN (%s, %s)", [NEXT, OLD])
+    for (schema,) in known.fetchall():
+        connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(schema)))
 
 
 def _applied(connection: psycopg.Connection[Any]) -> dict[int, str]:

@@ -223,6 +223,8 @@ class Scheduler:
         memory = await load(self.pool)
         logger.info("scheduler.leads", term=self.term, waiting=memory.cluster.waiting)
         while self._leads and not self.stopping.is_set():
+            if memory.cluster.outdated:
+                memory = await load(self.pool)
             if not await self._cycle(memory):
                 await self.wake_up.wait(self.settings.poll_seconds)
         logger.info("scheduler.stands_by", term=self.term)

@@ -4,4 +4,5 @@
 path, `tables` for everything that replays; `log_stream` reads the log in order; `replay` compares every row with
 the fold of the whole log.
 `moment` folds up to any position or time; `survey` lists and `past_schema` tabulates what stood then.
+`stream_folds` folds the log stream by stream: `rebuild` mends rows by it, `reshape` builds a table of another shape.
 """

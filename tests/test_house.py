@@ -60,7 +60,10 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "client": ("core", "settings"),
     # the whole system on one machine
     "embedded": ("core", "home", "leash", "logfile"),
-    "up": ("core", "embedded", "home", "leash", "logfile", "migrate", "settings", "supervisor", "version"),
+    "up": (
+        *("core", "embedded", "home", "leash", "logfile", "migrate", "projections", "settings", "supervisor"),
+        "version",
+    ),
     "cli": (
         *("api", "client", "core", "database", "embedded", "executor", "migrate", "projections", "scheduler"),
         *("checkpoint", "settings", "supervisor", "up", "version"),

@@ -70,6 +70,19 @@ COMMANDS: tuple[tuple[str, str, Callable[..., int | None], dict[str, bool]], ...
     ("psql", "Open psql on the database.", services.psql, PSQL),
     ("db-url", "Print the database's URL.", services.db_url, {}),
 )
+# name, one line in the list, its commands
+GROUPS: tuple[tuple[str, str, tuple[tuple[str, str, Callable[..., int | None]], ...]], ...] = (
+    (
+        "replay",
+        "Prove the tables by the log, mend them by it, look back in it.",
+        (
+            ("verify", "Fold the log and compare every row.", replay.verify),
+            ("rebuild", "Make the rows that differ anew.", replay.rebuild),
+            ("as-of", "Show everything as it stood.", as_of.as_of),
+        ),
+    ),
+    ("token", "The API's bearer token.", (("show", "Print it.", token.show),)),
+)
 # Every code of `run` but its own belongs to the job.
 FAILURE_OF = {"run": OWN_FAILURE}
 
@@ -81,19 +94,11 @@ def build() -> typer.Typer:
     for name, line, command, reading in COMMANDS:
         runs = answering(command, failure=FAILURE_OF.get(name))
         built.command(name, short_help=line, context_settings={**names, **reading})(runs)
-    groups = (
-        (
-            "replay",
-            "Prove the tables by the log, and look back in it.",
-            (("verify", replay.verify), ("as-of", as_of.as_of)),
-        ),
-        ("token", "The API's bearer token.", (("show", token.show),)),
-    )
-    for group, line, commands in groups:
-        inner = _group(line, _nothing)
-        for name, command in commands:
+    for group, purpose, commands in GROUPS:
+        inner = _group(purpose, _nothing)
+        for name, line, command in commands:
             inner.command(name, short_help=line, context_settings=names)(answering(command))
-        built.add_typer(inner, name=group, short_help=line)
+        built.add_typer(inner, name=group, short_help=purpose)
     return built
 
 

@@ -61,6 +61,12 @@ def _elected(data: Data) -> str:
     return f"term {data.get('term')}, {data.get('holder')}"
 
 
+def _rebuilt(data: Data) -> str:
+    rows = data.get("rows") or {}
+    counts = ", ".join(f"{table} {len(keys)}" for table, keys in rows.items())
+    return ", ".join(filter(None, [counts, _reason(data)]))
+
+
 def _cpus(count: int) -> str:
     return "1 CPU" if count == 1 else f"{count} CPUs"
 
@@ -80,4 +86,5 @@ _DETAILS: Mapping[str, Callable[[Data], str]] = {
     "NodeResumed": _reason,
     "NodeLost": _reason,
     "LeaderElected": _elected,
+    "ProjectionsRebuilt": _rebuilt,
 }

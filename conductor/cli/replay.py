@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from conductor.cli.options import CaseFilePath, Json
+from conductor.cli.operator import operator
+from conductor.cli.options import CaseFilePath, Json, Reason
 
 if TYPE_CHECKING:
     from conductor.cli.screen import Screen
@@ -66,6 +67,63 @@ def verify(
         if report.equal:
             notes.tell(screen)
     return 0 if report.equal else 1
+
+
+def rebuild(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only name the rows that differ.")] = False,
+    as_json: Json = False,
+    reason: Reason = None,
+) -> int:
+    """Make rows that differ from the log anew from it, beside live work; an event says which, who and why.
+
+    With --dry-run the exit code is 1 when anything differs.
+
+    Example: conductor replay rebuild --reason "restored from a backup"
+    """
+    from conductor.cli.screen import Screen
+    from conductor.settings import database_url_of, load_settings
+    from projections.rebuild import rebuild
+
+    screen, settings = Screen.open(), load_settings()
+    with _progress(screen) as progress:
+        rebuilt = rebuild(
+            database_url_of(settings),
+            provenance=operator(),
+            reason=reason,
+            dry_run=dry_run,
+            progress=progress,
+        )
+    if as_json:
+        screen.json(
+            {
+                "position": rebuilt.position,
+                "dry_run": dry_run,
+                "rows": rebuilt.rows,
+                "differences": [{"table": d.table, "key": d.key, "kind": d.kind} for d in rebuilt.damages],
+                "events": rebuilt.events,
+                "not_mended": rebuilt.not_mended,
+            }
+        )
+    else:
+        _tell_rebuilt(rebuilt, screen, dry_run)
+    return 1 if rebuilt.not_mended or (dry_run and rebuilt.damages) else 0
+
+
+def _tell_rebuilt(rebuilt: Any, screen: "Screen", dry_run: bool) -> None:
+    count = len(rebuilt.damages)
+    if not count:
+        screen.say("rebuild_nothing", position=rebuilt.position)
+    elif dry_run:
+        screen.say("rebuild_would", count=f"{count:,}", position=rebuilt.position)
+    else:
+        events = ", ".join(map(str, rebuilt.events[:SHOWN]))
+        screen.say("rebuild_done", count=f"{count:,}", events=events)
+    for damage in rebuilt.damages[:SHOWN]:
+        screen.line(f"  {damage.table} {damage.key}: {screen.text(f'row_{damage.kind}')}")
+    if count > SHOWN:
+        screen.say("replay_more", count=count - SHOWN)
+    for sentence in rebuilt.not_mended:
+        screen.warn("rebuild_not_mended", what=sentence)
 
 
 def _tell(report: Any, screen: "Screen") -> None:

@@ -103,9 +103,10 @@ def migrate() -> None:
     from conductor import migrate as migrations
     from conductor.cli.screen import Screen
     from conductor.settings import database_url_of, load_settings
+    from projections.reshape import reshape
 
     screen = Screen.open()
-    applied = migrations.migrate(database_url_of(load_settings()))
+    applied = migrations.migrate(database_url_of(load_settings()), reshape)
     for one in applied:
         screen.say("migrated", name=f"{one.number:04} {one.name}")
     if not applied:

@@ -444,6 +444,25 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "Next: conductor psql -c 'SELECT id, state FROM {schema}.jobs'; DROP SCHEMA {schema} CASCADE removes it.",
         "接下来：conductor psql -c 'SELECT id, state FROM {schema}.jobs'；用 DROP SCHEMA {schema} CASCADE 删除。",
     ),
+    "rebuild_nothing": (
+        "Nothing differs: every row is as the log says at position {position}. Nothing was written.",
+        "没有差异：截至位置 {position}，每一行都与日志一致。未写入任何内容。",
+    ),
+    "rebuild_would": (
+        "{count} rows differ from the log at position {position}; nothing was changed:",
+        "截至位置 {position}，有 {count} 行与日志不一致；未作任何更改：",
+    ),
+    "rebuild_done": (
+        "{count} rows were made anew from the log; the events at {events} say which:",
+        "已按日志重建 {count} 行；位置 {events} 的事件列出了这些行：",
+    ),
+    "rebuild_not_mended": (
+        "Not mended, because no event holds it: {what}. Restore the body from a backup.",
+        "未修复（没有事件保存其内容）：{what}。请从备份恢复该正文。",
+    ),
+    "row_missing": ("was missing", "缺失"),
+    "row_unexpected": ("was explained by no event", "没有事件可以解释"),
+    "row_differing": ("was not as the log says", "与日志不一致"),
     "replay_more": ("... and {count} more; --json lists more of them.", "…… 另有 {count} 处；--json 列出更多。"),
 }  # fmt: skip
 

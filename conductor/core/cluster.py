@@ -12,7 +12,7 @@ from heapq import heappop, heappush
 from typing import NamedTuple
 
 from conductor.core.decider import State, evolve
-from conductor.core.events import JobRequeued, JobSubmitted, RecordedEvent
+from conductor.core.events import JobRequeued, JobSubmitted, ProjectionsRebuilt, RecordedEvent
 from conductor.core.identifiers import (
     AUDIT_STREAM,
     SCHEDULER_STREAM,
@@ -79,6 +79,7 @@ class Cluster:
     leadership: Leadership = field(default_factory=Leadership)
     queues: dict[Shape, list[Place]] = field(default_factory=dict)
     reserved: dict[JobId, Allocation] = field(default_factory=dict)
+    outdated: bool = False  # rows were mended since: what was found by them must be found again
     _ended: dict[JobId, Job] = field(
         default_factory=dict
     )  # since `forget_ended`: a requeue may follow at once
@@ -101,6 +102,9 @@ class Cluster:
     def apply(self, recorded: RecordedEvent) -> None:
         """Fold the next event of the log. Events of ended jobs that stay ended are passed over."""
         self.position = recorded.position
+        if isinstance(recorded.event, ProjectionsRebuilt):
+            self.outdated = True
+            return
         job_id = job_of_stream(recorded.stream)
         if job_id is not None:
             self._apply_to_job(job_id, recorded)

@@ -10,6 +10,7 @@ from conductor.core import acknowledgements as notes
 from conductor.core import job as jobs
 from conductor.core import leadership as leaderships
 from conductor.core import node as nodes
+from conductor.core import rebuilds as rebuilding
 from conductor.core.acknowledgements import Acknowledgements
 from conductor.core.commands import (
     AcknowledgeFinding,
@@ -37,6 +38,7 @@ from conductor.core.events import (
     NodeRegistered,
     NodeRemoved,
     NodeResumed,
+    ProjectionsRebuilt,
     RecordedEvent,
 )
 from conductor.core.identifiers import (
@@ -53,13 +55,14 @@ from conductor.core.job import Job
 from conductor.core.job_decide import decide as decide_job
 from conductor.core.leadership import Leadership
 from conductor.core.node import Node
+from conductor.core.rebuilds import Rebuilds
 
-State = Job | Node | Leadership | Acknowledgements
+State = Job | Node | Leadership | Acknowledgements | Rebuilds
 States = Mapping[StreamName, State]
 
 _NODE_COMMANDS = (RegisterNode, DrainNode, ResumeNode, DeclareNodeLost, RemoveNode)
 _NODE_EVENTS = (NodeRegistered, NodeDrained, NodeResumed, NodeLost, NodeRemoved)
-_OTHER_EVENTS = (*_NODE_EVENTS, LeaderElected, FindingAcknowledged)  # than a job's
+_OTHER_EVENTS = (*_NODE_EVENTS, LeaderElected, FindingAcknowledged, ProjectionsRebuilt)  # than a job's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +171,10 @@ def evolve(state: State | None, event: Event, *, at: datetime, version: Version)
         if state is not None and not isinstance(state, Acknowledgements):
             raise IllegalTransition("FindingAcknowledged in a stream that is not the audit's")
         return notes.evolve(state or Acknowledgements(), event, version=version)
+    if isinstance(event, ProjectionsRebuilt):
+        if state is not None and not isinstance(state, Rebuilds):
+            raise IllegalTransition("ProjectionsRebuilt in a stream that is not the projections'")
+        return rebuilding.evolve(state or Rebuilds(), event, version=version)
     if state is not None and not isinstance(state, Job):
         raise IllegalTransition(f"{type(event).__name__} in a stream that is no job's")
     return jobs.evolve(state, event, at=at, version=version)

@@ -224,6 +224,15 @@ class FindingAcknowledged:
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectionsRebuilt:
+    """Rows that differed from the log were made anew from it. `rows`: the keys that were mended, by table."""
+
+    position: Position  # the log was folded up to here
+    rows: Mapping[str, tuple[int | str, ...]]
+    reason: str | None
+
+
 JobEvent = (
     JobSubmitted
     | JobHeld
@@ -241,7 +250,8 @@ JobEvent = (
 NodeEvent = NodeRegistered | NodeDrained | NodeResumed | NodeLost | NodeRemoved
 LeadershipEvent = LeaderElected
 AuditEvent = FindingAcknowledged
-Event = JobEvent | NodeEvent | LeadershipEvent | AuditEvent
+ProjectionsEvent = ProjectionsRebuilt
+Event = JobEvent | NodeEvent | LeadershipEvent | AuditEvent | ProjectionsEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ Position = NewType("Position", int)  # an event's number in the whole log, from 
 
 SCHEDULER_STREAM = StreamName("scheduler")
 AUDIT_STREAM = StreamName("audit")
+PROJECTIONS_STREAM = StreamName("projections")
 
 
 def job_stream(job_id: JobId) -> StreamName:

@@ -24,6 +24,7 @@ from conductor.migrate import migrate
 from conductor.settings import Settings, address_of, child_environment, read_or_make_token
 from conductor.up.child import Child
 from conductor.up.node import Supervisor
+from projections.reshape import reshape
 
 SERVICES = ("api", "scheduler", "executor")
 STOP_ORDER = ("scheduler", "executor", "api")
@@ -149,7 +150,7 @@ def running_system(settings: Settings, *, say: Say = lambda _: None) -> Iterator
         if settings.database_url is None:
             server = held.enter_context(EmbeddedPostgres(settings.home, say=say))
         database_url = settings.database_url or (server.url() if server else "")
-        migrate(database_url)
+        migrate(database_url, reshape)
         port = _checked_port(settings.api_host, settings.api_port)
         read_or_make_token(settings)
         settled = settings.model_copy(update={"database_url": database_url, "api_port": port})

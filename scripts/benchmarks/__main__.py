@@ -12,6 +12,7 @@ from types import FrameType
 from conductor.core.errors import ConductorError
 from scripts.benchmarks.figures import BenchError, Measurement
 from scripts.benchmarks.machine import file_system, machine_facts
+from scripts.benchmarks.rebuild import measure_rebuild
 from scripts.benchmarks.report import as_json, plain_or_rich, print_report
 from scripts.benchmarks.start import measure_start
 from scripts.benchmarks.system import Measured, measured_system
@@ -24,7 +25,8 @@ class Bench:
 
     name: str
     cpus: int
-    measure: Callable[[Measured, float], Measurement]
+    measure: Callable[[Measured, float], Measurement] | Callable[[Measured, int], Measurement]
+    by_events: bool = False  # measured on a log of so many events, not for so many seconds
 
 
 BENCHES = (
@@ -33,6 +35,7 @@ BENCHES = (
     Bench("noop", 64, measure_noop),
     Bench("submit", 16, measure_submit),
     Bench("batch", 16, measure_batch),
+    Bench("rebuild", 16, measure_rebuild, by_events=True),
 )
 NAMES = tuple(dict.fromkeys(bench.name for bench in BENCHES))
 
@@ -46,10 +49,16 @@ def main(arguments: Sequence[str]) -> int:
     try:
         with ExitStack() as folders:
             for bench in chosen:
-                _say(f"{bench.name}, {bench.cpus} CPUs: about {options.seconds:g} s a figure ...")
+                how_long = (
+                    f"{options.events:,} events"
+                    if bench.by_events
+                    else f"about {options.seconds:g} s a figure"
+                )
+                _say(f"{bench.name}, {bench.cpus} CPUs: {how_long} ...")
                 with measured_system(bench.cpus, options.folder, options.spool_folder, folders) as measured:
                     facts |= _places(measured)
-                    measurements.append(bench.measure(measured, options.seconds))
+                    extent = options.events if bench.by_events else options.seconds
+                    measurements.append(bench.measure(measured, extent))
     except (BenchError, ConductorError) as error:
         _say(f"bench: {error}")
         return 1
@@ -70,6 +79,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--seconds", type=_seconds, default=10.0, help="how long each figure is measured (10)"
     )
+    parser.add_argument(
+        "--events", type=_events, default=50_000, help="how long the log of `rebuild` is (50000)"
+    )
     parser.add_argument("--json", action="store_true", help="a JSON object instead of tables")
     parser.add_argument(
         "--folder", type=_folder, help="where to make the temporary home (the system's temporary folder)"
@@ -85,6 +97,13 @@ def _seconds(text: str) -> float:
     if not 0.5 <= seconds <= 600:
         raise argparse.ArgumentTypeError("must be between 0.5 and 600")
     return seconds
+
+
+def _events(text: str) -> int:
+    events = int(text)
+    if not 1000 <= events <= 10_000_000:
+        raise argparse.ArgumentTypeError("must be between 1000 and 10000000")
+    return events
 
 
 def _folder(text: str) -> Path:

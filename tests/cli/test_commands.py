@@ -243,6 +243,22 @@ def test_replay_verify_says_equal_and_finds_a_row_changed_by_hand(api: Api, cond
     api.sql("UPDATE jobs SET name = 'true name'; ALTER TABLE jobs ENABLE TRIGGER USER")
 
 
+def test_replay_rebuild_mends_and_says_what_by_whom(api: Api, conduct: Type) -> None:
+    job_id = api.submit(name="true name")
+    settings = {"CONDUCTOR_DATABASE_URL": api.database_url}
+    nothing = conduct("replay", "rebuild", **settings)
+    assert (nothing.exit_code, "Nothing differs" in nothing.stdout) == (0, True)
+    api.sql("UPDATE jobs SET name = 'forged'")
+    would = conduct("replay", "rebuild", "--dry-run", **settings)
+    assert (would.exit_code, f"jobs {job_id}: was not as the log says" in would.stdout) == (1, True)
+    done = json.loads(conduct("replay", "rebuild", "--json", "--reason", "forgery", **settings).stdout)
+    assert done["rows"] == {"jobs": [job_id]}
+    assert done["differences"] == [{"table": "jobs", "key": job_id, "kind": "differing"}]
+    listed = conduct("events", "--json").stdout
+    assert "ProjectionsRebuilt" in listed
+    assert "jobs 1, forgery" in conduct("events").stdout
+
+
 def test_the_token_is_shown_where_there_is_one(home: Path) -> None:
     conduct = typed_at("http://127.0.0.1:9", home)
     assert conduct("token", "show").stdout == f"{TOKEN}\n"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from conductor.codec import EVENT_TYPES, SCHEMA_VERSIONS, decode, decode_text, encode, event_type
 from conductor.core.errors import UnknownEvent
-from conductor.core.events import Event, ProcessIdentity
+from conductor.core.events import Event, ProcessIdentity, ProjectionsRebuilt
 from tests.given import submitted
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=20)
@@ -20,7 +20,11 @@ st.register_type_strategy(int, st.integers(-(2**53) + 1, 2**53 - 1))
 st.register_type_strategy(float, st.floats(0, 1e9, allow_nan=False))
 st.register_type_strategy(datetime, st.datetimes(timezones=st.just(UTC), min_value=datetime(1970, 1, 1)))  # noqa: DTZ001
 st.register_type_strategy(ProcessIdentity, st.builds(ProcessIdentity))
-events = st.one_of([st.builds(kind) for kind in EVENT_TYPES.values()])
+mended_rows = st.dictionaries(texts, st.lists(st.from_type(int) | texts).map(tuple))
+events = st.one_of(
+    [st.builds(kind) for kind in EVENT_TYPES.values() if kind is not ProjectionsRebuilt]
+    + [st.builds(ProjectionsRebuilt, rows=mended_rows)]
+)
 
 
 @settings(max_examples=300, deadline=None)

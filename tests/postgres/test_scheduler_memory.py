@@ -4,7 +4,8 @@ import pytest
 
 from conductor.core.commands import Cancel
 from conductor.scheduler import HistoryForked, follow, load
-from tests.fix_engine import Engine
+from projections.rebuild import rebuild
+from tests.fix_engine import PROVENANCE, Engine
 
 ANOTHER_END = """
     ALTER TABLE events DISABLE TRIGGER events_append_only;
@@ -28,6 +29,23 @@ def test_what_is_followed_is_what_would_be_loaded(engine: Engine) -> None:
         assert (memory.cluster.position, memory.hash) == (anew.cluster.position, anew.hash)
         assert memory.cluster.waiting == anew.cluster.waiting == 1
         assert waiting
+
+    engine.run(story)
+
+
+def test_what_was_found_by_wrong_rows_is_found_again_once_they_are_mended(engine: Engine) -> None:
+    """A job whose row said that it had ended was not in the memory, and nothing in its stream brings it there."""
+
+    async def story(engine: Engine) -> None:
+        await engine.register("projections")  # a node may be called like the stream
+        await engine.submit()
+        engine.sql("UPDATE jobs SET state = 'CANCELLED', final = true")
+        memory = await load(engine.pool)
+        rebuild(engine.url, provenance=PROVENANCE)
+        await follow(engine.pool, memory)
+        assert (memory.cluster.waiting, memory.cluster.outdated) == (0, True)
+        anew = await load(engine.pool)
+        assert (anew.cluster.waiting, anew.cluster.outdated) == (1, False)
 
     engine.run(story)
 

@@ -1,0 +1,114 @@
+-- name: refused
+-- What hangs on a table and would be lost, because it is not made anew below.
+SELECT format('trigger %%s on %%s', tgname, tgrelid::regclass) FROM pg_trigger
+WHERE tgrelid = ANY(%(tables)s::text[]::regclass[]) AND NOT tgisinternal
+UNION ALL
+SELECT format('foreign key %%s on %%s', conname, conrelid::regclass) FROM pg_constraint
+WHERE contype = 'f' AND (conrelid = ANY(%(tables)s::text[]::regclass[]) OR confrelid = ANY(%(tables)s::text[]::regclass[]))
+UNION ALL
+SELECT format('policy %%s on %%s', polname, polrelid::regclass) FROM pg_policy
+WHERE polrelid = ANY(%(tables)s::text[]::regclass[])
+UNION ALL
+SELECT format('inheritance of %%s', inhrelid::regclass) FROM pg_inherits
+WHERE inhrelid = ANY(%(tables)s::text[]::regclass[]) OR inhparent = ANY(%(tables)s::text[]::regclass[])
+UNION ALL
+SELECT format('rights on column %%s of %%s', attname, attrelid::regclass) FROM pg_attribute
+WHERE attrelid = ANY(%(tables)s::text[]::regclass[]) AND attacl IS NOT NULL;
+
+-- name: build_statements
+-- The table once more, beside the old one, with everything of its own by the same names.
+WITH old AS (SELECT * FROM pg_class WHERE oid = %(table)s::text::regclass)
+SELECT statement FROM (
+    SELECT 1 AS step, '' AS name, format(
+        'CREATE TABLE conductor_next.%%I (LIKE %%s INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING COMMENTS '
+        'INCLUDING STORAGE INCLUDING GENERATED INCLUDING IDENTITY INCLUDING STATISTICS INCLUDING COMPRESSION)%%s',
+        relname, oid::regclass, ' WITH (' || array_to_string(reloptions, ', ') || ')') AS statement
+    FROM old
+    UNION ALL
+    SELECT 2, contype::text || conname, format('ALTER TABLE conductor_next.%%I ADD CONSTRAINT %%I %%s',
+                                         relname, conname, pg_get_constraintdef(c.oid))
+    FROM old JOIN pg_constraint c ON c.conrelid = old.oid AND c.contype IN ('p', 'u', 'x')
+    UNION ALL
+    SELECT 3, i.indexrelid::regclass::text,
+           regexp_replace(pg_get_indexdef(i.indexrelid), ' ON \S+ USING ', format(' ON conductor_next.%%I USING ', relname))
+    FROM old JOIN pg_index i ON i.indrelid = old.oid
+    WHERE NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = i.indexrelid)
+    UNION ALL
+    SELECT 4, '', format('COMMENT ON TABLE conductor_next.%%I IS %%L', relname, obj_description(oid, 'pg_class'))
+    FROM old
+    UNION ALL
+    SELECT 5, '', format('GRANT %%s ON conductor_next.%%I TO %%s', a.privilege_type, relname, a.grantee::regrole)
+    FROM old, aclexplode(old.relacl) a WHERE a.grantee NOT IN (0, old.relowner)
+) made ORDER BY step, name;
+
+-- name: dependents
+-- What is defined by a table's row or columns: how to drop it, and how to make all of it anew. Views in the order of
+-- their depth, then functions. What is dropped last is made first.
+WITH RECURSIVE dependent AS (
+    SELECT unnest(%(tables)s::text[]::regclass[])::oid AS oid, 0 AS depth
+    UNION
+    SELECT r.ev_class, d.depth + 1
+    FROM dependent d
+    JOIN pg_depend p ON p.refclassid = 'pg_class'::regclass AND p.refobjid = d.oid AND p.classid = 'pg_rewrite'::regclass
+    JOIN pg_rewrite r ON r.oid = p.objid AND r.ev_class <> d.oid
+), relation AS (
+    SELECT oid, max(depth) AS depth FROM dependent GROUP BY oid
+), view AS (
+    SELECT c.oid, c.relowner, c.relacl, r.depth, c.oid::regclass::text AS name,
+           coalesce(' WITH (' || array_to_string(c.reloptions, ', ') || ')', '') AS options
+    FROM relation r JOIN pg_class c ON c.oid = r.oid WHERE r.depth > 0
+), routine AS (
+    SELECT DISTINCT f.oid, f.proowner, f.proacl, f.oid::regprocedure::text AS name
+    FROM relation r
+    JOIN pg_type t ON t.typrelid = r.oid
+    JOIN pg_depend p ON p.refclassid = 'pg_type'::regclass AND p.refobjid IN (t.oid, t.typarray)
+                    AND p.classid = 'pg_proc'::regclass
+    JOIN pg_proc f ON f.oid = p.objid
+), making AS (
+    SELECT depth, name, 1 AS step, format('CREATE VIEW %%s%%s AS %%s', name, options, pg_get_viewdef(oid)) AS statement
+    FROM view
+    UNION ALL
+    SELECT depth, name, 2, format('COMMENT ON VIEW %%s IS %%L', name, obj_description(oid, 'pg_class')) FROM view
+    UNION ALL
+    SELECT depth, name, 3, format('COMMENT ON COLUMN %%s.%%I IS %%L', name, attname, col_description(oid, attnum))
+    FROM view JOIN pg_attribute ON attrelid = oid AND attnum > 0 AND NOT attisdropped
+    UNION ALL
+    SELECT depth, name, 4, format('GRANT %%s ON %%s TO %%s', a.privilege_type, name, a.grantee::regrole)
+    FROM view, aclexplode(relacl) a WHERE a.grantee NOT IN (0, relowner)
+    UNION ALL
+    SELECT 1000, name, 5, pg_get_functiondef(oid) FROM routine
+    UNION ALL
+    SELECT 1000, name, 6, format('REVOKE ALL ON FUNCTION %%s FROM PUBLIC', name) FROM routine WHERE proacl IS NOT NULL
+    UNION ALL
+    SELECT 1000, name, 7, format('GRANT EXECUTE ON FUNCTION %%s TO %%s', name,
+                                 CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END)
+    FROM routine, aclexplode(proacl) a WHERE a.grantee <> proowner
+    UNION ALL
+    SELECT 1000, name, 8, format('COMMENT ON FUNCTION %%s IS %%L', name, obj_description(oid, 'pg_proc')) FROM routine
+)
+SELECT false AS makes, statement FROM (
+    SELECT 1000 AS depth, format('DROP FUNCTION %%s', name) AS statement FROM routine
+    UNION ALL
+    SELECT depth, format('DROP VIEW %%s', name) FROM view
+    ORDER BY depth DESC
+) dropping
+UNION ALL
+SELECT true, statement FROM (SELECT * FROM making ORDER BY depth, name, step) made;
+
+-- name: put_in
+SELECT put_in_rows(%(table)s::text::regclass, %(rows)s::jsonb);
+
+-- name: clear
+SELECT clear_rows(%(table)s::text::regclass, %(owners)s::text[]);
+
+-- name: rows
+SELECT * FROM {} WHERE {} = ANY(%(keys)s);
+
+-- name: count_rows
+SELECT count(*) FROM {};
+
+-- name: lock_table
+LOCK TABLE {} IN ACCESS EXCLUSIVE MODE;
+
+-- name: lock_door
+LOCK TABLE log_door IN EXCLUSIVE MODE;

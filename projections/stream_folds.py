@@ -1,0 +1,113 @@
+"""The log folded stream by stream, and the rows that come of it.
+
+Promises: memory does not grow with the log, because a stream is done with before the next begins; what is read
+inside one transaction is one snapshot. Refuses to know: what the rows are compared with, or put into.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+
+from conductor.codec import encode
+from conductor.core.decider import State, fold
+from conductor.core.errors import ConductorError
+from conductor.core.identifiers import StreamName
+from conductor.database import load_queries
+from conductor.log import recorded_event
+from projections.tables import TABLES, TableRow, rows_of
+
+SQL = load_queries("projections", "stream_folds.sql")
+
+_FETCH = 5000
+_STREAMS_AT_ONCE = 500
+
+Connection = psycopg.Connection[Any]
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folded:
+    """Some streams' states, and every row that they stand for. A stream that has no event has no state."""
+
+    streams: tuple[StreamName, ...]
+    states: Mapping[StreamName, State]
+    rows: Mapping[str, list[TableRow]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        rows: dict[str, list[TableRow]] = {table: [] for table in TABLES}
+        for state in self.states.values():
+            for table, row in rows_of(state):
+                rows[table].append(row)
+        object.__setattr__(self, "rows", rows)
+
+    @property
+    def versions(self) -> Mapping[StreamName, int]:
+        return {
+            stream: self.states[stream].version if stream in self.states else 0 for stream in self.streams
+        }
+
+    def owners(self, table: str) -> list[str]:
+        """Names of nodes, or numbers of jobs: what the rows of this table belong to."""
+        prefix = "node-" if table == "nodes" else "job-"
+        return [stream.removeprefix(prefix) for stream in self.streams if stream.startswith(prefix)]
+
+    def json(self, table: str) -> str:
+        return encode(self.rows[table]).decode()
+
+
+def fold_streams(connection: Connection, streams: Iterable[StreamName]) -> Folded:
+    """These streams, whole. Raises `ConductorError` when an event is not legal where it stands."""
+    wanted = tuple(sorted(set(streams)))
+    states: dict[StreamName, State] = {}
+    for row in connection.execute(SQL["streams"], {"streams": list(wanted)}):
+        _fold(states, row)
+    return Folded(streams=wanted, states=states)
+
+
+def folded_log(connection: Connection, progress: Progress | None = None) -> Iterator[Folded]:
+    """Every stream of the log, some at a time. Inside a transaction; raises like `fold_streams`."""
+    total, _ = extent(connection)
+    done = 0
+    states: dict[StreamName, State] = {}
+    with connection.cursor(name="log_by_stream") as cursor:
+        cursor.itersize = _FETCH
+        cursor.execute(SQL["log_by_stream"])
+        for row in cursor:
+            if len(states) >= _STREAMS_AT_ONCE and row[1] not in states:
+                yield Folded(streams=tuple(states), states=states)
+                states = {}
+                if progress is not None:
+                    progress(done, total)
+            _fold(states, row)
+            done += 1
+    if states:
+        yield Folded(streams=tuple(states), states=states)
+    if progress is not None:
+        progress(total, total)
+
+
+def _fold(states: dict[StreamName, State], row: tuple[Any, ...]) -> None:
+    try:
+        fold(states, recorded_event(row))
+    except ValueError as error:
+        raise ConductorError(f"Position {row[0]}: {row[3]} cannot be read. {error}") from error
+
+
+def portions(streams: Sequence[StreamName], size: int) -> Iterator[Sequence[StreamName]]:
+    """So many at a time."""
+    for first in range(0, len(streams), size):
+        yield streams[first : first + size]
+
+
+def extent(connection: Connection) -> tuple[int, int]:
+    """How many events there are, and the last one's position."""
+    row = connection.execute(SQL["extent"]).fetchone()
+    assert row is not None
+    return int(row[0]), int(row[1])
+
+
+def moved_streams(connection: Connection, after: int) -> list[StreamName]:
+    """Streams that have an event after a position."""
+    return [StreamName(stream) for (stream,) in connection.execute(SQL["moved_streams"], {"after": after})]
