@@ -60,6 +60,7 @@ def encode_provenance(provenance: Provenance) -> dict[str, Any]:
         "channel": provenance.channel,
         "correlation": provenance.correlation,
         "causation": provenance.causation,
+        "request_id": provenance.request_id,
         "command_id": provenance.command_id,
         "command_index": provenance.command_index,
         "command_digest": provenance.command_digest,

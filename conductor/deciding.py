@@ -5,13 +5,14 @@
 
 from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from psycopg import AsyncConnection
 
 from conductor.completing import SQL, Request
+from conductor.core.causes import Cause, Trace, Traces, cause_of, followed
 from conductor.core.commands import DeclareNodeLost, RegisterNode, Submit
 from conductor.core.decider import State, States, decide, evolve, fold, streams_read
 from conductor.core.errors import Rejection, RejectionCode
@@ -25,7 +26,7 @@ from conductor.core.events import (
     ResourcesReserved,
 )
 from conductor.core.holdings import Holdings
-from conductor.core.identifiers import NodeName, Position, StreamName, Version
+from conductor.core.identifiers import NodeName, Position, StreamName, Version, event_reference
 from conductor.core.job import Job
 from conductor.log import (
     LOG_CHANNEL,
@@ -48,6 +49,7 @@ class Loaded:
 
     at: datetime
     states: dict[StreamName, State]
+    traces: dict[StreamName, Trace]  # what the streams' pasts may still cause
     position: Position
     repeats: Mapping[str, tuple[RecordedEvent, ...]]
     widest_node_cpus: int | None
@@ -66,6 +68,7 @@ class Plan:
     verdicts: list[list[Verdict]] = field(default_factory=list)
     events: list[NewEvent] = field(default_factory=list)
     changed: dict[StreamName, State] = field(default_factory=dict)
+    traces: dict[StreamName, Trace] = field(default_factory=dict)
     streams_read: dict[StreamName, int] = field(default_factory=dict)
     scripts: dict[str, str] = field(default_factory=dict)
     environments: dict[str, Mapping[str, str]] = field(default_factory=dict)
@@ -82,12 +85,13 @@ class Plan:
 
     def mark(self) -> Callable[[], None]:
         """What takes the plan back to how it stands now."""
-        events, changed = len(self.events), dict(self.changed)
+        events, changed, traces = len(self.events), dict(self.changed), dict(self.traces)
         holdings, answered = self.holdings.copy(), dict(self.answered)
 
         def take_back() -> None:
             del self.events[events:]
-            self.changed, self.holdings, self.answered = changed, holdings, answered
+            self.changed, self.traces = changed, traces
+            self.holdings, self.answered = holdings, answered
 
         return take_back
 
@@ -97,8 +101,10 @@ async def load(
 ) -> Loaded:
     """Everything the decisions rest on; the time is later than every event in sight."""
     streams = {s for r in requests if r.unfit is None for s in streams_read(r.command) if _may_exist(r, s)}
-    states = remembered.known(streams)
-    from_memory = frozenset(states)
+    known = remembered.known(streams)
+    states = {stream: state for stream, (state, _) in known.items()}
+    traces = {stream: trace for stream, (_, trace) in known.items()}
+    from_memory = frozenset(known)
     command_ids = [r.provenance.command_id for r in requests if r.provenance.command_id]
     repeats = await _read_repeats(connection, command_ids) if command_ids else {}
     widest = None
@@ -116,10 +122,13 @@ async def load(
         if row[0] is not None:
             recorded = recorded_event(row[:-1])
             fold(states, recorded)
+            stream, correlation = recorded.stream, recorded.provenance.correlation
+            traces[stream] = followed(traces.get(stream, {}), recorded.event, recorded.version, correlation)
             position = max(position, recorded.position)
     return Loaded(
         at=max(row[-1] for row in rows),
         states=states,
+        traces=traces,
         position=position,
         repeats=repeats,
         widest_node_cpus=widest,
@@ -218,8 +227,12 @@ def _decide_one(request: Request, loaded: Loaded, plan: Plan) -> Verdict:
     if taken is not None:
         return taken
     start = len(plan.events)
+    traces = ChainMap(plan.traces, loaded.traces)
+    before = None
     for index, event in enumerate(decided.events):
-        _append(plan, states, stream, event, _provenance(request, index), loaded.at)
+        job = state if isinstance(state := states.get(stream), Job) else None
+        cause = before or cause_of(event, stream, job, traces)
+        before = _append(plan, states, traces, stream, event, _provenance(request, index, cause), loaded.at)
     return decided.rejection or slice(start, len(plan.events))
 
 
@@ -228,22 +241,42 @@ def _taken(event: Event, plan: Plan) -> Rejection | None:
 
 
 def _append(
-    plan: Plan, states: States, stream: StreamName, event: Event, provenance: Provenance, at: datetime
-) -> None:
+    plan: Plan,
+    states: States,
+    traces: Traces,
+    stream: StreamName,
+    event: Event,
+    provenance: Provenance,
+    at: datetime,
+) -> Cause:
+    """Puts the event at the plan's end, and gives it as the cause of what its command does next."""
     before = states.get(stream)
     version = Version((before.version if before else 0) + 1)
     after = evolve(before, event, at=at, version=version)
     if isinstance(after, Job):
         plan.holdings.move(before if isinstance(before, Job) else None, after)
     plan.changed[stream] = after
+    plan.traces[stream] = followed(traces.get(stream, {}), event, version, provenance.correlation)
     plan.events.append(NewEvent(stream=stream, version=version, event=event, provenance=provenance))
+    return Cause(reference=event_reference(stream, version), correlation=provenance.correlation)
 
 
-def _provenance(request: Request, index: int) -> Provenance:
-    if request.provenance.command_id is None:
-        return request.provenance
-    return replace(
-        request.provenance, command_index=index, command_digest=request.digest if index == 0 else None
+def _provenance(request: Request, index: int, cause: Cause | None) -> Provenance:
+    """What follows from an earlier event goes back to that one's request; the one that told of it is kept beside."""
+    given = request.provenance
+    if cause is None and given.command_id is None:
+        return given
+    own, correlation = given.correlation, cause.correlation if cause else None
+    known = given.command_id is not None
+    return Provenance(
+        actor=given.actor,
+        channel=given.channel,
+        correlation=correlation or own,
+        causation=cause.reference if cause else None,
+        request_id=own if correlation and own != correlation else None,
+        command_id=given.command_id,
+        command_index=index if known else None,
+        command_digest=request.digest if known and index == 0 else None,
     )
 
 
