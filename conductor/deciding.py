@@ -12,9 +12,9 @@ from typing import Any
 from psycopg import AsyncConnection
 
 from conductor.completing import SQL, Request
-from conductor.core.causes import Cause, Trace, Traces, cause_of, followed
+from conductor.core.causes import Cause, Trace, cause_of, followed
 from conductor.core.commands import DeclareNodeLost, RegisterNode, Submit
-from conductor.core.decider import State, States, decide, evolve, fold, streams_read
+from conductor.core.decider import State, decide, evolve, fold, streams_read
 from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.events import (
     CancelRequested,
@@ -68,7 +68,7 @@ class Plan:
     verdicts: list[list[Verdict]] = field(default_factory=list)
     events: list[NewEvent] = field(default_factory=list)
     changed: dict[StreamName, State] = field(default_factory=dict)
-    traces: dict[StreamName, Trace] = field(default_factory=dict)
+    traces: dict[StreamName, Trace] = field(default_factory=dict)  # of every stream in sight
     streams_read: dict[StreamName, int] = field(default_factory=dict)
     scripts: dict[str, str] = field(default_factory=dict)
     environments: dict[str, Mapping[str, str]] = field(default_factory=dict)
@@ -172,7 +172,8 @@ async def _one(cursor: Any) -> Any:
 
 def settle(entries: Sequence[tuple[Sequence[Request], bool]], loaded: Loaded) -> Plan:
     """Decide every request in order. An atomic entry with a refusal comes to nothing as a whole."""
-    plan = Plan(holdings=Holdings(state for state in loaded.states.values() if isinstance(state, Job)))
+    holdings = Holdings(state for state in loaded.states.values() if isinstance(state, Job))
+    plan = Plan(holdings=holdings, traces=dict(loaded.traces))
     for requests, atomic in entries:
         since = len(plan.events)
         take_back = plan.mark() if atomic else None
@@ -227,12 +228,14 @@ def _decide_one(request: Request, loaded: Loaded, plan: Plan) -> Verdict:
     if taken is not None:
         return taken
     start = len(plan.events)
-    traces = ChainMap(plan.traces, loaded.traces)
-    before = None
+    cause = None
     for index, event in enumerate(decided.events):
-        job = state if isinstance(state := states.get(stream), Job) else None
-        cause = before or cause_of(event, stream, job, traces)
-        before = _append(plan, states, traces, stream, event, _provenance(request, index, cause), loaded.at)
+        before = states.get(stream)
+        if index == 0:
+            cause = cause_of(event, stream, before if isinstance(before, Job) else None, plan.traces)
+        else:
+            cause = _as_cause(plan.events[-1])
+        _append(plan, before, stream, event, _provenance(request, index, cause), loaded.at)
     return decided.rejection or slice(start, len(plan.events))
 
 
@@ -242,23 +245,24 @@ def _taken(event: Event, plan: Plan) -> Rejection | None:
 
 def _append(
     plan: Plan,
-    states: States,
-    traces: Traces,
+    before: State | None,
     stream: StreamName,
     event: Event,
     provenance: Provenance,
     at: datetime,
-) -> Cause:
-    """Puts the event at the plan's end, and gives it as the cause of what its command does next."""
-    before = states.get(stream)
+) -> None:
     version = Version((before.version if before else 0) + 1)
     after = evolve(before, event, at=at, version=version)
     if isinstance(after, Job):
         plan.holdings.move(before if isinstance(before, Job) else None, after)
     plan.changed[stream] = after
-    plan.traces[stream] = followed(traces.get(stream, {}), event, version, provenance.correlation)
+    plan.traces[stream] = followed(plan.traces.get(stream, {}), event, version, provenance.correlation)
     plan.events.append(NewEvent(stream=stream, version=version, event=event, provenance=provenance))
-    return Cause(reference=event_reference(stream, version), correlation=provenance.correlation)
+
+
+def _as_cause(new: NewEvent) -> Cause:
+    """Of what the same command does next."""
+    return Cause(reference=event_reference(new.stream, new.version), correlation=new.provenance.correlation)
 
 
 def _provenance(request: Request, index: int, cause: Cause | None) -> Provenance:

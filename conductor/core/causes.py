@@ -98,10 +98,13 @@ def cause_of(event: Event, stream: StreamName, job: Job | None, traces: Traces) 
 
 
 def _latest(trace: Trace, stream: StreamName, kinds: tuple[type[Event], ...]) -> Cause | None:
-    found = [link for kind in kinds if (link := trace.get(kind)) is not None]
-    if not found:
+    link: Link | None = None
+    for kind in kinds:
+        found = trace.get(kind)
+        if found is not None and (link is None or found.version > link.version):
+            link = found
+    if link is None:
         return None
-    link = max(found, key=lambda one: one.version)
     return Cause(reference=event_reference(stream, link.version), correlation=link.correlation)
 
 
