@@ -6,7 +6,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
-from api import commanding, events, health, jobs, nodes, original, receiving, stats, streaming, submitting
+from api import (
+    commanding,
+    events,
+    health,
+    jobs,
+    nodes,
+    original,
+    pids,
+    receiving,
+    stats,
+    streaming,
+    submitting,
+)
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -50,6 +62,7 @@ VERSION_1 = [
     post("/nodes/{name}/remove", nodes.remove),
     post("/commands", commanding.command),
     get("/events", events.list_events),
+    get("/pids", pids.list_processes),
 ]
 
 ROUTES = [

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import typer
 
-from conductor.cli import cluster, jobs, logs, nodes, replay, run, services, submit, token
+from conductor.cli import cluster, jobs, logs, nodes, pids, replay, run, services, submit, token
 from conductor.cli.exits import EXIT_CODES, OWN_FAILURE, answering
 
 HELP = f"""Run batch scripts on a set of machines, and prove what happened.
@@ -43,6 +43,7 @@ COMMANDS: tuple[tuple[str, str, Callable[..., int | None], dict[str, bool]], ...
     ("resume", "Let a drained node take jobs again.", nodes.resume, {}),
     ("stats", "CPUs in use, jobs by state.", cluster.stats, {}),
     ("events", "Read the log.", cluster.events, {}),
+    ("pids", "Which job ran as a PID, and by whose commands.", pids.pids, {}),
     ("up", "Run the whole system on this machine.", services.up, {}),
     ("api", "Serve the HTTP API.", services.api, {}),
     ("scheduler", "Place jobs on nodes.", services.scheduler, {}),

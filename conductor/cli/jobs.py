@@ -67,13 +67,14 @@ def job(
     script: Annotated[bool, typer.Option("--script", help="Print its script and nothing else.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Show everything about one job, with its events as a timeline.
+    """Show everything about one job, with its life as a timeline: each step, its delay, who did it, and why.
 
     Example: conductor job 42
     """
     from conductor.cli.job_views import job_sheet
     from conductor.cli.screen import Screen
     from conductor.client import connect
+    from conductor.core.timeline import timeline
 
     screen = Screen.open()
     with connect(channel="cli") as client:
@@ -82,10 +83,11 @@ def job(
             screen.line(body.removesuffix("\n")) if screen.out_is_terminal else print(body, end="")
             return
         found = client.job(job_id)
-        if as_json:
-            screen.json(found.raw)
-        else:
-            job_sheet(found, client.job_events(job_id).events, screen)
+        steps = timeline(client.all_job_events(job_id))
+    if as_json:
+        screen.json({**found.raw, "timeline": [step.to_json() for step in steps]})
+    else:
+        job_sheet(found, steps, screen)
 
 
 def cancel(
