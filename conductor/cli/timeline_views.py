@@ -16,6 +16,7 @@ from conductor.cli.times import duration
 from conductor.cli.visible import one_line
 from conductor.core.timeline import Step, What
 
+_TIMES = {"after": "after_seconds", "held_for": "expires_in_seconds", "ran": "ran_seconds"}
 FIRST, LAST = 12, 24  # of a life that is too long to be shown whole
 _DIM, _BOLD, _RED = "2", "1", "31"
 _BAD: frozenset[What] = frozenset(
@@ -98,9 +99,12 @@ def sentence_of(step: Step, language: Language) -> str:
     """What happened and who did it."""
     details = step.details
     by = who(step.actor, step.channel or "", language)
+    asker = who(details.get("by"), details.get("through") or "", language)
+    times = {name: _spaced(_seconds(details.get(key), language), language) for name, key in _TIMES.items()}
     values = {
-        "by": by,
-        "asker": who(details.get("by"), details.get("through") or "", language),
+        **times,
+        "by": _spaced(by, language),
+        "asker": _spaced(asker, language),
         "owner": _owner(step, language),
         "reporter": _reporter(step, by, language),
         "held": _part("held", language) if details.get("held") else "",
@@ -110,9 +114,6 @@ def sentence_of(step: Step, language: Language) -> str:
         "node": details.get("node_name") or _part("unknown", language),
         "pids": ", ".join(map(str, details.get("pids") or ())),
         "seconds": _seconds(details.get("expires_in_seconds"), language),
-        "after": _seconds(details.get("after_seconds"), language),
-        "held_for": _seconds(details.get("held_seconds"), language),
-        "ran": _seconds(details.get("ran_seconds"), language),
         "limit": _seconds(details.get("time_limit_seconds"), language),
         "exit": _exit(step, language),
         "usage": _usage(details, language),
@@ -121,6 +122,11 @@ def sentence_of(step: Step, language: Language) -> str:
     }
     plain = {name: details.get(name, "?") for name in ("name", "pid", "priority", "incarnation", "outcome")}
     return _said(STEPS[step.what], language, {**plain, **values})
+
+
+def _spaced(text: str, language: Language) -> str:
+    """Chinese sets a blank after Latin letters and digits, and none after its own."""
+    return f"{text} " if language == "zh" and text[-1:].isascii() else text
 
 
 def _said(sentence: tuple[str, str], language: Language, values: Mapping[str, object]) -> str:

@@ -106,6 +106,7 @@ class _SoFar:
     pid: int | None = None
     time_limit_seconds: int | None = None
     reserved_at: datetime | None = None
+    expires_in_seconds: float | None = None
     started_at: datetime | None = None
     asked: StoredEvent | None = None  # the CancelRequested of this attempt
     positions: dict[str, int] = field(default_factory=dict)  # of the events by their references
@@ -175,12 +176,13 @@ def _reserved(event: StoredEvent, so_far: _SoFar) -> Told:
     data = event.data
     so_far.node_name, so_far.pid = data.get("node_name"), None
     so_far.reserved_at, so_far.started_at, so_far.asked = event.at, None, None
+    so_far.expires_in_seconds = _until(event.at, data.get("expires_at"))
     if so_far.node_name is not None and isinstance(data.get("allocation_id"), int):
         so_far.nodes[data["allocation_id"]] = so_far.node_name
     return "reserved", {
         "node_name": so_far.node_name,
         "cpu_ids": list(data.get("cpu_ids") or ()),
-        "expires_in_seconds": _until(event.at, data.get("expires_at")),
+        "expires_in_seconds": so_far.expires_in_seconds,
     }
 
 
@@ -220,6 +222,7 @@ def _cancelled(event: StoredEvent, so_far: _SoFar) -> Told:
 
 def _released(event: StoredEvent, so_far: _SoFar) -> Told:
     data = event.data
+    reason = str(data.get("reason"))
     asked_at = so_far.asked.at if so_far.asked else None
     told = {
         "node_name": so_far.node_name,
@@ -227,11 +230,12 @@ def _released(event: StoredEvent, so_far: _SoFar) -> Told:
         "held_seconds": _between(so_far.reserved_at, event.at),
         "ran_seconds": _between(so_far.started_at, event.at),
         "after_seconds": _between(asked_at, event.at),
-        "time_limit_seconds": so_far.time_limit_seconds if data.get("reason") == "timed_out" else None,
+        "time_limit_seconds": so_far.time_limit_seconds if reason == "timed_out" else None,
+        "expires_in_seconds": so_far.expires_in_seconds if reason == "expired" else None,
         "reason": data.get("detail"),
         **{name: data.get(name) for name in ("exit_code", "exit_signal", "cpu_seconds", "memory_peak_mb")},
     }
-    return _end(str(data.get("reason")), ran=so_far.started_at is not None), told
+    return _end(reason, ran=so_far.started_at is not None), told
 
 
 def _end(reason: str, *, ran: bool) -> What:
