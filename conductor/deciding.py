@@ -3,7 +3,6 @@
 `settle` is pure. Inside a batch each command sees the events of those before it.
 """
 
-from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,7 +11,7 @@ from typing import Any
 from psycopg import AsyncConnection
 
 from conductor.completing import SQL, Request
-from conductor.core.causes import Cause, Trace, cause_of, followed
+from conductor.core.causes import NO_TRACE, Cause, Trace, cause_of, followed
 from conductor.core.commands import DeclareNodeLost, RegisterNode, Submit
 from conductor.core.decider import State, decide, evolve, fold, streams_read
 from conductor.core.errors import Rejection, RejectionCode
@@ -68,7 +67,10 @@ class Plan:
     verdicts: list[list[Verdict]] = field(default_factory=list)
     events: list[NewEvent] = field(default_factory=list)
     changed: dict[StreamName, State] = field(default_factory=dict)
-    traces: dict[StreamName, Trace] = field(default_factory=dict)  # of every stream in sight
+    states: dict[StreamName, State] = field(
+        default_factory=dict
+    )  # of every stream in sight, as they have become
+    traces: dict[StreamName, Trace] = field(default_factory=dict)
     streams_read: dict[StreamName, int] = field(default_factory=dict)
     scripts: dict[str, str] = field(default_factory=dict)
     environments: dict[str, Mapping[str, str]] = field(default_factory=dict)
@@ -85,12 +87,13 @@ class Plan:
 
     def mark(self) -> Callable[[], None]:
         """What takes the plan back to how it stands now."""
-        events, changed, traces = len(self.events), dict(self.changed), dict(self.traces)
+        events, changed = len(self.events), dict(self.changed)
+        states, traces = dict(self.states), dict(self.traces)
         holdings, answered = self.holdings.copy(), dict(self.answered)
 
         def take_back() -> None:
             del self.events[events:]
-            self.changed, self.traces = changed, traces
+            self.changed, self.states, self.traces = changed, states, traces
             self.holdings, self.answered = holdings, answered
 
         return take_back
@@ -123,7 +126,9 @@ async def load(
             recorded = recorded_event(row[:-1])
             fold(states, recorded)
             stream, correlation = recorded.stream, recorded.provenance.correlation
-            traces[stream] = followed(traces.get(stream, {}), recorded.event, recorded.version, correlation)
+            traces[stream] = followed(
+                traces.get(stream, NO_TRACE), recorded.event, recorded.version, correlation
+            )
             position = max(position, recorded.position)
     return Loaded(
         at=max(row[-1] for row in rows),
@@ -173,7 +178,7 @@ async def _one(cursor: Any) -> Any:
 def settle(entries: Sequence[tuple[Sequence[Request], bool]], loaded: Loaded) -> Plan:
     """Decide every request in order. An atomic entry with a refusal comes to nothing as a whole."""
     holdings = Holdings(state for state in loaded.states.values() if isinstance(state, Job))
-    plan = Plan(holdings=holdings, traces=dict(loaded.traces))
+    plan = Plan(holdings=holdings, states=dict(loaded.states), traces=dict(loaded.traces))
     for requests, atomic in entries:
         since = len(plan.events)
         take_back = plan.mark() if atomic else None
@@ -212,7 +217,7 @@ def _settle_one(request: Request, loaded: Loaded, plan: Plan) -> Verdict:
 
 
 def _decide_one(request: Request, loaded: Loaded, plan: Plan) -> Verdict:
-    states = ChainMap(plan.changed, loaded.states)
+    states = plan.states
     stream = streams_read(request.command)[0] if request.unfit is None else None
     conflict = request.unfit or _version_conflict(request, states.get(stream) if stream else None)
     if conflict is not None or stream is None:
@@ -255,8 +260,8 @@ def _append(
     after = evolve(before, event, at=at, version=version)
     if isinstance(after, Job):
         plan.holdings.move(before if isinstance(before, Job) else None, after)
-    plan.changed[stream] = after
-    plan.traces[stream] = followed(plan.traces.get(stream, {}), event, version, provenance.correlation)
+    plan.changed[stream] = plan.states[stream] = after
+    plan.traces[stream] = followed(plan.traces.get(stream, NO_TRACE), event, version, provenance.correlation)
     plan.events.append(NewEvent(stream=stream, version=version, event=event, provenance=provenance))
 
 

@@ -8,7 +8,7 @@ log says now. `handler` keeps that rule; this module only remembers, and not too
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 
-from conductor.core.causes import Trace
+from conductor.core.causes import NO_TRACE, Trace
 from conductor.core.decider import State
 from conductor.core.identifiers import StreamName
 
@@ -26,7 +26,7 @@ class Remembered:
     def keep(self, states: Mapping[StreamName, State], traces: Mapping[StreamName, Trace]) -> None:
         """The latest are kept longest."""
         for stream, state in states.items():
-            self._states[stream] = state, traces.get(stream, {})
+            self._states[stream] = state, traces.get(stream, NO_TRACE)
             self._states.move_to_end(stream)
         while len(self._states) > _STREAMS:
             self._states.popitem(last=False)

@@ -6,7 +6,7 @@ before an event has one. Refuses to know what an event means for a job or a node
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from conductor.core.events import (
     CancelRequested,
@@ -32,43 +32,46 @@ from conductor.core.identifiers import (
     event_reference,
     node_stream,
 )
-from conductor.core.job import Allocation, Job
+from conductor.core.job import Job
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
-    """An event that may yet cause others, in its stream, and the request that it goes back to."""
+class Trace(NamedTuple):
+    """The versions of a stream's events that may still cause others; 0 is none.
 
-    version: Version
-    correlation: str | None
+    One small tuple a stream, not a link an event: a handler keeps thousands, and makes one for every event.
+    """
+
+    began: int = 0  # a job was put before the scheduler; a node registered or was lost; a leader was elected
+    held: int = 0  # CPUs were promised to a job, or taken into use
+    asked: int = 0  # a running job was asked to end
+    correlation: str | None = None  # of what began, and all that followed
+    asked_correlation: str | None = None
 
 
-# The last event of each kind that may cause another; a few entries, however long the stream.
-Trace = Mapping[type[Event], Link]
-Traces = Mapping[StreamName, Trace]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cause:
+class Cause(NamedTuple):
     """What an event is caused by, and the request that both go back to."""
 
     reference: EventReference
     correlation: str | None
 
 
-_QUEUED = (JobSubmitted, JobUnheld, JobRequeued, ResourcesReleased)  # each puts a job before the scheduler
-_HELD = (ResourcesReserved, ResourcesAllocated)
-_ASKED = (ResourcesAllocated, CancelRequested)
-_NODE = (NodeRegistered, NodeLost)
-_MAY_CAUSE = frozenset({*_QUEUED, *_HELD, *_ASKED, *_NODE, LeaderElected})
+Traces = Mapping[StreamName, Trace]
+
+NO_TRACE = Trace()
+_BEGINS = frozenset(
+    {JobSubmitted, JobUnheld, JobRequeued, ResourcesReleased, NodeRegistered, NodeLost, LeaderElected}
+)
 
 
 def followed(trace: Trace, event: Event, version: Version, correlation: str | None) -> Trace:
     """The trace of a stream after one more event."""
+    began, held, asked, chain, asked_chain = trace
     kind = type(event)
-    if kind not in _MAY_CAUSE:
-        return trace
-    return {**trace, kind: Link(version=version, correlation=correlation)}
+    if kind is ResourcesReserved or kind is ResourcesAllocated:
+        return Trace(began, version, asked, correlation, asked_chain)
+    if kind is CancelRequested:
+        return Trace(began, held, version, chain, correlation)
+    return Trace(version, held, asked, correlation, asked_chain) if kind in _BEGINS else trace
 
 
 def cause_of(event: Event, stream: StreamName, job: Job | None, traces: Traces) -> Cause | None:
@@ -77,82 +80,64 @@ def cause_of(event: Event, stream: StreamName, job: Job | None, traces: Traces) 
     None when somebody asked for it: the request is the cause, and begins a correlation. `job` is the stream's state
     before the event, when it is a job's.
     """
-    trace = traces.get(stream, {})
+    trace = traces.get(stream, NO_TRACE)
     match event:
         case ResourcesReserved():
-            return _latest(trace, stream, _QUEUED)
+            return _known(stream, trace.began, trace.correlation)
         case ResourcesAllocated():
-            return _latest(trace, stream, _HELD)
-        case CleanupBlocked():
-            return _latest(trace, stream, _ASKED)
+            return _known(stream, trace.held, trace.correlation)
         case ResourcesReleased():
-            return _cause_of_release(event, stream, job, traces)
+            return _cause_of_release(event, stream, job, trace, traces)
+        case CleanupBlocked():
+            return _asked(stream, trace) or _known(stream, trace.held, trace.correlation)
         case LateReport():
-            return _cause_of_late_report(event, stream, job, traces)
+            return _cause_of_late_report(event, stream, job, trace, traces)
         case NodeLost(jobs_lost=False):  # its lease ran out; with jobs_lost it is a person's word
-            return _latest(trace, stream, _NODE)
-        case LeaderElected():
-            return _taken_over(_latest(trace, stream, (LeaderElected,)))
+            return _known(stream, trace.began, trace.correlation)
+        case LeaderElected():  # takes over from the one before, if any; but goes back to itself alone
+            return _known(stream, trace.began, None)
         case _:
             return None
 
 
-def _latest(trace: Trace, stream: StreamName, kinds: tuple[type[Event], ...]) -> Cause | None:
-    link: Link | None = None
-    for kind in kinds:
-        found = trace.get(kind)
-        if found is not None and (link is None or found.version > link.version):
-            link = found
-    if link is None:
-        return None
-    return Cause(reference=event_reference(stream, link.version), correlation=link.correlation)
+def _known(stream: StreamName, version: int, correlation: str | None) -> Cause | None:
+    return Cause(event_reference(stream, Version(version)), correlation) if version else None
+
+
+def _asked(stream: StreamName, trace: Trace) -> Cause | None:
+    """The request to end what runs now, if there was one."""
+    return _known(stream, trace.asked, trace.asked_correlation) if trace.asked > trace.held else None
 
 
 def _cause_of_release(
-    event: ResourcesReleased, stream: StreamName, job: Job | None, traces: Traces
+    event: ResourcesReleased, stream: StreamName, job: Job | None, trace: Trace, traces: Traces
 ) -> Cause | None:
-    trace = traces.get(stream, {})
-    held = _latest(trace, stream, _HELD)
-    if event.reason is ReleaseReason.REPAIRED:
-        return None
-    if event.reason is ReleaseReason.CANCELLED:
-        asked = _latest(trace, stream, _ASKED)
-        return asked if _runs(job) else None  # a reservation is taken back by the request itself
-    if event.reason is ReleaseReason.NODE_LOST and job is not None and job.allocation is not None:
-        return _in_chain(_of_node(job.allocation.node_name, traces), held)
-    return held
-
-
-def _runs(job: Job | None) -> bool:
-    return job is not None and job.allocation is not None and job.allocation.process is not None
+    held = _known(stream, trace.held, trace.correlation)
+    match event.reason:
+        case ReleaseReason.REPAIRED:
+            return None
+        case ReleaseReason.CANCELLED:  # a reservation is taken back by the request itself
+            return _asked(stream, trace)
+        case ReleaseReason.NODE_LOST if job is not None and job.allocation is not None:
+            return _of_node(job.allocation.node_name, traces, trace) or held
+        case _:
+            return held
 
 
 def _cause_of_late_report(
-    event: LateReport, stream: StreamName, job: Job | None, traces: Traces
+    event: LateReport, stream: StreamName, job: Job | None, trace: Trace, traces: Traces
 ) -> Cause | None:
     """What closed the attempt, or the registration that fenced the executor off."""
-    held = _latest(traces.get(stream, {}), stream, _HELD)
-    allocation: Allocation | None = job.allocation_of(event.allocation_id) if job is not None else None
+    held = _known(stream, trace.held, trace.correlation)
+    allocation = job.allocation_of(event.allocation_id) if job is not None else None
     if allocation is None:
         return held
     if allocation.live:
-        return _in_chain(_of_node(allocation.node_name, traces), held)
-    closed = event_reference(stream, allocation.version)
-    return Cause(reference=closed, correlation=held.correlation if held else None)
+        return _of_node(allocation.node_name, traces, trace) or held
+    return _known(stream, allocation.version, trace.correlation)
 
 
-def _taken_over(leadership: Cause | None) -> Cause | None:
-    """The leadership before, if any; but every election goes back to itself alone."""
-    return Cause(reference=leadership.reference, correlation=None) if leadership else None
-
-
-def _of_node(node_name: NodeName, traces: Traces) -> Cause | None:
+def _of_node(node_name: NodeName, traces: Traces, trace: Trace) -> Cause | None:
+    """The node's event as the cause; what follows still goes back to the job's own request."""
     stream = node_stream(node_name)
-    return _latest(traces.get(stream, {}), stream, _NODE)
-
-
-def _in_chain(cause: Cause | None, held: Cause | None) -> Cause | None:
-    """Another stream's event as the cause: what follows still goes back to the job's own request."""
-    if cause is None or held is None:
-        return cause or held
-    return Cause(reference=cause.reference, correlation=held.correlation)
+    return _known(stream, traces.get(stream, NO_TRACE).began, trace.correlation)
