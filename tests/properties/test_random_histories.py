@@ -12,15 +12,11 @@ from conductor.core.commands import (
     Allocate,
     Cancel,
     Command,
-    DeclareNodeLost,
     DrainNode,
-    ElectLeader,
     Expire,
     Hold,
     RegisterNode,
     Release,
-    ReleaseLost,
-    ReportCleanup,
     Reprioritize,
     Requeue,
     Reserve,
@@ -28,36 +24,12 @@ from conductor.core.commands import (
     Submit,
     Unhold,
 )
-from conductor.core.events import (
-    CancelRequested,
-    JobCancelled,
-    JobHeld,
-    JobReprioritized,
-    JobRequeued,
-    JobSubmitted,
-    JobUnheld,
-    LeaderElected,
-    NodeDrained,
-    NodeLost,
-    NodeRegistered,
-    NodeResumed,
-    ProcessIdentity,
-    RecordedEvent,
-    ReleaseReason,
-    ResourcesReleased,
-)
-from conductor.core.identifiers import (
-    AllocationId,
-    Incarnation,
-    JobId,
-    NodeName,
-    Position,
-    event_reference,
-    referred_event,
-)
+from conductor.core.events import ProcessIdentity, ReleaseReason
+from conductor.core.identifiers import AllocationId, Incarnation, JobId, NodeName, Position
 from conductor.handler import Accepted
 from conductor.log import Log
 from tests.fix_engine import Engine
+from tests.properties.test_random_causes import assert_causes
 
 NODES = (NodeName("a"), NodeName("b"))
 CPUS = 4
@@ -79,13 +51,7 @@ class Wisher:
         process = ProcessIdentity(pid=chance.randint(1, 3), boot_id="boot", start_ticks=1)
         cpu_ids = tuple(chance.sample(range(CPUS), chance.randint(1, 2)))
         wishes: list[Command] = [
-            Submit(
-                script="true\n",
-                user_name="a",
-                submitted_by="a",
-                cpus_per_task=chance.randint(1, 2),
-                requeue=chance.random() < 0.3,
-            ),
+            Submit(script="true\n", user_name="a", submitted_by="a", cpus_per_task=chance.randint(1, 2)),
             Reserve(job_id=job_id, node_name=node_name),
             Reserve(job_id=job_id, node_name=node_name),
             Reserve(job_id=job_id, node_name=node_name, cpu_ids=cpu_ids, expires_in_seconds=0.001),
@@ -99,15 +65,11 @@ class Wisher:
             Hold(job_id=job_id),
             Unhold(job_id=job_id),
             Reprioritize(job_id=job_id, priority=chance.randint(0, 3)),
-            ReleaseLost(job_id=job_id, allocation_id=allocation_id, node_name=node_name),
-            ReportCleanup(allocation_id=allocation_id, incarnation=incarnation, pids=(1,), detail=None),
         ]
         rare: list[Command] = [
             DrainNode(node_name=node_name),
             ResumeNode(node_name=node_name),
             RegisterNode(node_name=node_name, spool_id="s", boot_id="b", total_cpus=CPUS),
-            DeclareNodeLost(node_name=node_name, jobs_lost=chance.random() < 0.5),
-            ElectLeader(holder=str(chance.random()), host="h"),
         ]
         return chance.choice(rare if chance.random() < 0.05 else wishes)
 
@@ -134,38 +96,6 @@ def test_after_any_history_of_two_writers_every_table_equals_the_log(engine: Eng
 
     assert engine.run(story) > WISHES // 4
     assert_causes(engine.run(lambda engine: Log(engine.pool).read_after(Position(0), limit=10_000)))
-
-
-def assert_causes(events: list[RecordedEvent]) -> None:
-    """What nobody asked for has a cause, which stands earlier in the log."""
-    places: dict[str, int] = {}
-    for one in events:
-        causation = one.provenance.causation
-        if causation is None:
-            assert was_asked_for(one), one
-        else:
-            assert places[causation] < one.position, one
-            assert event_reference(*referred_event(causation)) == causation
-        places[event_reference(one.stream, one.version)] = one.position
-    assert len(places) == len(events)
-
-
-def was_asked_for(one: RecordedEvent) -> bool:
-    match one.event:
-        case JobSubmitted() | JobUnheld() | JobReprioritized() | CancelRequested() | JobCancelled():
-            return True
-        case JobHeld() | JobRequeued():
-            return not one.event.automatic
-        case ResourcesReleased():  # a reservation, cancelled or requeued
-            return one.event.reason is ReleaseReason.CANCELLED
-        case NodeRegistered() | NodeDrained() | NodeResumed():
-            return True
-        case NodeLost():
-            return one.event.jobs_lost
-        case LeaderElected():
-            return one.event.term == 1
-        case _:
-            return False
 
 
 async def _wish(engine: Engine, seed: int) -> int:
