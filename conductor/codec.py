@@ -8,8 +8,8 @@ events are upcast when they are read and never rewritten.
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
+import msgspec
 import orjson
-from pydantic import TypeAdapter
 
 from conductor.core.errors import UnknownEvent
 from conductor.core.events import Event, JobEvent, LeadershipEvent, NodeEvent, Provenance
@@ -22,7 +22,7 @@ SCHEMA_VERSIONS: Mapping[str, int] = dict.fromkeys(EVENT_TYPES, 1)
 # (type, old schema version) -> the data one version newer
 _UPCASTERS: Mapping[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {}
 
-_READERS = {name: TypeAdapter(kind).validator for name, kind in EVENT_TYPES.items()}
+_READERS = {name: msgspec.json.Decoder(kind) for name, kind in EVENT_TYPES.items()}
 
 
 def event_type(event: Event) -> str:
@@ -34,19 +34,34 @@ def encode(value: object) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z)
 
 
+def parse(text: str | bytes) -> Any:
+    """What a JSON text says. Raises `ValueError`."""
+    return orjson.loads(text)
+
+
 def decode(name: str, schema_version: int, data: Mapping[str, Any]) -> Event:
-    """The event that the stored data tells of. Raises `UnknownEvent`."""
+    """The event that the stored data tells of. Raises `UnknownEvent`, `ValueError`."""
+    return msgspec.convert(_upcast(name, schema_version, data), EVENT_TYPES[name])
+
+
+def decode_text(name: str, schema_version: int, text: bytes) -> Event:
+    """The same from the JSON itself, several times faster. Raises `UnknownEvent`, `ValueError`."""
+    if SCHEMA_VERSIONS.get(name) == schema_version:
+        return _READERS[name].decode(text)
+    return decode(name, schema_version, parse(text))
+
+
+def _upcast(name: str, schema_version: int, data: Mapping[str, Any]) -> Mapping[str, Any]:
     newest = SCHEMA_VERSIONS.get(name)
     if newest is None or schema_version > newest:
         raise UnknownEvent(
             f"{name} of schema version {schema_version} is newer than this release of Conductor. "
             "Upgrade it before reading this log."
         )
-    shape = dict(data)
+    shape = data
     for version in range(schema_version, newest):
-        shape = _UPCASTERS[name, version](shape)
-    event: Event = _READERS[name].validate_python(shape)
-    return event
+        shape = _UPCASTERS[name, version](dict(shape))
+    return shape
 
 
 def decode_provenance(metadata: Mapping[str, Any]) -> Provenance:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from conductor.core.events import (
+    Event,
     NodeRegistered,
-    RecordedEvent,
     ResourcesAllocated,
     ResourcesReleased,
     ResourcesReserved,
@@ -22,14 +22,14 @@ class _Account:
 
     cpu_ids: frozenset[int] = frozenset()
     holders: dict[int, int] = field(default_factory=dict)
+    taken_off: int = 0  # CPUs taken off the node while held: on the books until they are released
     free: int = 0
     reserved: int = 0
     allocated: int = 0
 
     @property
     def total(self) -> int:
-        """CPUs that were taken off the node while held stay on the books until they are released."""
-        return len(self.cpu_ids | self.holders.keys())
+        return len(self.cpu_ids) + self.taken_off
 
 
 @dataclass(slots=True)
@@ -46,18 +46,19 @@ class Ledger:
         self._accounts: dict[str, _Account] = {}
         self._holdings: dict[int, _Holding] = {}
 
-    def book(self, recorded: RecordedEvent) -> Iterator[str]:
-        match recorded.event:
-            case NodeRegistered() as event:
+    def book(self, event: Event) -> Iterator[str]:
+        match event:
+            case NodeRegistered():
                 account = self._accounts.setdefault(event.node_name, _Account())
                 account.cpu_ids = frozenset(event.cpu_ids)
+                account.taken_off = len(account.holders.keys() - account.cpu_ids)
                 account.free = len(account.cpu_ids - account.holders.keys())
                 yield from self._check(event.node_name)
-            case ResourcesReserved() as event:
+            case ResourcesReserved():
                 yield from self._reserve(event)
-            case ResourcesAllocated() as event:
+            case ResourcesAllocated():
                 yield from self._allocate(event.allocation_id)
-            case ResourcesReleased() as event:
+            case ResourcesReleased():
                 yield from self._release(event.allocation_id)
             case _:
                 return
@@ -73,6 +74,7 @@ class Ledger:
                 )
             if cpu_id not in account.cpu_ids:
                 yield f"{event.node_name} has no CPU {cpu_id}, promised to allocation {event.allocation_id}"
+                account.taken_off += holder is None
             account.holders[cpu_id] = event.allocation_id
         account.free -= len(event.cpu_ids)
         account.reserved += len(event.cpu_ids)
@@ -99,6 +101,7 @@ class Ledger:
         for cpu_id in holding.cpu_ids:
             if account.holders.get(cpu_id) == allocation_id:
                 del account.holders[cpu_id]
+                account.taken_off -= cpu_id not in account.cpu_ids
         account.free += len(account.cpu_ids.intersection(holding.cpu_ids))
         if holding.running:
             account.allocated -= len(holding.cpu_ids)

@@ -1,25 +1,31 @@
 """The log as a stream: every event in order, with the bytes its hash is made of.
 
-Promises: memory does not grow with the log. Refuses to know what events mean.
+Promises: memory does not grow with the log, and the connection is free for other questions between two events.
+Refuses to know what events mean.
 """
 
+import hashlib
+import json
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import psycopg
 
-from conductor.core.events import RecordedEvent
+from conductor.codec import decode_provenance, decode_text, parse
+from conductor.core.events import Event, RecordedEvent
+from conductor.core.identifiers import Position, StreamName, Version
 from conductor.database import load_queries
-from conductor.log import recorded_event
 
 SQL = load_queries("projections", "log_stream.sql")
 
 _FETCH = 5000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class LogEvent(NamedTuple):
-    """An event as it is stored. `text` is what is hashed after the previous hash, see `event_text`."""
+    """An event as it is stored; `data_text` and `metadata_text` are the JSON as PostgreSQL prints it."""
 
     position: int
     stream: str
@@ -28,28 +34,84 @@ class LogEvent(NamedTuple):
     schema_version: int
     at: datetime
     recorded_at: datetime
-    data: dict[str, Any]
-    metadata: dict[str, Any]
+    data_text: str
+    metadata_text: str
     hash: bytes
-    text: str
+
+    @property
+    def data(self) -> dict[str, Any]:
+        found: dict[str, Any] = parse(self.data_text)
+        return found
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        found: dict[str, Any] = parse(self.metadata_text)
+        return found
+
+    @property
+    def text(self) -> str:
+        """What is hashed after the previous hash: what `event_text` gives."""
+        return (
+            f"[{self.position}, {_quoted(self.stream)}, {self.version}, {_quoted(self.type)}, "
+            f"{self.schema_version}, {_microseconds(self.at)}, {_microseconds(self.recorded_at)}, "
+            f"{self.data_text}, {self.metadata_text}]"
+        )
+
+    def hash_after(self, previous: bytes) -> bytes:
+        """What `hash` must be."""
+        return hashlib.sha256(previous + self.text.encode()).digest()
+
+    def event(self) -> Event:
+        """Decoded. Raises `UnknownEvent`, `ValueError`."""
+        return decode_text(self.type, self.schema_version, self.data_text.encode())
 
     def recorded(self) -> RecordedEvent:
-        """Decoded. Raises `UnknownEvent`, `ValueError`."""
-        return recorded_event(self[:9])
+        """Decoded whole. Raises `UnknownEvent`, `ValueError`."""
+        return RecordedEvent(
+            position=Position(self.position),
+            stream=StreamName(self.stream),
+            version=Version(self.version),
+            event=self.event(),
+            at=self.at,
+            recorded_at=self.recorded_at,
+            provenance=decode_provenance(self.metadata),
+        )
 
 
 def read_log(
     connection: psycopg.Connection[Any], *, after: int = 0, until: int | None = None
 ) -> Iterator[LogEvent]:
-    """Events after a position, up to and with another, as one snapshot sees them; inside a transaction."""
-    with connection.cursor(name="log_stream") as cursor:
-        cursor.itersize = _FETCH
-        cursor.execute(SQL["log"], {"after": after, "until": until})
-        for row in cursor:
-            yield LogEvent(*row)
+    """Events after a position, up to and with another; the end of the log as it is now when left out."""
+    last = last_position(connection) if until is None else until
+    with connection.cursor(binary=True) as cursor:
+        while after < last:
+            ahead = min(after + _FETCH, last)
+            cursor.execute(SQL["log"], {"after": after, "until": ahead})
+            yield from map(LogEvent._make, cursor.fetchall())
+            after = ahead
+
+
+def read_stream(connection: psycopg.Connection[Any], stream: str, *, before: int) -> list[LogEvent]:
+    """One stream's events before a position, oldest first."""
+    with connection.cursor(binary=True) as cursor:
+        cursor.execute(SQL["stream"], {"stream": stream, "before": before})
+        return [LogEvent._make(row) for row in cursor.fetchall()]
 
 
 def last_position(connection: psycopg.Connection[Any]) -> int:
     row = connection.execute(SQL["last_position"]).fetchone()
     assert row is not None
     return int(row[0])
+
+
+def _quoted(name: str) -> str:
+    """As jsonb prints a string."""
+    if name.isprintable() and '"' not in name and "\\" not in name:
+        return f'"{name}"'
+    return json.dumps(name, ensure_ascii=False)
+
+
+@lru_cache(maxsize=64)  # the events of a batch share their times
+def _microseconds(moment: datetime) -> int:
+    since = moment - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds

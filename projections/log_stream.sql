@@ -2,9 +2,14 @@
 SELECT coalesce(max(position), 0) FROM events;
 
 -- name: log
--- In order, with the bytes each hash is made of.
-SELECT position, stream, version, type, schema_version, at, recorded_at, data, metadata, hash,
-       event_text(position, stream, version, type, schema_version, at, recorded_at, data, metadata)
+SELECT position, stream, version, type, schema_version, at, recorded_at, data::text, metadata::text, hash
 FROM events
-WHERE position > %(after)s AND (%(until)s::bigint IS NULL OR position <= %(until)s)
+WHERE position > %(after)s AND position <= %(until)s
 ORDER BY position;
+
+-- name: stream
+-- One stream, before a position.
+SELECT position, stream, version, type, schema_version, at, recorded_at, data::text, metadata::text, hash
+FROM events
+WHERE stream = %(stream)s AND position < %(before)s
+ORDER BY version;

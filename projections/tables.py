@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from conductor.core.decider import State
+from conductor.core.identifiers import StreamName, job_stream, node_stream
 from conductor.core.job import Job
 from conductor.core.node import Node
 from projections.allocations import allocation_row
@@ -14,6 +15,13 @@ TABLES = {"jobs": "id", "resource_allocations": "id", "past_allocations": "id", 
 
 TableRow = dict[str, Any]
 Tables = Mapping[str, dict[Any, TableRow]]
+
+
+def stream_of_row(table: str, row: Mapping[str, Any]) -> StreamName:
+    """The stream whose events explain a row."""
+    if table == "nodes":
+        return node_stream(row["name"])
+    return job_stream(row["id" if table == "jobs" else "job_id"])
 
 
 def rows_of(state: State) -> Iterator[tuple[str, TableRow]]:

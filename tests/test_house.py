@@ -36,7 +36,7 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "migrations": (),
     "migrate": ("core", "database"),
     "log": ("core", "codec", "database"),
-    "projections": ("core", "database", "log", "migrate"),
+    "projections": ("core", "codec", "database", "log", "migrate"),
     "output_file": ("core", "database", "log"),
     # the one door to writing
     "handler": ("core", "codec", "crash_points", "database", "log"),
@@ -97,7 +97,8 @@ DOORS = {
     "psycopg": {"database", "log", "handler", "migrate", "projections", "scheduler", "api", "embedded", "up", "cli"},
     "psycopg_pool": {"database", "log"},
     "orjson": {"codec", "database", "api"},
-    "pydantic": {"codec", "settings", "api", "client"},
+    "msgspec": {"codec"},
+    "pydantic": {"settings", "api", "client"},
     "pydantic_core": {"api"},
     "structlog": {"scheduler", "executor", "output_file", "api"},
 }  # fmt: skip

@@ -54,6 +54,7 @@ States = Mapping[StreamName, State]
 
 _NODE_COMMANDS = (RegisterNode, DrainNode, ResumeNode, DeclareNodeLost, RemoveNode)
 _NODE_EVENTS = (NodeRegistered, NodeDrained, NodeResumed, NodeLost, NodeRemoved)
+_OTHER_EVENTS = (*_NODE_EVENTS, LeaderElected)  # than a job's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,12 +165,28 @@ def fold(states: dict[StreamName, State], recorded: RecordedEvent) -> State:
     Raises `ConductorError` when the event does not continue its stream.
     """
     before = states.get(recorded.stream)
-    expected = (before.version if before else 0) + 1
-    if recorded.version != expected:
-        raise ConductorError(
-            f"Position {recorded.position}: {recorded.stream} has version {recorded.version}, "
-            f"expected {expected}. An event is missing or out of order."
-        )
+    _check_version(recorded.stream, before, recorded.version)
     after = evolve(before, recorded.event, at=recorded.at, version=recorded.version)
     states[recorded.stream] = after
     return after
+
+
+def fold_owned(
+    states: dict[StreamName, State], stream: StreamName, event: Event, *, at: datetime, version: Version
+) -> State:
+    """The same, where nobody but `states` holds a state: jobs are changed in place, see `job.evolve_owned`."""
+    before = states.get(stream)
+    _check_version(stream, before, version)
+    if isinstance(before, Job) and not isinstance(event, _OTHER_EVENTS):
+        return jobs.evolve_owned(before, event, at=at, version=version)
+    after = evolve(before, event, at=at, version=version)
+    states[stream] = after
+    return after
+
+
+def _check_version(stream: StreamName, before: State | None, version: Version) -> None:
+    expected = (before.version if before else 0) + 1
+    if version != expected:
+        raise ConductorError(
+            f"{stream} has version {version}, expected {expected}. An event is missing or out of order."
+        )

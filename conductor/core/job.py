@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import assert_never
+from typing import TypedDict, assert_never
 
 from conductor.core.errors import IllegalTransition
 from conductor.core.events import (
@@ -166,43 +166,107 @@ class Job:
         return next((a for a in known if a.allocation_id == allocation_id), None)
 
 
+class Changes(TypedDict, total=False):
+    """What an event changes of a job, by the names of `Job`."""
+
+    version: Version
+    state: JobState
+    priority: int
+    held: bool
+    eligible_at: datetime | None
+    reason: str | None
+    attempt: int
+    allocation: Allocation | None
+    past_allocations: tuple[Allocation, ...]
+    started_at: datetime | None
+    ended_at: datetime | None
+    cancel_requested_at: datetime | None
+    requeue_requested: bool
+    exit_code: int | None
+    exit_signal: int | None
+    late_reports: frozenset[AllocationId]
+    automatic_requeues: int
+
+
 def evolve(job: Job | None, event: JobEvent, *, at: datetime, version: Version) -> Job:
     """The job after the event.
 
     Raises `IllegalTransition` when `TRANSITIONS` has no such move; nothing has changed then.
     """
-    if isinstance(event, LateReport) and job is not None:
-        return replace(job, version=version, late_reports=job.late_reports | {event.allocation_id})
-    before = job.state if job is not None else None
+    if job is None:
+        return _first(event, at, version)
+    return replace(job, **_changes(job, event, at, version))
+
+
+def evolve_owned(job: Job | None, event: JobEvent, *, at: datetime, version: Version) -> Job:
+    """The same, for a caller who holds the only reference to `job`: it is changed in place, several times faster.
+
+    Replay folds millions of events and shows nobody the states between.
+    """
+    if job is None:
+        return _first(event, at, version)
+    for name, value in _changes(job, event, at, version).items():
+        object.__setattr__(job, name, value)
+    return job
+
+
+def _first(event: JobEvent, at: datetime, version: Version) -> Job:
+    _after(None, event, version)
+    assert isinstance(event, JobSubmitted)
+    waits: Changes = {"eligible_at": None, "reason": "JobHeldUser"}
+    if not event.held:
+        waits = _eligible_from(event.begin_time or at, at)
+    return Job(
+        job_id=event.job_id,
+        version=version,
+        state=JobState.PENDING,
+        submitted=event,
+        submitted_at=at,
+        priority=event.priority,
+        held=event.held,
+        eligible_at=waits["eligible_at"],
+        reason=waits["reason"],
+    )
+
+
+def _after(before: JobState | None, event: JobEvent, version: Version) -> JobState:
     after = TRANSITIONS[before].get(trigger(event))
     if after is None:
         raise IllegalTransition(f"{trigger(event)} cannot follow {before or 'nothing'} (version {version})")
-    if isinstance(event, JobSubmitted):
-        return _submitted(event, at, version)
-    assert job is not None
-    return _evolved(replace(job, state=after, version=version), event, at)
+    return after
 
 
-def _evolved(job: Job, event: JobEvent, at: datetime) -> Job:
+def _changes(job: Job, event: JobEvent, at: datetime, version: Version) -> Changes:
+    if isinstance(event, LateReport):
+        return {"version": version, "late_reports": job.late_reports | {event.allocation_id}}
+    state = _after(job.state, event, version)
+    changes = _changed_by(job, event, at, version, state)
+    changes["version"], changes["state"] = version, state
+    return changes
+
+
+def _changed_by(job: Job, event: JobEvent, at: datetime, version: Version, state: JobState) -> Changes:
     match event:
         case JobHeld():
-            return replace(job, held=True, eligible_at=None, reason=_held_reason(event))
+            return {"held": True, "eligible_at": None, "reason": _held_reason(event)}
         case JobUnheld():
-            return _eligible_from(replace(job, held=False), at)
+            unheld: Changes = {"held": False}
+            unheld.update(_eligible_from(job.begins_at, at))
+            return unheld
         case JobReprioritized():
-            return replace(job, priority=event.priority)
+            return {"priority": event.priority}
         case ResourcesReserved():
-            return replace(job, allocation=_reserved(event, at, job.version), reason=None)
+            return {"allocation": _reserved(event, at, version), "reason": None}
         case ResourcesAllocated():
-            return _allocated(job, event, at)
+            return {"allocation": _allocated(job, event, at, version), "started_at": at}
         case CancelRequested():
-            return replace(job, cancel_requested_at=at, requeue_requested=event.requeue)
+            return {"cancel_requested_at": at, "requeue_requested": event.requeue}
         case CleanupBlocked():
-            return replace(job, reason="Cleanup")
+            return {"reason": "Cleanup"}
         case ResourcesReleased():
-            return _released(job, event, at)
+            return _released(job, event, at, version, state)
         case JobCancelled():
-            return replace(job, ended_at=at, reason=_because("Cancelled", event.reason))
+            return {"ended_at": at, "reason": _because("Cancelled", event.reason)}
         case JobRequeued():
             return _requeued(job, event, at)
         case JobSubmitted() | LateReport():
@@ -211,24 +275,8 @@ def _evolved(job: Job, event: JobEvent, at: datetime) -> Job:
             assert_never(event)
 
 
-def _submitted(event: JobSubmitted, at: datetime, version: Version) -> Job:
-    job = Job(
-        job_id=event.job_id,
-        version=version,
-        state=JobState.PENDING,
-        submitted=event,
-        submitted_at=at,
-        priority=event.priority,
-        held=event.held,
-        eligible_at=None,
-        reason="JobHeldUser",
-    )
-    return job if event.held else _eligible_from(job, at)
-
-
-def _eligible_from(job: Job, at: datetime) -> Job:
-    waits = job.begins_at > at
-    return replace(job, eligible_at=max(job.begins_at, at), reason="BeginTime" if waits else None)
+def _eligible_from(begins_at: datetime, at: datetime) -> Changes:
+    return {"eligible_at": max(begins_at, at), "reason": "BeginTime" if begins_at > at else None}
 
 
 def _reserved(event: ResourcesReserved, at: datetime, version: Version) -> Allocation:
@@ -246,55 +294,57 @@ def _reserved(event: ResourcesReserved, at: datetime, version: Version) -> Alloc
     )
 
 
-def _allocated(job: Job, event: ResourcesAllocated, at: datetime) -> Job:
+def _allocated(job: Job, event: ResourcesAllocated, at: datetime, version: Version) -> Allocation:
     assert job.allocation is not None
-    allocation = replace(
+    return replace(
         job.allocation,
         status=AllocationStatus.ALLOCATED,
         process=event.process,
         allocated_at=at,
-        version=job.version,
+        version=version,
     )
-    return replace(job, allocation=allocation, started_at=at)
 
 
-def _released(job: Job, event: ResourcesReleased, at: datetime) -> Job:
+def _released(job: Job, event: ResourcesReleased, at: datetime, version: Version, state: JobState) -> Changes:
     assert job.allocation is not None
     released = replace(
         job.allocation,
         status=AllocationStatus.RELEASED,
         released_at=at,
         release=event,
-        version=job.version,
+        version=version,
     )
-    if not job.state.final:  # back to the queue: the reservation is history, the attempt goes on
-        return replace(job, allocation=None, past_allocations=(*job.past_allocations, released))
-    return replace(
-        job,
-        allocation=released,
-        ended_at=at,
-        exit_code=event.exit_code,
-        exit_signal=event.exit_signal,
-        reason=_end_reason(event),
-    )
+    if not state.final:  # back to the queue: the reservation is history, the attempt goes on
+        return {"allocation": None, "past_allocations": (*job.past_allocations, released)}
+    return {
+        "allocation": released,
+        "ended_at": at,
+        "exit_code": event.exit_code,
+        "exit_signal": event.exit_signal,
+        "reason": _end_reason(event),
+    }
 
 
-def _requeued(job: Job, event: JobRequeued, at: datetime) -> Job:
-    past = (*job.past_allocations, job.allocation) if job.allocation else job.past_allocations
-    fresh = replace(
-        job,
-        attempt=event.attempt,
-        allocation=None,
-        past_allocations=past,
-        started_at=None,
-        ended_at=None,
-        cancel_requested_at=None,
-        requeue_requested=False,
-        exit_code=None,
-        exit_signal=None,
-        automatic_requeues=job.automatic_requeues + 1 if event.automatic else 0,
-    )
-    return replace(fresh, reason="JobHeldUser") if fresh.held else _eligible_from(fresh, at)
+def _requeued(job: Job, event: JobRequeued, at: datetime) -> Changes:
+    changes: Changes = {
+        "attempt": event.attempt,
+        "allocation": None,
+        "past_allocations": (*job.past_allocations, job.allocation)
+        if job.allocation
+        else job.past_allocations,
+        "started_at": None,
+        "ended_at": None,
+        "cancel_requested_at": None,
+        "requeue_requested": False,
+        "exit_code": None,
+        "exit_signal": None,
+        "automatic_requeues": job.automatic_requeues + 1 if event.automatic else 0,
+    }
+    if job.held:
+        changes["reason"] = "JobHeldUser"
+    else:
+        changes.update(_eligible_from(job.begins_at, at))
+    return changes
 
 
 def _held_reason(event: JobHeld) -> str:

@@ -27,7 +27,7 @@ def breaches(*events: Event) -> list[str]:
             recorded_at=START,
             provenance=PROVENANCE,
         )
-        found += ledger.book(recorded)
+        found += ledger.book(recorded.event)
     return found
 
 

@@ -1,10 +1,13 @@
 """`replay verify` finds whatever differs: a row changed by hand, an event altered, one that is gone."""
 
+import orjson
+import psycopg
 import pytest
 
 from conductor.core.commands import Allocate, Release, Requeue
 from conductor.core.events import ProcessIdentity, ReleaseReason
 from conductor.core.identifiers import NodeName
+from projections.log_stream import LogEvent
 from projections.replay import ReplayError, verify
 from tests.fix_engine import Engine
 
@@ -121,3 +124,36 @@ def test_differences_are_all_counted_and_the_first_are_named(tampered_engine: En
 def test_a_database_without_the_schema_is_said_to_need_a_migration(empty_database_url: str) -> None:
     with pytest.raises(ReplayError, match="conductor migrate"):
         verify(empty_database_url)
+
+
+@pytest.mark.parametrize(
+    "name", ['quo"te', "back\\slash", "line\nfeed", "tab\tbell\x07", "名字", "del\x7f", "nbsp\xa0"]
+)
+def test_the_bytes_of_a_hash_are_the_databases_own_for_any_name(engine: Engine, name: str) -> None:
+    arguments = {"name": name, "data": orjson.dumps({"text": name}).decode()}
+    with psycopg.connect(engine.url) as connection:
+        row = connection.execute(A_STRANGE_EVENT, arguments).fetchone()
+    assert row is not None
+    text, *fields = row
+    assert LogEvent._make([*fields, b""]).text == text
+
+
+A_STRANGE_EVENT = """
+    WITH e AS (
+        SELECT 7::bigint AS position, %(name)s AS stream, 1 AS version, %(name)s AS type, 1::smallint AS schema_version,
+               '1969-12-31 23:59:59.999999+00'::timestamptz AS at, '2026-11-21 12:00:00+08'::timestamptz AS recorded_at,
+               %(data)s::jsonb AS data, '{}'::jsonb AS metadata)
+    SELECT event_text(position, stream, version, type, schema_version, at, recorded_at, data, metadata),
+           position, stream, version, type, schema_version, at, recorded_at, data::text, metadata::text FROM e
+"""
+
+
+def test_a_stream_that_breaks_off_is_told_once(tampered_engine: Engine) -> None:
+    """What follows from an illegal event is not told again; the other streams are still judged."""
+    tampered_engine.run(a_busy_day)
+    tampered_engine.sql(AN_ILLEGAL_EVENT)
+    tampered_engine.sql(AN_ILLEGAL_EVENT.replace('"version": 2', '"version": 3'))
+    tampered_engine.sql("UPDATE jobs SET priority = 7")
+    codes = [(difference.code, difference.subject) for difference in verify(tampered_engine.url).differences]
+    assert codes[0][0] == "event_illegal"
+    assert sorted(codes[1:]) == [("row_differs", f"jobs {job_id}.priority") for job_id in (2, 3, 4)]
