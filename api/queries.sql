@@ -127,6 +127,36 @@ WHERE status = ANY(%(statuses)s)
 ORDER BY id DESC
 LIMIT %(limit)s;
 
+-- name: processes
+-- Newest first; alive at an instant are those that had started and not ended. The job's first event says who submitted
+-- it; its release, which the allocation's version names, was caused by whoever ended it.
+SELECT p.id AS allocation_id, p.job_id, p.attempt, j.name AS job_name, j.user_name, j.account, p.node_name,
+       p.process_id, p.boot_id, p.pid_namespace, p.process_start_ticks, p.allocation_time AS start_time,
+       p.release_time AS end_time, p.exit_code, p.exit_signal, p.release_reason, j.submitted_by,
+       submitted.metadata ->> 'channel' AS submitted_through,
+       ender.metadata ->> 'actor' AS ended_by, ender.metadata ->> 'channel' AS ended_through
+FROM (
+    SELECT *
+    FROM allocation_history
+    WHERE process_id IS NOT NULL
+      AND (%(pid)s::bigint IS NULL OR process_id = %(pid)s)
+      AND (%(node_name)s::text IS NULL OR node_name = %(node_name)s)
+      AND (%(at)s::timestamptz IS NULL
+           OR allocation_time <= %(at)s AND (release_time > %(at)s OR release_time IS NULL))
+      AND (%(cursor)s::bigint IS NULL OR id < %(cursor)s)
+    ORDER BY CASE WHEN %(at)s::timestamptz IS NULL THEN id ELSE id + 0 END DESC  -- at an instant, by its index
+    LIMIT %(limit)s
+) p
+JOIN jobs j ON j.id = p.job_id
+LEFT JOIN events submitted ON submitted.stream = 'job-' || p.job_id AND submitted.version = 1
+LEFT JOIN events released ON released.stream = 'job-' || p.job_id AND released.version = p.version
+     AND p.release_reason IN ('cancelled', 'node_lost', 'repaired')
+LEFT JOIN events ender ON (ender.stream, ender.version) = (
+    split_part(coalesce(released.metadata ->> 'causation', released.stream || '@' || released.version), '@', 1),
+    split_part(coalesce(released.metadata ->> 'causation', released.stream || '@' || released.version), '@', 2)::integer)
+     AND ender.type <> 'NodeRegistered'
+ORDER BY p.id DESC;
+
 -- name: nodes
 -- A CPU that a lowered TOTAL_CPUS took away is still used by the job that holds it, and free no more.
 SELECT n.name, n.state, n.reason, n.total_cpus, n.cpu_ids, n.memory_mb, n.labels, n.incarnation, n.boot_id,

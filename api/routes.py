@@ -14,6 +14,7 @@ from api import (
     jobs,
     nodes,
     original,
+    pids,
     receiving,
     stats,
     streaming,
@@ -63,6 +64,7 @@ VERSION_1 = [
     post("/commands", commanding.command),
     get("/events", events.list_events),
     get("/audit", auditing.audit),
+    get("/pids", pids.list_processes),
 ]
 
 ROUTES = [

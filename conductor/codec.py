@@ -79,13 +79,16 @@ def decode_provenance(metadata: Mapping[str, Any]) -> Provenance:
 
 def encode_provenance(provenance: Provenance) -> dict[str, Any]:
     """Only what is known: absent keys cost no bytes and read back as None."""
-    known = {
+    known: dict[str, Any] = {
         "actor": provenance.actor,
         "channel": provenance.channel,
         "correlation": provenance.correlation,
         "causation": provenance.causation,
-        "command_id": provenance.command_id,
-        "command_index": provenance.command_index,
-        "command_digest": provenance.command_digest,
     }
+    if provenance.request_id is not None:
+        known["request_id"] = provenance.request_id
+    if provenance.command_id is not None:
+        known["command_id"] = provenance.command_id
+        known["command_index"] = provenance.command_index
+        known["command_digest"] = provenance.command_digest
     return {key: value for key, value in known.items() if value is not None}

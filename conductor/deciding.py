@@ -3,17 +3,17 @@
 `settle` is pure. Inside a batch each command sees the events of those before it.
 """
 
-from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from psycopg import AsyncConnection
 
 from conductor.completing import SQL, Request
+from conductor.core.causes import NO_TRACE, Cause, Trace, cause_of, followed
 from conductor.core.commands import DeclareNodeLost, RegisterNode, Submit
-from conductor.core.decider import State, States, decide, evolve, fold, streams_read
+from conductor.core.decider import State, decide, evolve, fold, streams_read
 from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.events import (
     CancelRequested,
@@ -25,7 +25,7 @@ from conductor.core.events import (
     ResourcesReserved,
 )
 from conductor.core.holdings import Holdings
-from conductor.core.identifiers import NodeName, Position, StreamName, Version
+from conductor.core.identifiers import NodeName, Position, StreamName, Version, event_reference
 from conductor.core.job import Job
 from conductor.log import (
     LOG_CHANNEL,
@@ -50,6 +50,7 @@ class Loaded:
 
     at: datetime
     states: dict[StreamName, State]
+    traces: dict[StreamName, Trace]  # what the streams' pasts may still cause
     position: Position
     repeats: Mapping[str, tuple[RecordedEvent, ...]]
     widest_node_cpus: int | None
@@ -68,6 +69,10 @@ class Plan:
     verdicts: list[list[Verdict]] = field(default_factory=list)
     events: list[NewEvent] = field(default_factory=list)
     changed: dict[StreamName, State] = field(default_factory=dict)
+    states: dict[StreamName, State] = field(
+        default_factory=dict
+    )  # of every stream in sight, as they have become
+    traces: dict[StreamName, Trace] = field(default_factory=dict)
     streams_read: dict[StreamName, int] = field(default_factory=dict)
     scripts: dict[str, str] = field(default_factory=dict)
     environments: dict[str, Mapping[str, str]] = field(default_factory=dict)
@@ -85,11 +90,13 @@ class Plan:
     def mark(self) -> Callable[[], None]:
         """What takes the plan back to how it stands now."""
         events, changed = len(self.events), dict(self.changed)
+        states, traces = dict(self.states), dict(self.traces)
         holdings, answered = self.holdings.copy(), dict(self.answered)
 
         def take_back() -> None:
             del self.events[events:]
-            self.changed, self.holdings, self.answered = changed, holdings, answered
+            self.changed, self.states, self.traces = changed, states, traces
+            self.holdings, self.answered = holdings, answered
 
         return take_back
 
@@ -99,8 +106,10 @@ async def load(
 ) -> Loaded:
     """Everything the decisions rest on; the time is later than every event in sight."""
     streams = {s for r in requests if r.unfit is None for s in streams_read(r.command) if _may_exist(r, s)}
-    states = remembered.known(streams)
-    from_memory = frozenset(states)
+    known = remembered.known(streams)
+    states = {stream: state for stream, (state, _) in known.items()}
+    traces = {stream: trace for stream, (_, trace) in known.items()}
+    from_memory = frozenset(known)
     command_ids = [r.provenance.command_id for r in requests if r.provenance.command_id]
     repeats = await _read_repeats(connection, command_ids) if command_ids else {}
     widest = None
@@ -118,10 +127,15 @@ async def load(
         if row[0] is not None:
             recorded = recorded_event(row[:-1])
             fold(states, recorded)
+            stream, correlation = recorded.stream, recorded.provenance.correlation
+            traces[stream] = followed(
+                traces.get(stream, NO_TRACE), recorded.event, recorded.version, correlation
+            )
             position = max(position, recorded.position)
     return Loaded(
         at=max(row[-1] for row in rows),
         states=states,
+        traces=traces,
         position=position,
         repeats=repeats,
         widest_node_cpus=widest,
@@ -165,7 +179,8 @@ async def _one(cursor: Any) -> Any:
 
 def settle(entries: Sequence[tuple[Sequence[Request], bool]], loaded: Loaded) -> Plan:
     """Decide every request in order. An atomic entry with a refusal comes to nothing as a whole."""
-    plan = Plan(holdings=Holdings(state for state in loaded.states.values() if isinstance(state, Job)))
+    holdings = Holdings(state for state in loaded.states.values() if isinstance(state, Job))
+    plan = Plan(holdings=holdings, states=dict(loaded.states), traces=dict(loaded.traces))
     for requests, atomic in entries:
         since = len(plan.events)
         take_back = plan.mark() if atomic else None
@@ -204,7 +219,7 @@ def _settle_one(request: Request, loaded: Loaded, plan: Plan) -> Verdict:
 
 
 def _decide_one(request: Request, loaded: Loaded, plan: Plan) -> Verdict:
-    states = ChainMap(plan.changed, loaded.states)
+    states = plan.states
     stream = streams_read(request.command)[0] if request.unfit is None else None
     conflict = request.unfit or _version_conflict(request, states.get(stream) if stream else None)
     if conflict is not None or stream is None:
@@ -220,8 +235,14 @@ def _decide_one(request: Request, loaded: Loaded, plan: Plan) -> Verdict:
     if taken is not None:
         return taken
     start = len(plan.events)
+    cause = None
     for index, event in enumerate(decided.events):
-        _append(plan, states, stream, event, _provenance(request, index), loaded.at)
+        before = states.get(stream)
+        if index == 0:
+            cause = cause_of(event, stream, before if isinstance(before, Job) else None, plan.traces)
+        else:
+            cause = _as_cause(plan.events[-1])
+        _append(plan, before, stream, event, _provenance(request, index, cause), loaded.at)
     return decided.rejection or slice(start, len(plan.events))
 
 
@@ -230,22 +251,43 @@ def _taken(event: Event, plan: Plan) -> Rejection | None:
 
 
 def _append(
-    plan: Plan, states: States, stream: StreamName, event: Event, provenance: Provenance, at: datetime
+    plan: Plan,
+    before: State | None,
+    stream: StreamName,
+    event: Event,
+    provenance: Provenance,
+    at: datetime,
 ) -> None:
-    before = states.get(stream)
     version = Version((before.version if before else 0) + 1)
     after = evolve(before, event, at=at, version=version)
     if isinstance(after, Job):
         plan.holdings.move(before if isinstance(before, Job) else None, after)
-    plan.changed[stream] = after
+    plan.changed[stream] = plan.states[stream] = after
+    plan.traces[stream] = followed(plan.traces.get(stream, NO_TRACE), event, version, provenance.correlation)
     plan.events.append(NewEvent(stream=stream, version=version, event=event, provenance=provenance))
 
 
-def _provenance(request: Request, index: int) -> Provenance:
-    if request.provenance.command_id is None:
-        return request.provenance
-    return replace(
-        request.provenance, command_index=index, command_digest=request.digest if index == 0 else None
+def _as_cause(new: NewEvent) -> Cause:
+    """Of what the same command does next."""
+    return Cause(reference=event_reference(new.stream, new.version), correlation=new.provenance.correlation)
+
+
+def _provenance(request: Request, index: int, cause: Cause | None) -> Provenance:
+    """What follows from an earlier event goes back to that one's request; the one that told of it is kept beside."""
+    given = request.provenance
+    if cause is None and given.command_id is None:
+        return given
+    own, correlation = given.correlation, cause.correlation if cause else None
+    known = given.command_id is not None
+    return Provenance(
+        actor=given.actor,
+        channel=given.channel,
+        correlation=correlation or own,
+        causation=cause.reference if cause else None,
+        request_id=own if correlation and own != correlation else None,
+        command_id=given.command_id,
+        command_index=index if known else None,
+        command_digest=request.digest if known and index == 0 else None,
     )
 
 

@@ -7,6 +7,7 @@ new work comes here, and leaves the jobs to their supervisor and the next execut
 
 import asyncio
 import os
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -44,7 +45,9 @@ async def register(handler: Handler, settings: Settings, machine: Machine) -> In
         memory_mb=machine.memory_mb,
     )
     host = settings.node_name
-    provenance = Provenance(actor=f"executor@{host}", channel=f"executor@{host}")
+    provenance = Provenance(
+        actor=f"executor@{host}", channel=f"executor@{host}", correlation=str(uuid.uuid4())
+    )
     outcome = await patiently(lambda: handler.handle(command, provenance))
     if isinstance(outcome, Rejection):
         raise ConductorError(f"Node {host} cannot register: {outcome.message}")

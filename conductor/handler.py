@@ -215,7 +215,7 @@ class Handler:
                 crash_point("handler.decided")
                 recorded = await append(connection, batch)
                 crash_point("handler.committed")
-        self._remembered.keep({**loaded.states, **plan.changed})
+        self._remembered.keep(plan.states, plan.traces)
         for entry, verdicts in zip(entries, plan.verdicts, strict=True):
             _answer(entry, [_outcome(verdict, recorded, loaded.position) for verdict in verdicts])
 

@@ -8,6 +8,7 @@ log says now. `handler` keeps that rule; this module only remembers, and not too
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 
+from conductor.core.causes import NO_TRACE, Trace
 from conductor.core.decider import State
 from conductor.core.identifiers import StreamName
 
@@ -16,15 +17,16 @@ _STREAMS = 4096
 
 class Remembered:
     def __init__(self) -> None:
-        self._states: OrderedDict[StreamName, State] = OrderedDict()
+        self._states: OrderedDict[StreamName, tuple[State, Trace]] = OrderedDict()
 
-    def known(self, streams: Iterable[StreamName]) -> dict[StreamName, State]:
+    def known(self, streams: Iterable[StreamName]) -> dict[StreamName, tuple[State, Trace]]:
+        """States, each with what its past may still cause."""
         return {stream: self._states[stream] for stream in streams if stream in self._states}
 
-    def keep(self, states: Mapping[StreamName, State]) -> None:
+    def keep(self, states: Mapping[StreamName, State], traces: Mapping[StreamName, Trace]) -> None:
         """The latest are kept longest."""
         for stream, state in states.items():
-            self._states[stream] = state
+            self._states[stream] = state, traces.get(stream, NO_TRACE)
             self._states.move_to_end(stream)
         while len(self._states) > _STREAMS:
             self._states.popitem(last=False)

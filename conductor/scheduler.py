@@ -13,7 +13,7 @@ import contextlib
 import os
 import time
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -212,7 +212,7 @@ class Scheduler:
         """One term."""
         elected = await self.handler.handle(
             ElectLeader(holder=f"{self.holder}:{time.monotonic_ns()}", host=self.settings.node_name),
-            self._provenance(),
+            replace(self._provenance(), correlation=str(uuid.uuid4())),
         )
         if isinstance(elected, Rejection) or not elected.events:
             return  # recorded by a first try whose answer was lost: begin a term of our own

@@ -26,7 +26,9 @@ WITH own AS (
     SELECT e.position FROM held h JOIN events e ON e.stream = 'scheduler' AND (e.data ->> 'term')::bigint = h.term
     WHERE e.type = 'LeaderElected'
     UNION
-    SELECT e.position FROM own o JOIN events e ON e.position = (o.metadata ->> 'causation')::bigint
+    SELECT e.position FROM own o
+    JOIN events e ON e.stream = substring(o.metadata ->> 'causation' FROM '^(.*)@[0-9]+$')
+                 AND e.version = substring(o.metadata ->> 'causation' FROM '@([0-9]+)$')::integer
 )
 SELECT position FROM wanted ORDER BY position;
 

@@ -252,6 +252,7 @@ def _tell_job(
     from conductor.core.errors import ConductorError
     from conductor.core.identifiers import JobId, job_stream
     from conductor.core.job import Job as JobState
+    from conductor.core.timeline import timeline
     from projections.moment import state_at, stream_events
     from projections.survey import shown_job
 
@@ -265,7 +266,7 @@ def _tell_job(
         return
     tell_moment(document, screen)
     events = [Event(**row) for row in stream_events(connection, stream, moment.position)]
-    job_sheet(read(Job, document), events, screen)
+    job_sheet(read(Job, document), timeline(events), screen)
 
 
 def _check_schema(schema: str, screen: "Screen") -> None:

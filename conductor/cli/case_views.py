@@ -13,6 +13,7 @@ from conductor.core import job as core
 from conductor.core.decider import State
 from conductor.core.errors import ConductorError
 from conductor.core.identifiers import JobId, job_stream
+from conductor.core.timeline import timeline
 from projections.allocations import allocation_row
 from projections.case_file import CaseFile, read_case
 from projections.case_proof import CaseReport, verify_case
@@ -64,10 +65,12 @@ def show_job(
         screen.line(body.removesuffix("\n")) if screen.out_is_terminal else print(body, end="")
         return
     shown, events = _shown(state), _events(case, job_id, until)
+    steps = timeline(events)
     if as_json:
-        screen.json(_plain({**shown, "events": [_event_json(event) for event in events]}))
+        told = [_event_json(event) for event in events]
+        screen.json(_plain({**shown, "events": told, "timeline": [step.to_json() for step in steps]}))
     else:
-        job_sheet(read(Job, shown), events, screen)
+        job_sheet(read(Job, shown), steps, screen)
 
 
 def case_as_of(path: Path, when: int | datetime, screen: Screen) -> tuple[Iterable[State], Moment]:

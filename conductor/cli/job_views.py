@@ -1,17 +1,18 @@
 """How jobs look: as rows of a table, and one of them as a whole sheet."""
 
-import signal
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from conductor.cli.event_views import details_of
+from conductor.cli.numbers import number_ranges, signal_name
 from conductor.cli.screen import Screen
 from conductor.cli.tables import FIXED, FLEXIBLE, NUMBER, Cell, Column
+from conductor.cli.timeline_views import show_timeline
 from conductor.cli.times import duration, local
 from conductor.cli.visible import visible
-from conductor.client import Event, Job
+from conductor.client import Job
 from conductor.core.output_path import output_path, pattern_values
+from conductor.core.timeline import Step
 
 LAST_LINES = 10
 _COLUMNS = (
@@ -77,13 +78,12 @@ def _since(row: Mapping[str, Any]) -> str:
     return local(datetime.fromisoformat(row["allocation_time"] or row["reservation_time"]))
 
 
-def job_sheet(job: Job, events: Sequence[Event], screen: Screen) -> None:
+def job_sheet(job: Job, steps: Sequence[Step], screen: Screen) -> None:
     """All that is known of a job."""
     screen.say("job_title", job_id=job.id, name=job.name)
     screen.pairs([(f"label_{label}", value) for label, value in _facts(job, screen) if value])
     screen.line("")
-    screen.say("timeline")
-    timeline(events, screen)
+    show_timeline(job.id, steps, screen)
     if job.stdout_note and job.start_time is not None:
         screen.line("")
         screen.line(job.stdout_note)
@@ -92,24 +92,6 @@ def job_sheet(job: Job, events: Sequence[Event], screen: Screen) -> None:
         screen.say("last_output", job_id=job.id)
         for line in job.stdout.splitlines()[-LAST_LINES:]:
             screen.line(f"  {visible(line)}")
-
-
-def timeline(events: Sequence[Event], screen: Screen) -> None:
-    """Each event with the time since the first."""
-    for event in events:
-        since = (event.at - events[0].at).total_seconds()
-        line = f"  {event.at.astimezone():%H:%M:%S}  {_elapsed(since):>10}  {event.type:<18}  {details_of(event)}"
-        screen.line(_within(line, screen.width()))
-
-
-def _elapsed(seconds: float) -> str:
-    return f"+{seconds:.3f}s" if seconds < 60 else f"+{duration(seconds)}"
-
-
-def _within(line: str, width: int) -> str:
-    from rich.cells import cell_len, set_cell_size
-
-    return line.rstrip() if cell_len(line) <= width else set_cell_size(line, width - 1) + "…"
 
 
 def _facts(job: Job, screen: Screen) -> list[tuple[str, str | None]]:
@@ -151,15 +133,8 @@ def exit_text(job: Job, screen: Screen) -> str | None:
     if job.exit_code is not None:
         return screen.text("exit_code", code=job.exit_code)
     if job.exit_signal is not None:
-        return screen.text("exit_signal", signal=job.exit_signal, name=_signal_name(job.exit_signal))
+        return screen.text("exit_signal", signal=job.exit_signal, name=signal_name(job.exit_signal))
     return screen.text("exit_unknown")
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return "?"
 
 
 def _cpus(job: Job, screen: Screen) -> str:
@@ -171,17 +146,6 @@ def _cpus(job: Job, screen: Screen) -> str:
             "tasks_of", count=job.total_cpus_required, tasks=job.ntasks_per_node, cpus=job.cpus_per_task
         )
     return str(job.total_cpus_required)
-
-
-def number_ranges(numbers: Sequence[int]) -> str:
-    """0-3,8 for 0 1 2 3 8."""
-    spans: list[list[int]] = []
-    for number in sorted(numbers):
-        if spans and number == spans[-1][1] + 1:
-            spans[-1][1] = number
-        else:
-            spans.append([number, number])
-    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in spans)
 
 
 def _after(at: datetime | None, seconds: float | None, key: str, screen: Screen) -> str | None:

@@ -73,13 +73,14 @@ def job(
     as_of: AsOf = None,
     as_json: Json = False,
 ) -> None:
-    """Show everything about one job, with its events as a timeline.
+    """Show everything about one job, with its life as a timeline: each step, its delay, who did it, and why.
 
     Example: conductor job 42
     """
     from conductor.cli.job_views import job_sheet
     from conductor.cli.screen import Screen
     from conductor.client import connect
+    from conductor.core.timeline import timeline
 
     screen = Screen.open()
     if file is not None:
@@ -93,13 +94,13 @@ def job(
             screen.line(body.removesuffix("\n")) if screen.out_is_terminal else print(body, end="")
             return
         found = client.job(job_id, as_of=moment_option(as_of, screen))
-        if as_json:
-            screen.json(found.raw)
-            return
-        tell_moment(found.raw, screen)
         until = found.raw["as_of"]["position"] if as_of is not None else math.inf
-        events = [one for one in client.job_events(job_id).events if one.position <= until]
-        job_sheet(found, events, screen)
+        steps = timeline([one for one in client.all_job_events(job_id) if one.position <= until])
+    if as_json:
+        screen.json({**found.raw, "timeline": [step.to_json() for step in steps]})
+        return
+    tell_moment(found.raw, screen)
+    job_sheet(found, steps, screen)
 
 
 def cancel(

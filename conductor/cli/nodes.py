@@ -97,7 +97,7 @@ def _memory(node: "Node") -> str:
 
 def _sheet(raw: dict[str, object]) -> None:
     """Every key that has a value: an operator wants to see what there is, under the names SQL has too."""
-    from conductor.cli.job_views import number_ranges
+    from conductor.cli.numbers import number_ranges
     from conductor.cli.visible import one_line
 
     shown = {key: value for key, value in raw.items() if value not in (None, {}, [])}

@@ -80,12 +80,13 @@ def rebuild(
 
     Example: conductor replay rebuild --reason "restored from a backup"
     """
+    from conductor.cli.progress import progress_bar
     from conductor.cli.screen import Screen
     from conductor.settings import database_url_of, load_settings
     from projections.rebuild import rebuild
 
     screen, settings = Screen.open(), load_settings()
-    with _progress(screen) as progress:
+    with progress_bar(screen) as progress:
         rebuilt = rebuild(
             database_url_of(settings),
             provenance=operator(),

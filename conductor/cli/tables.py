@@ -4,6 +4,7 @@ Promises: no line is wider than asked for; what gives way are the flexible colum
 cut shows an ellipsis; characters that take two cells of a screen count as two.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ Cell = str | int | None
 
 GAP = "  "
 ELLIPSIS = "…"
+_WIDE, _CLOSING = "\u2e80-\ua4cf\uf900-\ufaff\uff00-\uffef\u3000-\u303f", "，。、；：！？）"
+_PIECE = re.compile(rf"\s+|[{_WIDE}][{_CLOSING}]*|[^\s{_WIDE}]+[{_CLOSING}]*")
 _COLOUR_OF_STATE = {
     "PENDING": "33",
     "RESERVED": "36",
@@ -98,6 +101,22 @@ def _cut(text: str, width: int) -> str:
         return text
     # A wide character that is cut in two leaves a space, so that the columns still line up.
     return set_cell_size(text, width - 1) + ELLIPSIS
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """A sentence as lines, broken at blanks, and anywhere between wide characters but before what closes."""
+    lines = [""]
+    for piece in _PIECE.findall(" ".join(text.split())):
+        rest = piece
+        if cell_len(lines[-1] + rest.rstrip()) > width and lines[-1]:
+            lines.append("")
+            rest = rest.lstrip()
+        while cell_len(rest) > width:  # longer than a line: cut where it must be
+            head = set_cell_size(rest, width).rstrip()
+            lines[-1:] = [head, ""]
+            rest = rest[len(head) :]
+        lines[-1] += rest
+    return [line.rstrip() for line in lines]
 
 
 def _text_of(cell: Cell) -> str:

@@ -7,9 +7,11 @@ names: they are never translated. Refuses to know when anything is said.
 from collections.abc import Mapping
 from typing import Literal
 
+from conductor.cli.texts_of_the_log import TEXTS_OF_THE_LOG
+
 Language = Literal["en", "zh"]
 
-TEXTS: Mapping[str, tuple[str, str]] = {
+_EVERYDAY: Mapping[str, tuple[str, str]] = {
     # errors
     "error": ("conductor: {what}", "conductor：{what}"),
     "warning": ("conductor: warning: {what}", "conductor：警告：{what}"),
@@ -147,6 +149,11 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "no_events": ("No events match.", "没有符合条件的事件。"),
     "more_jobs": ("More follow; --limit N shows more.", "还有更多；--limit N 可显示更多。"),
     "log_head": ("The log ends at position {position}, hash {hash}.", "日志末尾位置 {position}，哈希 {hash}。"),
+    "no_processes": ("No process matches.", "没有符合条件的进程。"),
+    "bad_at": (
+        '{given} is no time: write "2026-11-17 14:02", 14:02, now-2hours, or ISO 8601 with its offset',
+        '{given} 不是时间：请写 "2026-11-17 14:02"、14:02、now-2hours，或带时区偏移的 ISO 8601 时间',
+    ),
     # headings
     "id": ("ID", "编号"),
     "name": ("NAME", "名称"),
@@ -173,6 +180,26 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "status": ("STATUS", "状态"),
     "process": ("PROCESS", "进程"),
     "since": ("SINCE", "自"),
+    "pid": ("PID", "进程号"),
+    "account": ("ACCOUNT", "账户"),
+    "started": ("STARTED", "开始"),
+    "ended_at": ("ENDED", "结束"),
+    "exit": ("EXIT", "退出"),
+    "release": ("RELEASE", "释放原因"),
+    "submitted_by": ("SUBMITTED BY", "提交者"),
+    "boot": ("BOOT", "启动标识"),
+    "ticks": ("START TICKS", "启动滴答数"),
+    "pid_namespace": ("PID NAMESPACE", "PID 命名空间"),
+    # one process
+    "process_title": ("PID {pid} on {node}: job {job_id}", "{node} 上的进程 {pid}：作业 {job_id}"),
+    "still_runs": ("it still runs", "仍在运行"),
+    "label_name": ("Name", "名称"),
+    "label_release": ("Released", "释放原因"),
+    "label_submitted_by": ("Submitted by", "提交者"),
+    "label_ended_by": ("Ended by", "结束者"),
+    "label_boot": ("Boot id", "启动标识"),
+    "label_ticks": ("Start ticks", "启动滴答数"),
+    "label_pid_namespace": ("PID namespace", "PID 命名空间"),
     # one job
     "job_title": ("Job {job_id}: {name}", "作业 {job_id}：{name}"),
     "label_state": ("State", "状态"),
@@ -207,6 +234,13 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "exit_unknown": ("not known", "未知"),
     "asked_to_end": ("{state}, asked to end at {at}", "{state}，已于 {at} 要求结束"),
     "timeline": ("Timeline", "时间线"),
+    "timeline_causes": ("Timeline (← what caused it, where that is no request and not the step before)",
+                        "时间线（← 起因；由请求引起或由上一步引起的不标）"),
+    "attempt_line": ("Attempt {number}", "第 {number} 次尝试"),
+    "steps_left_out": (
+        "... {count} steps left out; `conductor events --stream job-{job_id} --limit {limit}` lists all",
+        "…… 省略 {count} 步；`conductor events --stream job-{job_id} --limit {limit}` 列出全部",
+    ),
     "last_output": ("Last lines of its output (`conductor logs {job_id}` shows all)",
                     "最后的输出（`conductor logs {job_id}` 显示全部）"),
     # the cluster
@@ -221,250 +255,12 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "stats_nodes": ("Nodes", "节点"),
     "stats_position": ("Log", "日志"),
     "stats_position_line": ("position {position}", "位置 {position}"),
-    # audit and repair
-    "audit_nothing": (
-        ("No findings: {allocations} live allocations and {nodes} nodes looked at, {events} events replayed, "
-        "{rows} rows compared."),
-        "没有发现问题：检查了 {allocations} 个有效分配和 {nodes} 个节点，重放了 {events} 个事件，比对了 {rows} 行。",
-    ),
-    "audit_nothing_now": (
-        "No findings: {allocations} live allocations and {nodes} nodes looked at. The log was not replayed.",
-        "没有发现问题：检查了 {allocations} 个有效分配和 {nodes} 个节点。未重放日志。",
-    ),
-    "audit_hidden": (
-        "None as severe as asked for; {count} findings are less.",
-        "没有达到所选严重程度的问题；另有 {count} 个较轻的问题。",
-    ),
-    "audit_unjudged": (
-        "Replay found {count} differences, of which the first hundred were judged; mend them and look again.",
-        "重放发现 {count} 处差异，只判断了前一百处；请修复后再次检查。",
-    ),
-    "audit_errors": ("ERRORS: {count}", "错误（error）：{count}"),
-    "audit_warnings": ("WARNINGS: {count}", "警告（warning）：{count}"),
-    "audit_infos": ("ACKNOWLEDGED: {count}", "已确认（info）：{count}"),
-    "audit_led": ("What led there:", "相关事件："),
-    "audit_mend": ("Mend it:", "修复："),
-    "audit_accept": ("Once you know why, say so:", "查明原因后，请记录："),
-    "acknowledged_by": (
-        "Acknowledged by {actor} at {at}: {reason}",
-        "{actor} 已于 {at} 确认：{reason}",
-    ),
-    "repair_unknown": (
-        "the audit has no finding named {code}; `conductor audit` prints each with the command that mends it",
-        "审计中没有名为 {code} 的问题；`conductor audit` 会列出每个问题及其修复命令",
-    ),
-    "repair_usage": (
-        ("write the code and the subject as `conductor audit` prints them: "
-        "conductor repair reservation_expired allocation 7"),
-        "请按 `conductor audit` 的输出写明代码和对象：conductor repair reservation_expired allocation 7",
-    ),
-    "repair_rebuild": (
-        "{code} is mended by making the rows anew from the log: conductor replay rebuild",
-        "{code} 须由日志重建数据行来修复：conductor replay rebuild",
-    ),
-    "repair_by_hand": (
-        ("{code} is mended on the machine itself, as `conductor audit` says; "
-        "to leave it as it is: conductor repair acknowledge {code} {subject}"),
-        "{code} 须按 `conductor audit` 所述在该机器上处理；若保持现状：conductor repair acknowledge {code} {subject}",
-    ),
-    "repair_acknowledge": (
-        "nothing mends {code}; once you know why it is so: conductor repair acknowledge {code} {subject}",
-        "{code} 无法修复；查明原因后：conductor repair acknowledge {code} {subject}",
-    ),
-    "repair_not_to_acknowledge": (
-        "{code} can be mended, so it cannot be acknowledged; `conductor audit` prints the command",
-        "{code} 可以修复，因此不能只确认；`conductor audit` 会列出修复命令",
-    ),
-    "repair_gone": (
-        "conductor: the audit does not find {code} {subject} (any more); nothing was done.",
-        "conductor：审计（已）没有发现 {code} {subject}；未执行任何操作。",
-    ),
-    "repair_done_before": (
-        "conductor: {code} {subject} is acknowledged already; nothing was done.",
-        "conductor：{code} {subject} 此前已确认；未执行任何操作。",
-    ),
-    "repair_would": ("Would be appended:", "将追加："),
-    "repair_will": ("To be appended:", "即将追加："),
-    "repair_appended": ("Appended:", "已追加："),
-    "repair_so_already": ("It was so already; nothing was appended.", "原本已是如此；未追加任何事件。"),
-    "repair_ask": ("Append this to the log? [y/N] ", "写入日志？[y/N] "),
-    "repair_ask_reason": ("Reason, kept in the log: ", "原因（记入日志）："),
-    "repair_not_done": ("conductor: nothing was done.", "conductor：未执行任何操作。"),
-    "repair_no_terminal": (
-        "there is no terminal to ask on; look at it with --dry-run, then add --yes",
-        "没有可供询问的终端；请先用 --dry-run 查看，再加上 --yes",
-    ),
-    "repair_no_reason": (
-        "say why with --reason TEXT; it is kept in the log",
-        "请用 --reason TEXT 说明原因；它会记入日志",
-    ),
-    # services and replay
+    # services
     "migrated": ("{name} is applied.", "{name} 已应用。"),
     "up_to_date": ("The schema is up to date.", "数据库结构已是最新。"),
-    "replaying": ("Folding the log", "正在折叠日志"),
-    "replay_equal": (
-        "Equal: {events} events fold to the {rows} rows of the tables, at position {position}.",
-        "一致：{events} 个事件折叠后与各表的 {rows} 行相同，位置 {position}。",
-    ),
-    "replay_differs": (
-        "DIFFERENT: after {events} events, at position {position}, {count} differences:",
-        "不一致：折叠 {events} 个事件后，在位置 {position} 有 {count} 处差异：",
-    ),
-    # checkpoints and case files
-    "checkpoint_empty": (
-        "The log is empty: there is nothing to sign yet. Submit a job first.",
-        "日志为空：还没有可以签名的内容。请先提交作业。",
-    ),
-    "checkpoint_written": (
-        ("Position {position} is signed with key {fingerprint}. Keep {path} away from this machine, "
-        "with a copy of {public_key}."),
-        ("位置 {position} 已用密钥 {fingerprint} 签名。请将 {path} 连同 {public_key} 的副本保存到本机之外。"),
-    ),
-    "file_exists": (
-        "{path} is there already and is kept; give another name",
-        "{path} 已存在，予以保留；请换一个名称",
-    ),
-    "cannot_write": ("cannot write {path}: {why}", "无法写入 {path}：{why}"),
-    "export_what": (
-        "say what to export: --job ID (as often as you like), or --from POSITION and --to POSITION, not both",
-        "请说明要导出什么：--job ID（可多次给出），或 --from POSITION 与 --to POSITION，二者不可并用",
-    ),
-    "exported": (
-        "{path}: {events} events, {scripts} scripts, {environments} environments; digest {sha256}.",
-        "{path}：{events} 个事件，{scripts} 份脚本，{environments} 份环境变量；摘要 {sha256}。",
-    ),
-    "key_needed": (
-        "--public-key goes with --checkpoint: it says whose notes to believe",
-        "--public-key 须与 --checkpoint 一起使用：它说明相信谁签的检查点",
-    ),
-    "checkpoint_confirmed": (
-        "Nothing up to position {position} was rewritten since {at}, says {path}.",
-        "{path} 证明：自 {at} 以来，位置 {position} 及之前的内容未被改写。",
-    ),
-    "case_equal": (
-        "Sound: {events} events have their hashes, {folded} streams fold legally ({runs}).",
-        "完好：{events} 个事件与其哈希相符，{folded} 个流可合法折叠（{runs}）。",
-    ),
-    "case_differs": (
-        "NOT SOUND: {count} differences in {events} events ({runs}):",
-        "有误：{events} 个事件中有 {count} 处差异（{runs}）：",
-    ),
-    "case_run": ("positions {first} to {last}", "位置 {first} 至 {last}"),
-    "case_runs_more": ("{count} more pieces", "另有 {count} 段"),
-    "unproved": ("Not proved, because it is not in the file:", "未能证明（因为不在文件中）："),
-    "unproved_before": ("  what came before position {position}", "  位置 {position} 之前的内容"),
-    "unproved_between": ("  what lies between its {pieces} pieces", "  其 {pieces} 段之间的内容"),
-    "unproved_after": (
-        "  what came after position {position} (the log ended at {head} when it was exported)",
-        "  位置 {position} 之后的内容（导出时日志末尾为 {head}）",
-    ),
-    "unproved_streams": (
-        "  {count} streams that it has only in part: {names}",
-        "  只含部分事件的 {count} 个流：{names}",
-    ),
-    "unproved_cpus": ("  that no CPU was promised twice", "  没有 CPU 被重复分配"),
-    "unproved_known": ("  the checkpoint {path}: its position is {position}", "  检查点 {path}：其位置为 {position}"),
-    "case_unsound": (
-        "conductor: {path} is not sound ({count} differences); see `conductor replay verify --file {path}`.",
-        "conductor：{path} 有误（{count} 处差异）；见 `conductor replay verify --file {path}`。",
-    ),
-    "case_no_job": (
-        "job {job_id} is not in {path}, or not from its beginning",
-        "{path} 中没有作业 {job_id}，或缺少其开头",
-    ),
-    "case_no_script": (
-        "the script of job {job_id} is not in {path}; export it with --scripts",
-        "{path} 中没有作业 {job_id} 的脚本；请用 --scripts 导出",
-    ),
-    # the past
-    "bad_moment": (
-        "{given} is neither a position of the log nor a time: write 4711, 2026-11-17 14:02, 14:02 or now-2hours",
-        "{given} 既不是日志位置，也不是时间：请写 4711、2026-11-17 14:02、14:02 或 now-2hours",
-    ),
-    "beyond_head": (
-        "the log ends at position {head}; position {position} has not happened yet",
-        "日志目前到位置 {head}；位置 {position} 尚未发生",
-    ),
-    "as_of": ("As of position {position}, {at}", "位置 {position} 时的状态，{at}"),
-    "as_of_beginning": ("As of position 0, before the first event", "位置 0 时的状态，尚无任何事件"),
-    "as_of_future": (
-        "conductor: that time has yet to come; this is how things stand now.",
-        "conductor：该时间尚未到来；以下是目前的状态。",
-    ),
-    "as_of_file_into": (
-        "--into makes tables in a database, --file reads without one: they do not go together",
-        "--into 在数据库中建表，--file 则不使用数据库：二者不能同时使用",
-    ),
-    "as_of_one_part": (
-        "--job, --into, and the options for parts (--jobs, --nodes, --allocations, --stats) go one at a time",
-        "--job、--into 与选择部分的选项（--jobs、--nodes、--allocations、--stats）不能同时使用",
-    ),
-    "unknown_state": (
-        "{given} is no state of a job; there are {known}",
-        "{given} 不是作业状态；可用的有 {known}",
-    ),
-    "as_of_no_jobs": ("No jobs matched then.", "当时没有符合条件的作业。"),
-    "as_of_no_nodes": ("No nodes were registered then.", "当时没有已注册的节点。"),
-    "as_of_no_allocations": ("No CPUs were held then.", "当时没有占用任何 CPU。"),
-    "as_of_others": (
-        "Jobs of then that are not listed: {count}; --all, --state and --limit show them.",
-        "当时未列出的作业：{count} 个；--all、--state 和 --limit 可显示它们。",
-    ),
-    "no_job_then": (
-        "there was no job {job_id} yet at position {position}",
-        "在位置 {position} 时还没有作业 {job_id}",
-    ),
-    "schema_bad_name": (
-        "{schema} is no name for a schema here: lower-case letters, digits and _, no digit first, 63 at most",
-        "{schema} 不能用作模式名：只用小写字母、数字和 _，不以数字开头，最多 63 个字符",
-    ),
-    "schema_reserved": (
-        "the schema {schema} is not for this; choose a name of its own, such as past",
-        "模式 {schema} 不能用于此处；请另取名称，例如 past",
-    ),
-    "schema_foreign": (
-        ("the schema {schema} exists and was not made by `conductor replay as-of`, so it is left as it is; "
-        "choose another name"),
-        "模式 {schema} 已存在，且不是由 `conductor replay as-of` 创建，因此保持原样；请换一个名称",
-    ),
-    "schema_exists": (
-        "the schema {schema} exists; add --replace to make it anew, or choose another name",
-        "模式 {schema} 已存在；加上 --replace 可重新创建，或换一个名称",
-    ),
-    "schema_no_right": (
-        ("the role that connects may not make the schema {schema}, or not replace it; connect as the owner of the "
-        "database, or let him GRANT CREATE ON DATABASE to it"),
-        "连接所用的角色无权创建或替换模式 {schema}；请以数据库所有者连接，或由其授予 CREATE ON DATABASE 权限",
-    ),
-    "schema_made": (
-        "The schema {schema} has the tables of then: {rows} rows.",
-        "模式 {schema} 中是当时的各表，共 {rows} 行。",
-    ),
-    "schema_next": (
-        "Next: conductor psql -c 'SELECT id, state FROM {schema}.jobs'; DROP SCHEMA {schema} CASCADE removes it.",
-        "接下来：conductor psql -c 'SELECT id, state FROM {schema}.jobs'；用 DROP SCHEMA {schema} CASCADE 删除。",
-    ),
-    "rebuild_nothing": (
-        "Nothing differs: every row is as the log says at position {position}. Nothing was written.",
-        "没有差异：截至位置 {position}，每一行都与日志一致。未写入任何内容。",
-    ),
-    "rebuild_would": (
-        "{count} rows differ from the log at position {position}; nothing was changed:",
-        "截至位置 {position}，有 {count} 行与日志不一致；未作任何更改：",
-    ),
-    "rebuild_done": (
-        "{count} rows were made anew from the log; the events at {events} say which:",
-        "已按日志重建 {count} 行；位置 {events} 的事件列出了这些行：",
-    ),
-    "rebuild_not_mended": (
-        "Not mended, because no event holds it: {what}. Restore the body from a backup.",
-        "未修复（没有事件保存其内容）：{what}。请从备份恢复该正文。",
-    ),
-    "row_missing": ("was missing", "缺失"),
-    "row_unexpected": ("was explained by no event", "没有事件可以解释"),
-    "row_differing": ("was not as the log says", "与日志不一致"),
-    "replay_more": ("... and {count} more; --json lists more of them.", "…… 另有 {count} 处；--json 列出更多。"),
 }  # fmt: skip
+
+TEXTS: Mapping[str, tuple[str, str]] = {**_EVERYDAY, **TEXTS_OF_THE_LOG}
 
 
 def text(language: Language, key: str, **values: object) -> str:

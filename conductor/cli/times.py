@@ -21,15 +21,18 @@ _CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2})?")
 _NAMED = {"midnight": time(0, 0), "noon": time(12, 0)}
 
 
-def parse_instant(given: str, now: datetime) -> datetime | None:
-    """The instant meant, with an offset, or None. What has no offset is local time (that of `now`)."""
+def parse_instant(given: str, now: datetime, *, past: bool = False) -> datetime | None:
+    """The instant meant, with an offset, or None. What has no offset is local time (that of `now`).
+
+    A time of day is the next one, or with `past` the last one.
+    """
     word = given.strip().lower()
     if relative := _RELATIVE.fullmatch(word):
         return _relative(relative, now)
     if word in ("today", "tomorrow"):
         return now if word == "today" else _at(now + timedelta(days=1), time(0, 0))
     if word in _NAMED or _CLOCK.fullmatch(word):
-        return _next(word, now)
+        return _next(word, now - timedelta(days=1) if past else now)
     try:
         instant = datetime.fromisoformat(given.strip())
     except ValueError:

@@ -24,11 +24,13 @@ from conductor.client.connection import Connection, Params
 from conductor.client.errors import UnexpectedAnswer, Unreachable
 from conductor.client.models import (
     Changed,
+    Event,
     EventPage,
     Job,
     JobPage,
     Node,
     Nodes,
+    ProcessPage,
     Raw,
     Stats,
     Submission,
@@ -47,6 +49,7 @@ AWAY_PAUSE_SECONDS = 0.5
 AUDIT_PATIENCE_SECONDS = 600.0
 # The most that the server gives at once.
 PAGE = 1000
+EVENTS_PAGE = 10_000
 
 # How much longer an answer about the past may take.
 FOLDING_SECONDS = 300.0
@@ -190,8 +193,19 @@ class Client:
     def script(self, job_id: int) -> str:
         return self._connection.content(f"{API}/jobs/{job_id}/script").decode("utf-8", "replace")
 
-    def job_events(self, job_id: int) -> EventPage:
-        return read(EventPage, self._connection.json("GET", f"{API}/jobs/{job_id}/events"))
+    def job_events(self, job_id: int, *, after: int = 0, limit: int | None = None) -> EventPage:
+        params: Params = {"after": after, "limit": limit}
+        return read(EventPage, self._connection.json("GET", f"{API}/jobs/{job_id}/events", params=params))
+
+    def all_job_events(self, job_id: int) -> tuple[Event, ...]:
+        """A job's whole history, however long."""
+        found: list[Event] = []
+        while True:
+            after = found[-1].position if found else 0
+            events = self.job_events(job_id, after=after, limit=EVENTS_PAGE).events
+            found += events
+            if len(events) < EVENTS_PAGE:
+                return tuple(found)
 
     def output(self, job_id: int, *, stream: Stream = "stdout", offset: int = 0) -> bytes:
         """What the job has written so far, from a byte on."""
@@ -274,6 +288,25 @@ class Client:
         if not isinstance(answer, dict):
             raise UnexpectedAnswer("the audit is no JSON object")
         return answer
+
+    def processes(
+        self,
+        *,
+        pid: int | None = None,
+        node_name: str | None = None,
+        at: datetime | None = None,
+        limit: int | None = None,
+        cursor: int | None = None,
+    ) -> ProcessPage:
+        """Which jobs ran as this PID, on this node, alive at this time; newest first."""
+        params: Params = {
+            "pid": pid,
+            "node_name": node_name,
+            "at": at.isoformat() if at else None,
+            "limit": limit,
+            "cursor": cursor,
+        }
+        return read(ProcessPage, self._connection.json("GET", f"{API}/pids", params=params))
 
     def health(self) -> Raw:
         """The server's own account of itself; `Unreachable` when there is none."""

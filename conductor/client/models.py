@@ -208,6 +208,41 @@ class Nodes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """A process that a job ran as. `ended_by` is empty when it ended by itself or at its limit."""
+
+    process_id: int
+    node_name: str
+    job_id: int
+    attempt: int
+    start_time: datetime
+    allocation_id: int | None = None
+    job_name: str = ""
+    user_name: str = ""
+    account: str | None = None
+    boot_id: str | None = None
+    pid_namespace: str | None = None
+    process_start_ticks: int | None = None
+    end_time: datetime | None = None
+    exit_code: int | None = None
+    exit_signal: int | None = None
+    release_reason: str | None = None
+    submitted_by: str | None = None
+    submitted_through: str | None = None
+    ended_by: str | None = None
+    ended_through: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessPage:
+    """Some processes, newest first, and the cursor that leads to older ones."""
+
+    processes: tuple[Process, ...]
+    next: int | None = None
+    raw: Raw = field(default_factory=dict, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One fact of the log, in its place."""
 

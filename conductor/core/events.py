@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from conductor.core.identifiers import (
     AllocationId,
+    EventReference,
     Incarnation,
     JobId,
     NodeName,
@@ -256,12 +257,17 @@ Event = JobEvent | NodeEvent | LeadershipEvent | AuditEvent | ProjectionsEvent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """Who brought an event about, through what, in answer to which request and which earlier event."""
+    """Who brought an event about, through what, in answer to which request and which earlier event.
+
+    `correlation` is the request that all of it goes back to, `causation` the event that directly caused this one
+    (none: the request did), `request_id` the request that reported it, when that is another one.
+    """
 
     actor: str
     channel: str
     correlation: str | None = None
-    causation: Position | None = None
+    causation: EventReference | None = None
+    request_id: str | None = None
     command_id: str | None = None
     command_index: int | None = None  # which of the command's events this is, from 0; set with command_id
     command_digest: str | None = None  # of what was asked, so that another wish under the same id is noticed

@@ -10,6 +10,7 @@ Term = NewType("Term", int)  # one leadership of a scheduler; only grows
 StreamName = NewType("StreamName", str)
 Version = NewType("Version", int)  # an event's place in its stream, from 1
 Position = NewType("Position", int)  # an event's number in the whole log, from 1
+EventReference = NewType("EventReference", str)  # an event by its place in its stream: job-42@3
 
 SCHEDULER_STREAM = StreamName("scheduler")
 AUDIT_STREAM = StreamName("audit")
@@ -22,6 +23,17 @@ def job_stream(job_id: JobId) -> StreamName:
 
 def node_stream(node_name: NodeName) -> StreamName:
     return StreamName(f"node-{node_name}")
+
+
+def event_reference(stream: StreamName, version: Version) -> EventReference:
+    """What names an event before it has a position, and for ever after. No stream's name has an @."""
+    return EventReference(f"{stream}@{version}")
+
+
+def referred_event(reference: str) -> tuple[StreamName, Version]:
+    """The stream and the version that a reference names. Raises `ValueError`."""
+    stream, _, version = reference.rpartition("@")
+    return StreamName(stream), Version(int(version))
 
 
 def job_of_stream(stream: str) -> JobId | None:

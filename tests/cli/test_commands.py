@@ -170,9 +170,12 @@ def test_a_job_shows_everything_with_its_events_as_a_timeline(api: Api, conduct:
         "^[]0;title^Glast",
     ):
         assert shown in said
-    types = re.findall(r"\+0\.\d+s  (\w+)", said)
-    assert types == ["JobSubmitted", "ResourcesReserved", "ResourcesAllocated", "ResourcesReleased"]
-    assert json.loads(conduct("job", job_id, "--json").stdout)["exit_code"] == 3
+    steps = [line.split("s  ", 1)[-1] for line in said.splitlines() if re.match(r"  \d+  \d\d:", line)]
+    assert [step.split(" ")[0] for step in steps[1:]] == ["2", "started", "ended"]
+    found = json.loads(conduct("job", job_id, "--json").stdout)
+    assert found["exit_code"] == 3
+    assert [step["what"] for step in found["timeline"]] == ["submitted", "reserved", "started", "finished"]
+    assert [step["caused_by"] for step in found["timeline"]] == [None, "job-1@1", "job-1@2", "job-1@3"]
 
 
 def test_logs_print_the_bytes_as_they_are_into_a_pipe(api: Api, conduct: Type) -> None:

@@ -34,6 +34,22 @@ def test_what_has_no_offset_is_the_callers_local_time(given: str, meant: str) ->
     assert found.isoformat() == f"{meant}+05:45"
 
 
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("16:00", "2026-03-09T16:00:00"),
+        ("9:05", "2026-03-10T09:05:00"),
+        ("14:30", "2026-03-10T14:30:00"),
+        ("noon", "2026-03-10T12:00:00"),
+        ("2026-04-01T08:00", "2026-04-01T08:00:00"),
+    ],
+)
+def test_a_time_of_day_in_the_past_is_the_last_one(given: str, meant: str) -> None:
+    found = parse_instant(given, NOW, past=True)
+    assert found is not None
+    assert found.isoformat() == f"{meant}+05:45"
+
+
 def test_an_offset_that_is_given_counts() -> None:
     assert parse_instant("2026-04-01T08:00Z", NOW) == datetime(2026, 4, 1, 8, tzinfo=UTC)
 

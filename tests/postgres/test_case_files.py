@@ -10,7 +10,14 @@ import pytest
 
 from conductor.core.commands import Cancel, DeclareNodeLost, DrainNode, ElectLeader, ResumeNode
 from conductor.core.events import JobSubmitted, Provenance
-from conductor.core.identifiers import JobId, NodeName, Position, Term, job_stream
+from conductor.core.identifiers import (
+    JobId,
+    NodeName,
+    Term,
+    Version,
+    event_reference,
+    job_stream,
+)
 from conductor.core.job import Job
 from projections.case_export import CannotExport, Selection, export_case
 from projections.case_file import read_case
@@ -107,7 +114,7 @@ def test_a_jobs_file_has_who_placed_it_and_what_caused_it(engine: Engine, tmp_pa
             await engine.accepted(ElectLeader(holder=holder, host="here"))
         cause, job_id = await engine.submit(), await engine.submit()
         await engine.reserve(job_id, 0, term=Term(2))
-        because = Provenance(actor="a", channel="b", causation=Position(4))
+        because = Provenance(actor="a", channel="b", causation=event_reference(job_stream(cause), Version(1)))
         await engine.handler.handle(Cancel(job_id=job_id), because)
         return cause, job_id
 

@@ -29,11 +29,13 @@ from conductor.core.commands import (
 )
 from conductor.core.decider import State, fold, fold_owned
 from conductor.core.events import ProcessIdentity, ReleaseReason
-from conductor.core.identifiers import AllocationId, Incarnation, JobId, NodeName, StreamName
+from conductor.core.identifiers import AllocationId, Incarnation, JobId, NodeName, Position, StreamName
 from conductor.handler import Accepted
+from conductor.log import Log
 from projections.log_stream import read_log
 from projections.replay import verify
 from tests.fix_engine import Engine
+from tests.properties.test_random_causes import assert_causes
 
 NODES = (NodeName("a"), NodeName("b"))
 CPUS = 4
@@ -110,6 +112,7 @@ def test_after_any_history_of_two_writers_every_table_equals_the_log(
 
     assert engine.run(story) > WISHES // 4
     _fold_both_ways(engine)
+    assert_causes(engine.run(lambda engine: Log(engine.pool).read_after(Position(0), limit=10_000)))
     # Nothing ended is kept whole: each job that goes on is folded again from its stream.
     monkeypatch.setattr("projections.folded._JUST_ENDED", 0)
     assert verify(engine.url).equal
