@@ -54,6 +54,7 @@ class Report:
 
     position: int = 0
     events: int = 0
+    since: int = 0  # what came up to here was trusted
     rows: dict[str, int] = field(default_factory=dict)
     differences: list[Difference] = field(default_factory=list)
     differences_total: int = 0
@@ -138,7 +139,7 @@ class Replay:
         trusted = Witness([since])
         there = next(read_log(self._connection, after=since.position - 1, until=since.position), None)
         self._tell_rewritten(trusted.see(since.position, there.hash) if there else trusted.end(last))
-        self._report.position = since.position
+        self._report.position = self._report.since = since.position
         self._last_hash = there.hash if there else None
         return resume(self._connection, since.position, self._folded, self._ledger)
 

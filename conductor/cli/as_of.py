@@ -30,6 +30,12 @@ PARTS = ("jobs", "nodes", "allocations", "stats")
 _REFUSED = ("schema_bad_name", "schema_reserved", "schema_foreign", "schema_exists", "schema_no_right")
 
 
+States = Annotated[
+    list[str] | None,
+    typer.Option("-s", "--state", "--states", metavar="STATE", help="Only such jobs; several with commas."),
+]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Wishes:
     """What to print of the moment: some parts, and which jobs. Empty states mean every one."""
@@ -51,12 +57,7 @@ def as_of(
     nodes: Annotated[bool, typer.Option("--nodes", help="Only the nodes.")] = False,
     allocations: Annotated[bool, typer.Option("--allocations", help="Only the live allocations.")] = False,
     stats: Annotated[bool, typer.Option("--stats", help="Only the numbers.")] = False,
-    states: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-s", "--state", "--states", metavar="STATE", help="Only such jobs; several with commas."
-        ),
-    ] = None,
+    states: States = None,
     user: Annotated[str | None, typer.Option("-u", "--user", metavar="NAME", help="Only his jobs.")] = None,
     everything: Annotated[
         bool, typer.Option("-a", "--all", help="Also jobs that had ended by then.")
@@ -74,7 +75,6 @@ def as_of(
 
     Example: conductor replay as-of "2026-11-17 14:02"
     """
-    from conductor.cli.exits import WrongUsage
     from conductor.cli.moments import parse_moment
     from conductor.cli.screen import Screen
 
@@ -82,10 +82,9 @@ def as_of(
     chosen = frozenset(
         part for part, given in zip(PARTS, (jobs, nodes, allocations, stats), strict=True) if given
     )
-    if bool(chosen) + (job_id is not None) + (into is not None) > 1:
-        raise WrongUsage(screen.text("as_of_one_part"))
-    if file is not None and into is not None:
-        raise WrongUsage(screen.text("as_of_file_into"))
+    _check_together(
+        screen, parts=bool(chosen), job=job_id is not None, into=into is not None, file=file is not None
+    )
     asked = parse_moment(when, screen)
     wishes = _Wishes(
         parts=chosen or frozenset(PARTS), states=_states(states, screen, everything=everything),
@@ -106,6 +105,15 @@ def as_of(
     if into is not None and not as_json:
         # Only now is it committed.
         screen.say("schema_next", schema=into)
+
+
+def _check_together(screen: "Screen", *, parts: bool, job: bool, into: bool, file: bool) -> None:
+    from conductor.cli.exits import WrongUsage
+
+    if parts + job + into > 1:
+        raise WrongUsage(screen.text("as_of_one_part"))
+    if file and into:
+        raise WrongUsage(screen.text("as_of_file_into"))
 
 
 def _tell_file(

@@ -1,6 +1,7 @@
 """Case files on a screen: proved, as they stood at a position, and one job of theirs as its whole sheet."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -194,5 +195,5 @@ def _report_json(case: CaseFile, report: CaseReport, notes: Notes) -> dict[str, 
         "checkpoints": notes.as_json(),
         "checkpoints_unproved": [one.origin for one in report.unseen],
         "differences_total": report.differences_total,
-        "differences": [one.sentence() for one in report.differences],
+        "differences": [asdict(one) for one in report.differences],
     }

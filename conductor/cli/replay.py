@@ -1,5 +1,6 @@
 """`conductor replay`: the tables, proved by the log."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,6 +10,7 @@ from conductor.cli.operator import operator
 from conductor.cli.options import CaseFilePath, Json, Reason
 
 if TYPE_CHECKING:
+    from conductor.cli.checkpoints import Notes
     from conductor.cli.screen import Screen
 
 SHOWN = 20
@@ -25,6 +27,12 @@ def verify(
         Path | None,
         typer.Option("--public-key", metavar="FILE", help="Whose notes to believe; else the home's own."),
     ] = None,
+    since: Annotated[
+        Path | None,
+        typer.Option(
+            "--from-checkpoint", metavar="FILE", help="Trust all before this note; replay what came after."
+        ),
+    ] = None,
     file: CaseFilePath = None,
     as_json: Json = False,
 ) -> int:
@@ -35,33 +43,30 @@ def verify(
     # Imported here: it brings the database's client library, which commands over HTTP never need.
     from conductor.cli.case_views import prove_file, tell_proof
     from conductor.cli.checkpoints import read_notes
+    from conductor.cli.exits import WrongUsage
     from conductor.cli.progress import progress_bar
     from conductor.cli.screen import Screen
     from conductor.settings import database_url_of, load_settings
     from projections import replay
 
     screen = Screen.open()
-    notes = read_notes(checkpoints or (), public_key, screen)
+    trusted = (since,) if since is not None else ()
+    notes = read_notes((*trusted, *(checkpoints or ())), public_key, screen)
     if file is not None:
+        if since is not None:
+            raise WrongUsage(screen.text("since_and_file"))
         with progress_bar(screen) as progress:
             proved = prove_file(file, notes, progress)
         return tell_proof(*proved, notes, screen, as_json=as_json)
     database_url = database_url_of(load_settings())
     notes.check_database(database_url)
     with progress_bar(screen) as progress:
-        report = replay.verify(database_url, progress=progress, known=notes.known())
-    if as_json:
-        screen.json(
-            {
-                "equal": report.equal,
-                "events": report.events,
-                "position": report.position,
-                "rows": dict(report.rows),
-                "checkpoints": notes.as_json(),
-                "differences_total": report.differences_total,
-                "differences": [one.sentence() for one in report.differences],
-            }
+        known = notes.known()
+        report = replay.verify(
+            database_url, progress=progress, known=known[len(trusted) :], since=known[0] if trusted else None
         )
+    if as_json:
+        screen.json(_document(report, notes))
     else:
         _tell(report, screen)
         if report.equal:
@@ -127,8 +132,23 @@ def _tell_rebuilt(rebuilt: Any, screen: "Screen", dry_run: bool) -> None:
         screen.warn("rebuild_not_mended", what=sentence)
 
 
+def _document(report: Any, notes: "Notes") -> dict[str, Any]:
+    return {
+        "equal": report.equal,
+        "events": report.events,
+        "position": report.position,
+        "rows": dict(report.rows),
+        "since": report.since,
+        "checkpoints": notes.as_json(),
+        "differences_total": report.differences_total,
+        "differences": [asdict(one) for one in report.differences],
+    }
+
+
 def _tell(report: Any, screen: "Screen") -> None:
     events, position, count = report.events, report.position, report.differences_total
+    if report.since:
+        screen.say("replay_since", position=report.since)
     if report.equal:
         screen.say(
             "replay_equal", events=f"{events:,}", rows=f"{sum(report.rows.values()):,}", position=position

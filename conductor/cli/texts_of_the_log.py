@@ -85,6 +85,14 @@ TEXTS_OF_THE_LOG: Mapping[str, tuple[str, str]] = {
     ),
     # replay
     "replaying": ("Folding the log", "正在折叠日志"),
+    "replay_since": (
+        "All up to position {position} is trusted; rows that nothing touched since were not looked at.",
+        "位置 {position} 及之前的内容视为可信；此后未变动的行未作比较。",
+    ),
+    "since_and_file": (
+        "--from-checkpoint needs the tables; a case file (--file) has none",
+        "--from-checkpoint 需要数据库中的表；案例文件（--file）没有表",
+    ),
     "replay_equal": (
         "Equal: {events} events fold to the {rows} rows of the tables, at position {position}.",
         "一致：{events} 个事件折叠后与各表的 {rows} 行相同，位置 {position}。",

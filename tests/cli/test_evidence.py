@@ -231,3 +231,23 @@ def test_a_case_file_as_of_a_position_shows_what_the_log_shows(conduct: Type) ->
         == "PENDING"
     )
     assert conduct("replay", "as-of", 4, "--file", "all.jsonl", "--into", "past").exit_code == 2
+
+
+def test_verify_goes_on_from_a_checkpoint(
+    tampered_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tampered_engine.run(a_busy_day)
+    monkeypatch.chdir(tmp_path)
+    here = typist(tampered_engine, tmp_path / "home")
+    here("checkpoint", "-o", "monday.json")
+    position = json.loads(Path("monday.json").read_text())["position"]
+    tampered_engine.run(lambda engine: engine.submit())
+    words = ("replay", "verify", "--from-checkpoint", "monday.json")
+    report = json.loads(here(*words, "--json").stdout)
+    assert (report["equal"], report["since"], report["events"]) == (True, position, 1)
+    assert f"All up to position {position} is trusted" in here(*words).stdout
+    tampered_engine.sql("UPDATE jobs SET priority = 7 WHERE NOT final")
+    differs = here(*words, "--json")
+    assert differs.exit_code == 1
+    assert {one["code"] for one in json.loads(differs.stdout)["differences"]} == {"row_differs"}
+    assert here(*words, "--file", "case.jsonl").exit_code == 2

@@ -18,8 +18,8 @@ from psycopg.types.string import TextLoader
 
 from conductor.core.decider import State, fold
 from conductor.core.identifiers import StreamName
-from conductor.core.job import Job
 from conductor.core.leadership import Leadership
+from conductor.core.node import Node
 from projections.log_stream import read_log
 from projections.moment import find_moment, open_snapshot, state_at, states_at
 from projections.past_schema import make_past_schema
@@ -111,6 +111,6 @@ def test_cpus_add_up_at_every_moment(engine: Engine, seed: int) -> None:
         states = first_events(engine, position)
         sums = Survey.of(states.values()).sums()
         parts = ("used_cpus", "reserved_cpus", "available_cpus", "unavailable_cpus")
-        nodes = sum(not isinstance(state, Job | Leadership) for state in states.values())
+        nodes = sum(isinstance(state, Node) for state in states.values())
         assert sum(sums[part] for part in parts) == CPUS * nodes
         assert min(sums[part] for part in parts) >= 0

@@ -34,6 +34,7 @@ from conductor.core.decider import State
 from conductor.core.events import (
     CancelRequested,
     Event,
+    FindingAcknowledged,
     JobCancelled,
     JobHeld,
     JobReprioritized,
@@ -47,6 +48,7 @@ from conductor.core.events import (
     NodeRegistered,
     NodeResumed,
     ProcessIdentity,
+    ProjectionsRebuilt,
     Provenance,
     RecordedEvent,
     ReleaseReason,
@@ -206,8 +208,10 @@ def was_asked_for(event: Event) -> bool:
         case JobHeld() | JobRequeued():
             return not event.automatic
         case ResourcesReleased():  # a reservation, cancelled or requeued
-            return event.reason is ReleaseReason.CANCELLED
+            return event.reason in (ReleaseReason.CANCELLED, ReleaseReason.REPAIRED)
         case NodeRegistered() | NodeDrained() | NodeResumed():
+            return True
+        case FindingAcknowledged() | ProjectionsRebuilt():
             return True
         case NodeLost():
             return event.jobs_lost
