@@ -13,6 +13,7 @@ from conductor.core.errors import ConductorError
 from scripts.benchmarks.figures import BenchError, Measurement
 from scripts.benchmarks.machine import file_system, machine_facts
 from scripts.benchmarks.rebuild import measure_rebuild
+from scripts.benchmarks.replay import measure_replay
 from scripts.benchmarks.report import as_json, plain_or_rich, print_report
 from scripts.benchmarks.start import measure_start
 from scripts.benchmarks.system import Measured, measured_system
@@ -35,6 +36,7 @@ BENCHES = (
     Bench("noop", 64, measure_noop),
     Bench("submit", 16, measure_submit),
     Bench("batch", 16, measure_batch),
+    Bench("replay", 16, measure_replay, by_events=True),
     Bench("rebuild", 16, measure_rebuild, by_events=True),
 )
 NAMES = tuple(dict.fromkeys(bench.name for bench in BENCHES))

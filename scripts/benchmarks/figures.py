@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Unit = Literal["ms", "/s"]
+Unit = Literal["ms", "/s", "MB"]
 
 
 class BenchError(Exception):

@@ -6,13 +6,9 @@ know: how rows are mended.
 """
 
 import asyncio
-import json
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 
@@ -20,13 +16,11 @@ from conductor.core.commands import Submit
 from conductor.core.events import Provenance
 from conductor.database import open_pool
 from conductor.handler import Accepted, running_handler
-from conductor.migrate import migrate
 from projections.rows import changed_rows
 from scripts.benchmarks.figures import BenchError, Figure, Floor, Measurement
-from scripts.benchmarks.long_log import make_long_log
+from scripts.benchmarks.on_a_long_log import long_log_database, run_command
 from scripts.benchmarks.system import Measured
 
-DATABASE = "long_log"
 # A row in a few hundred of every kind of damage; then tables as autovacuum would have them.
 DAMAGES = (
     "UPDATE jobs SET name = 'forged', priority = 7 WHERE mod(id, 500) = 0",
@@ -45,7 +39,10 @@ LEAST_SECONDS, MOST_SECONDS = 2.0, 20.0  # of the floor
 
 def measure_rebuild(measured: Measured, events: int) -> Measurement:
     """The longest command beside a rebuild, and as long a time without one."""
-    url = _make_database(measured, events)
+    url = long_log_database(measured, events)
+    with psycopg.connect(url, autocommit=True) as connection:
+        for damage in DAMAGES:
+            connection.execute(damage.encode())
     began_at = time.monotonic()
     mended: list[int] = []
     during = _client(url, lambda: mended.append(_rebuild(measured, url)))
@@ -72,32 +69,10 @@ def _median(seconds: Sequence[float]) -> float:
     return sorted(seconds)[len(seconds) // 2]
 
 
-def _make_database(measured: Measured, events: int) -> str:
-    address = urlsplit(measured.system.settings.database_url or "")
-    url = urlunsplit(address._replace(path=f"/{DATABASE}"))
-    with measured.database() as connection:
-        connection.execute(f"CREATE DATABASE {DATABASE}".encode())
-    migrate(url)
-    make_long_log(url, events)
-    with psycopg.connect(url, autocommit=True) as connection:
-        for damage in DAMAGES:
-            connection.execute(damage.encode())
-    return url
-
-
 def _rebuild(measured: Measured, url: str) -> int:
     """How many rows `conductor replay rebuild` mended."""
-    environment = {
-        "PATH": "/usr/bin:/bin",
-        "PYTHONPATH": ":".join(sys.path),
-        "CONDUCTOR_HOME": str(measured.system.settings.home),
-        "CONDUCTOR_DATABASE_URL": url,
-    }
-    command = [sys.executable, "-m", "conductor", "replay", "rebuild", "--json", "--reason", "bench"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise BenchError(f"the rebuild ended with {done.returncode}: {done.stderr[-500:]}")
-    return sum(len(keys) for keys in json.loads(done.stdout)["rows"].values())
+    done = run_command(measured, url, "replay", "rebuild", "--json", "--reason", "bench")
+    return sum(len(keys) for keys in done.answer["rows"].values())
 
 
 def _client(url: str, beside: Callable[[], object]) -> list[float]:

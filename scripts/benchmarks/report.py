@@ -58,7 +58,7 @@ def number(value: float, unit: Unit) -> str:
     if not math.isfinite(value):
         return "-"
     decimals = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
-    return f"{value:,.{decimals}f} {unit}" if unit == "ms" else f"{value:,.{decimals}f}{unit}"
+    return f"{value:,.{decimals}f}{unit}" if unit == "/s" else f"{value:,.{decimals}f} {unit}"
 
 
 def ratio_text(figure: Figure, floor: Floor) -> str:
