@@ -8,12 +8,12 @@ from collections.abc import Mapping
 TEXTS_OF_THE_LOG: Mapping[str, tuple[str, str]] = {
     # audit and repair
     "audit_nothing": (
-        ("No findings: {allocations} live allocations and {nodes} nodes looked at, {events} events replayed, "
-        "{rows} rows compared."),
+        ("No findings. Live allocations: {allocations}, nodes: {nodes}, events replayed: {events}, "
+        "rows compared: {rows}."),
         "没有发现问题：检查了 {allocations} 个有效分配和 {nodes} 个节点，重放了 {events} 个事件，比对了 {rows} 行。",
     ),
     "audit_nothing_now": (
-        "No findings: {allocations} live allocations and {nodes} nodes looked at. The log was not replayed.",
+        "No findings. Live allocations: {allocations}, nodes: {nodes}. The log was not replayed.",
         "没有发现问题：检查了 {allocations} 个有效分配和 {nodes} 个节点。未重放日志。",
     ),
     "audit_hidden": (
