@@ -1,8 +1,15 @@
 """State becomes rows: each table is a fold of the log, and `replay` proves it.
 
-`jobs`, `allocations` and `nodes` say what a folded state looks like as a row; `rows` joins them for the write
-path, `tables` for everything that replays; `log_stream` reads the log in order; `replay` compares every row with
-the fold of the whole log.
-`moment` folds up to any position or time; `survey` lists and `past_schema` tabulates what stood then.
-`stream_folds` folds the log stream by stream: `rebuild` mends rows by it, `reshape` builds a table of another shape.
+    rows        `jobs`, `allocations`, `nodes`: a folded state as a row; `rows` joins them for the write path,
+                `tables` for everything that replays
+    proof       `log_stream` reads the log in order, `folded` folds it in bounded memory, `ledger` keeps the
+                conservation law, `comparing` looks at the tables, `known` at what was remembered outside,
+                `resuming` begins in the middle; `replay` is all of that: verify
+    the past    `moment` folds up to a position or time; `survey` lists and `past_schema` tabulates what stood then
+    mending     `stream_folds` folds stream by stream; `rebuild` makes rows anew, `reshape` a table of another shape
+    audit       `audit_reading` reads what is true now, `audit` judges it, `audit_replay` and `audit_damage` do the same
+                for the whole log, `audit_catalogue` has every finding's words
+    case files  `snapshot` of the log, `case_export` writes, `case_file` reads, `case_proof` proves
+
+What means what is `conductor.core`'s to say: nothing here knows a second `evolve`.
 """
