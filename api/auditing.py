@@ -41,7 +41,9 @@ async def audit(request: Request) -> Response:
     await engine.caught_up(query.at_least)
     replayed = await engine.replays.replay() if query.replay else None
     seen = await look(engine.pool)
-    found = together(judge(seen, margins_of(engine.settings)), replayed.findings if replayed else [])
+    acknowledged = {(row["code"], row["subject"]) for row in seen.acknowledgements}
+    live = judge(seen, margins_of(engine.settings))
+    found = together(live, replayed.findings if replayed else [], acknowledged)
     told = await _told(engine, found, seen, caller_of(request).language)
     document = {
         "findings": told,

@@ -78,7 +78,7 @@ class _Worker:
     @classmethod
     async def start(cls, settings: Settings) -> "_Worker":
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "api.past_worker",
+            sys.executable, "-P", "-m", "api.past_worker",
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
             env=child_environment(settings), cwd="/",
         )  # fmt: skip
@@ -91,10 +91,13 @@ class _Worker:
     async def ask(self, request: Mapping[str, Any]) -> list[bytes]:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(orjson.dumps(request) + b"\n")
-        await self._process.stdin.drain()
-        length = await self._process.stdout.readline()
-        body = await self._process.stdout.readexactly(int(length))
+        try:
+            self._process.stdin.write(orjson.dumps(request) + b"\n")
+            await self._process.stdin.drain()
+            length = await self._process.stdout.readline()
+            body = await self._process.stdout.readexactly(int(length))
+        except (OSError, ValueError, asyncio.IncompleteReadError) as error:
+            raise Problem(503, "replay_failed", why="its process ended") from error
         return body.split(b"\n")
 
     async def end(self) -> None:

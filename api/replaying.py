@@ -11,6 +11,7 @@ import sys
 import structlog
 
 from api.problems import Problem
+from conductor.running import end_tasks
 from conductor.settings import Settings, child_environment
 from projections.audit_replay import Replayed, from_json
 
@@ -36,11 +37,7 @@ class Replays:
         return await asyncio.shield(self._next)
 
     async def close(self) -> None:
-        for task in (self._next, self._running):
-            if task is not None:
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError, Problem):
-                    await task
+        await end_tasks([task for task in (self._next, self._running) if task is not None])
 
     async def _after(self, before: asyncio.Task[Replayed] | None) -> Replayed:
         if before is not None:
@@ -61,7 +58,8 @@ class Replays:
                     process.kill()
                 await process.wait()
         if process.returncode == 0:
-            return from_json(told)
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                return from_json(told)
         why = (complaint.decode("utf-8", "replace").strip().splitlines() or [f"code {process.returncode}"])[
             -1
         ]

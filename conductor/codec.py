@@ -62,7 +62,7 @@ def decode_text(name: str, schema_version: int, text: bytes) -> Event:
 
 def _upcast(name: str, schema_version: int, data: Mapping[str, Any]) -> Mapping[str, Any]:
     newest = SCHEMA_VERSIONS.get(name)
-    if newest is None or schema_version > newest:
+    if newest is None or not 1 <= schema_version <= newest:
         raise UnknownEvent(
             f"{name} of schema version {schema_version} is newer than this release of Conductor. "
             "Upgrade it before reading this log."

@@ -1,9 +1,14 @@
-"""An allocation of this node as the log has it, and whether its process is alive on this machine."""
+"""An allocation of this node as the tables and as the log have it, and whether its process is alive here."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from conductor.core.identifiers import AllocationId
+from conductor.core.identifiers import AllocationId, JobId, NodeName, job_stream
+from conductor.database import Pool, load_queries
+from conductor.log import reachable
 from conductor.supervisor.process_identity import read_pid_namespace, read_stat
+
+SQL = load_queries("conductor", "live_allocation.sql")
 
 
 class LiveAllocation(NamedTuple):
@@ -31,3 +36,21 @@ class LiveAllocation(NamedTuple):
         except PermissionError:
             return False
         return stat is not None and stat.alive and stat.start_ticks == self.start_ticks
+
+
+async def live_allocations(pool: Pool, node_name: NodeName) -> dict[AllocationId, LiveAllocation]:
+    """Those of a node, by the tables."""
+    async with reachable(pool) as connection:
+        cursor = await connection.execute(SQL["live_here"], {"node_name": node_name})
+        found = [LiveAllocation(*row) for row in await cursor.fetchall()]
+    return {allocation.allocation_id: allocation for allocation in found}
+
+
+async def live_by_the_log(pool: Pool, jobs: Mapping[AllocationId, JobId]) -> set[AllocationId]:
+    """Which of these were promised and not released, whatever a table says."""
+    if not jobs:
+        return set()
+    wanted = {"streams": [job_stream(job_id) for job_id in jobs.values()], "ids": list(jobs)}
+    async with reachable(pool) as connection:
+        cursor = await connection.execute(SQL["live_by_the_log"], wanted)
+        return {AllocationId(allocation_id) for (allocation_id,) in await cursor.fetchall()}

@@ -29,7 +29,7 @@ from conductor.crash_points import crash_point
 from conductor.database import DatabaseUnavailable, Pool, WakeUp, jittered, load_queries
 from conductor.handler import Accepted, Handler, Outcome
 from conductor.job_end import ended, ended_unseen, never_started
-from conductor.live_allocation import LiveAllocation
+from conductor.live_allocation import LiveAllocation, live_allocations, live_by_the_log
 from conductor.log import reachable
 from conductor.log_memory import MemoryFile
 from conductor.machine import Machine
@@ -313,7 +313,7 @@ class Session:
     async def _compare_with_log(self) -> None:
         held_before = set(self._held)
         live = await self._live_here()
-        for allocation_id in held_before & self._held.keys() - live.keys():
+        for allocation_id in await self._closed(held_before & self._held.keys() - live.keys()):
             # Closed while we were away: whatever still runs in it must not; its end becomes a late report.
             logger.warning("job.not_ours", allocation=allocation_id)
             self.supervisor.stop(allocation_id)
@@ -330,11 +330,15 @@ class Session:
         ]
         self.observer.compared(unaccounted)
 
+    async def _closed(self, missed: Collection[AllocationId]) -> set[AllocationId]:
+        """Of those that the tables do not have as live: a wrong row must not end a job, so the log is asked."""
+        live = await live_by_the_log(self.pool, {number: self._held[number] for number in missed})
+        for allocation_id in live:
+            logger.error("allocation.row_wrong", allocation=allocation_id)
+        return set(missed) - live
+
     async def _live_here(self) -> dict[AllocationId, LiveAllocation]:
-        async with reachable(self.pool) as connection:
-            cursor = await connection.execute(SQL["live_here"], {"node_name": self.node_name})
-            found = [LiveAllocation(*row) for row in await cursor.fetchall()]
-        return {allocation.allocation_id: allocation for allocation in found}
+        return await live_allocations(self.pool, self.node_name)
 
     async def _account_for(self, allocation: LiveAllocation) -> bool:
         """One that was not held: its end is recorded. False when its process is not here and we cannot mend that."""

@@ -18,16 +18,7 @@ ORDER BY a.id;
 SELECT a.id
 FROM resource_allocations a
 JOIN jobs j ON j.id = a.job_id
-WHERE a.node_name = %(node_name)s AND a.status = 'allocated' AND j.cancel_requested_at IS NOT NULL;
-
--- name: live_here
--- With the spool folder of the incarnation that started it: the log has both.
-SELECT a.id, a.status, a.boot_id, a.process_id, a.process_start_ticks, a.pid_namespace, (
-    SELECT node.data ->> 'spool_id'
-    FROM events started
-    JOIN events node ON node.stream = 'node-' || a.node_name AND node.type = 'NodeRegistered'
-                    AND node.data ->> 'incarnation' = started.data ->> 'incarnation'
-    WHERE started.stream = 'job-' || a.job_id AND started.type = 'ResourcesAllocated'
-      AND (started.data ->> 'allocation_id')::bigint = a.id) AS spool_id
-FROM resource_allocations a
-WHERE a.node_name = %(node_name)s AND a.status <> 'released';
+WHERE a.node_name = %(node_name)s AND a.status = 'allocated' AND j.cancel_requested_at IS NOT NULL
+  -- A wrong row must not end a job: the log has to say so as well.
+  AND EXISTS (SELECT FROM events e
+              WHERE e.stream = 'job-' || j.id AND e.type = 'CancelRequested' AND e.version > a.version);

@@ -6,7 +6,7 @@ margin is larger than the time in which a working part reacts.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -280,8 +280,14 @@ def _forked(row: Row, head: int) -> Finding:
     )
 
 
-def together(live: Sequence[Finding], replayed: Sequence[Finding]) -> list[Finding]:
+def together(
+    live: Sequence[Finding],
+    replayed: Sequence[Finding],
+    acknowledged: Collection[tuple[str, str]] = (),
+) -> list[Finding]:
     """What is wrong now and what replay found, without what follows from something else.
+
+    From what is `acknowledged`, by code and subject, nothing follows any more.
 
     A row that differs from the log misleads whoever reads it, so what only such a row says is no finding of its own,
     but for the live allocation of a finished job: there the row is the finding, and the better name for it.
@@ -289,7 +295,7 @@ def together(live: Sequence[Finding], replayed: Sequence[Finding]) -> list[Findi
     rows = {f.subject for f in replayed if f.code.startswith("row_")}
     better = {row for f in live if f.code == "allocation_of_finished_job" for row in f.rests_on}
     forks = [f for f in live if f.code == "history_forked"]
-    cut = any(f.parameters["hash"] is None for f in forks)
+    cut = any(f.parameters["hash"] is None and (f.code, f.subject) not in acknowledged for f in forks)
     kept = [f for f in live if f.code == "allocation_of_finished_job" or not f.rests_on & rows]
     kept = [
         f for f in kept if f.code != "history_forked" or not _in_damage(f.parameters["position"], replayed)

@@ -118,3 +118,6 @@ ORDER BY position;
 
 -- name: jobs_with_script
 SELECT script_sha256, array_agg(id ORDER BY id) FROM jobs WHERE script_sha256 = ANY(%(sha256s)s) GROUP BY 1;
+
+-- name: acknowledged
+SELECT data ->> 'code', data ->> 'subject' FROM events WHERE stream = 'audit' AND type = 'FindingAcknowledged';

@@ -7,7 +7,7 @@ lies in the streams and on the nodes that it touches follows from it.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -44,6 +44,9 @@ class Context:
     log_versions: Mapping[str, int] = field(default_factory=dict)
     nodes_of_streams: Mapping[str, frozenset[str]] = field(default_factory=dict)
     jobs_with_script: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    acknowledged: Collection[
+        tuple[str, str]
+    ] = ()  # (code, subject); what followed from them stands for itself
 
 
 def place_of(subject: str) -> tuple[int, str | None]:
@@ -67,13 +70,13 @@ def faults(differences: Iterable[Difference], steps: Iterable[ClockStep], contex
     rows = _rows([d for code, found in by_code.items() if code.startswith("row_") for d in found], context)
     missing = _missing(by_code["position_missing"], context)
     altered = _altered(by_code["hash_broken"], missing)
-    damaged = _damaged_streams(missing, altered, rows, context)
+    damaged = _damaged_streams(_open(missing, context), _open(altered, context), rows, context)
     illegal = _illegal(by_code["event_illegal"], damaged)
     damaged |= {str(f.parameters["stream"]) for f in illegal}
     unbalanced = _unbalanced(by_code["conservation_broken"], damaged, context)
     unwritten = {
         context.events_at[f.parameters["position"]][0]
-        for f in unbalanced
+        for f in _open(unbalanced, context)
         if f.parameters["position"] in context.events_at
     }
     told = [f for f in rows if f.parameters["stream"] not in damaged | unwritten]
@@ -81,6 +84,10 @@ def faults(differences: Iterable[Difference], steps: Iterable[ClockStep], contex
     touched = {p for f in (*missing, *altered) for p in (f.parameters["position"], f.parameters["last"] + 1)}
     clock = [_clock(step) for step in steps if step.position not in touched]
     return [*missing, *altered, *illegal, *unbalanced, *told, *scripts, *clock]
+
+
+def _open(found: Sequence[Finding], context: Context) -> list[Finding]:
+    return [f for f in found if (f.code, f.subject) not in context.acknowledged]
 
 
 def _missing(found: Sequence[Difference], context: Context) -> list[Finding]:
@@ -111,7 +118,7 @@ def _at(code: str, position: int, *, last: int | None = None, **more: Any) -> Fi
     span = {} if last is None else {"last": last}
     return Finding(
         code=code,
-        subject=f"position {position}",
+        subject=f"position {position}" if last in (None, position) else f"position {position} to {last}",
         parameters={"position": position, **span, **more},
         positions=(position - 1, position, (last or position) + 1),
     )
@@ -124,7 +131,7 @@ def _damaged_streams(
     between, or, where rows know more than the log does, at their end.
     """
     if not missing and not altered:
-        return set()
+        return set(context.streams_with_gaps)
     places = {p for f in altered for p in range(f.parameters["position"] - 1, f.parameters["last"] + 1)}
     ends = {f.parameters["stream"] for f in rows if missing and f.parameters["ahead"]}
     altered_streams = {context.events_at[p][0] for p in places if p in context.events_at}

@@ -92,7 +92,13 @@ def _context(connection: psycopg.Connection[Any], differences: Sequence[Differen
             stream: _nodes_of(connection, stream) for stream in (gaps | streams if by_place else ())
         },
         jobs_with_script=dict(_all(connection, SQL["jobs_with_script"], {"sha256s": scripts})),
+        acknowledged=acknowledged(connection),
     )
+
+
+def acknowledged(connection: psycopg.Connection[Any]) -> frozenset[tuple[str, str]]:
+    """(code, subject) of every finding that somebody left as it is."""
+    return frozenset((code, subject) for code, subject in _all(connection, SQL["acknowledged"]))
 
 
 def _next(connection: psycopg.Connection[Any], position: int) -> int:

@@ -19,7 +19,11 @@ SQL = load_queries("projections", "comparing.sql")
 
 _FETCH = 2000
 # Types that psycopg would make objects of are compared as text.
-_AS_TEXT: Mapping[str, LiteralString] = {"cpu_spans": "{}::text"}
+_AS_TEXT: Mapping[str, LiteralString] = {
+    "cpu_spans": "{0}::text",
+    # JSON has no such numbers: they would have the digest of NULL.
+    "cpu_seconds": "CASE WHEN {0} IN ('NaN', 'Infinity', '-Infinity') THEN -1e308 ELSE {0} END",
+}
 
 _STREAM_OF: Mapping[str, LiteralString] = {
     "jobs": "'job-' || id",

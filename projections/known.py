@@ -42,6 +42,19 @@ class Witness:
             else:
                 self._confirmed = known
 
+    def leave_out(self, until: int) -> list[KnownPosition]:
+        """Takes out what is remembered of positions up to there, for whoever looks at those by itself."""
+        out = [one for one in self._waiting if one.position <= until]
+        self._waiting = deque(one for one in self._waiting if one.position > until)
+        return out
+
+    def missing(self, last_position: int) -> Iterator[tuple[str, str]]:
+        """There is no event at `waits_for`."""
+        if self._waiting[0].position > last_position:
+            yield from self.end(last_position)
+        else:
+            yield from self.see(self._waiting[0].position + 1, b"")
+
     def end(self, last_position: int) -> Iterator[tuple[str, str]]:
         while self._waiting:
             yield self._differs(self._waiting.popleft(), f"the log ends at position {last_position} now")

@@ -42,11 +42,15 @@ class SchemaRefused(ConductorError):
         self.schema = schema
 
 
+# The last two are a migration's, which clears them whenever it begins.
+_RESERVED = ("public", "information_schema", "conductor_next", "conductor_old")
+
+
 def check_schema_name(schema: str) -> None:
     """Raises `SchemaRefused`."""
     if not _NAME.fullmatch(schema):
         raise SchemaRefused("schema_bad_name", schema)
-    if schema in ("public", "information_schema") or schema.startswith("pg_"):
+    if schema in _RESERVED or schema.startswith("pg_"):
         raise SchemaRefused("schema_reserved", schema)
 
 

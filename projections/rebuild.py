@@ -6,6 +6,7 @@ long. A log that is itself broken is refused. Refuses to know: how a command is 
 """
 
 import random
+import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from conductor.core.identifiers import PROJECTIONS_STREAM, JobId, Position, Stre
 from conductor.database import connect_error, load_queries
 from conductor.log import LOG_CHANNEL, SCHEDULER_CHANNEL, node_channel
 from projections.log_stream import last_position
-from projections.replay import verify
+from projections.replay import Difference, Report, verify
 from projections.stream_folds import (
     Connection,
     Folded,
@@ -104,11 +105,12 @@ def rebuild(
     cannot be read.
     """
     report = verify(database_url, progress=progress)
-    wrong = next((d for d in report.differences if d.code in _OF_THE_LOG), None)
+    wrong = next(iter(_faults_of_the_log(database_url, report)), None)
     if wrong is not None:
         raise RebuildError(
             f"The log itself is broken ({wrong.code}, {wrong.sentence()}), and no table can be made anew from it. "
-            "Nothing was changed. `conductor replay verify` names everything; restore the log from a backup."
+            "Nothing was changed. `conductor audit` names everything; restore the log from a backup, or acknowledge "
+            "what has to stay as it is (`conductor repair acknowledge`)."
         )
     rebuilt = Rebuilt(position=report.position)
     rebuilt.not_mended = [d.sentence() for d in report.differences if d.code == "script_altered"]
@@ -121,6 +123,30 @@ def rebuild(
         else:
             _mend(connection, rebuilt, streams, _Teller(provenance=provenance, reason=reason))
     return rebuilt
+
+
+def _faults_of_the_log(database_url: str, report: Report) -> list[Difference]:
+    """Those that nobody has acknowledged."""
+    found = [difference for difference in report.differences if difference.code in _OF_THE_LOG]
+    if not found:
+        return []
+    with psycopg.connect(database_url) as connection:
+        noted = [(code, _places(subject)) for code, subject in connection.execute(SQL["acknowledged"])]
+    return [
+        difference
+        for difference in found
+        if not any(
+            code == difference.code and _places(difference.subject)[0] in places for code, places in noted
+        )
+    ]
+
+
+def _places(subject: str) -> range:
+    """`position 17`, `position 17 in job-4` or `position 17 to 19`; nothing for a subject of another kind."""
+    numbers = re.match(r"position (\d+)(?: to (\d+))?", subject)
+    if numbers is None:
+        return range(0)
+    return range(int(numbers[1]), int(numbers[2] or numbers[1]) + 1)
 
 
 @contextmanager

@@ -28,3 +28,7 @@ SELECT clock_timestamp();
 
 -- name: mend_rows
 SELECT mend_rows(%(at)s, %(streams_read)s, %(found)s, %(said)s, %(events)s, %(channels)s);
+
+-- name: acknowledged
+-- Faults of the log that somebody left as they are.
+SELECT data ->> 'code', data ->> 'subject' FROM events WHERE stream = 'audit' AND type = 'FindingAcknowledged';

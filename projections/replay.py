@@ -85,13 +85,22 @@ def verify(
         connection = psycopg.connect(database_url)
     except psycopg.OperationalError as error:
         raise ReplayError(connect_error(database_url, error)) from error
-    with connection:
-        if pending(connection):
-            raise ReplayError("The database lacks migrations of this release. Run `conductor migrate` first.")
-        connection.rollback()
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        connection.execute("SET LOCAL TIME ZONE 'UTC'")
-        return Replay(connection, progress, Witness(known), since).run()
+    try:
+        with connection:
+            if pending(connection):
+                raise ReplayError(
+                    "The database lacks migrations of this release. Run `conductor migrate` first."
+                )
+            connection.rollback()
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            # Before the snapshot: a table that a migration swaps in after it would look empty.
+            connection.execute(
+                "LOCK TABLE jobs, resource_allocations, past_allocations, nodes IN ACCESS SHARE MODE"
+            )
+            connection.execute("SET LOCAL TIME ZONE 'UTC'")
+            return Replay(connection, progress, Witness(known), since).run()
+    except psycopg.OperationalError as error:
+        raise ReplayError(f"The replay broke off. {connect_error(database_url, error)}") from error
 
 
 class Replay:
@@ -136,9 +145,11 @@ class Replay:
 
     def _resume(self, since: KnownPosition, last: int) -> frozenset[StreamName]:
         """From the event at the trusted position on, if it still has the trusted hash."""
-        trusted = Witness([since])
-        there = next(read_log(self._connection, after=since.position - 1, until=since.position), None)
-        self._tell_rewritten(trusted.see(since.position, there.hash) if there else trusted.end(last))
+        older = Witness([*self._witness.leave_out(since.position), since])
+        there = None
+        while (position := older.waits_for) is not None:
+            there = next(read_log(self._connection, after=position - 1, until=position), None)
+            self._tell_rewritten(older.see(position, there.hash) if there else older.missing(last))
         self._report.position = self._report.since = since.position
         self._last_hash = there.hash if there else None
         return resume(self._connection, since.position, self._folded, self._ledger)
@@ -168,7 +179,7 @@ class Replay:
             return
         try:
             event = self._folded.fold(logged)
-        except (ConductorError, ValueError) as error:
+        except (ConductorError, ValueError, TypeError, LookupError, OverflowError) as error:
             self._folded.give_up(logged.stream)
             self._report.add("event_illegal", f"position {logged.position} in {logged.stream}", str(error))
             return

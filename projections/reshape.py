@@ -234,7 +234,12 @@ def _swap(work: _Reshaping, record: Callable[[], None]) -> None:
                 _swap_once(work, record)
             work.reached("swapped")
             return
-        except (_Unready, psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+        except (
+            _Unready,
+            psycopg.errors.LockNotAvailable,
+            psycopg.errors.DeadlockDetected,
+            psycopg.errors.QueryCanceled,
+        ):
             work.position = before
             work.drops, work.makes = [], []
         first, longest = _PAUSE_SECONDS
@@ -250,6 +255,8 @@ def _swap(work: _Reshaping, record: Callable[[], None]) -> None:
 def _swap_once(work: _Reshaping, record: Callable[[], None]) -> None:
     connection = work.connection
     began_at = time.monotonic()
+    # Whatever becomes of this process, nobody is kept out of the log for longer.
+    connection.execute(SQL["hold_shortly"])
     for table in work.tables:
         _wait_at_most(connection, began_at + _LOCKS_SECONDS)
         connection.execute(sql.SQL(SQL["lock_table"]).format(sql.Identifier("public", table)))

@@ -112,3 +112,7 @@ LOCK TABLE {} IN ACCESS EXCLUSIVE MODE;
 
 -- name: lock_door
 LOCK TABLE log_door IN EXCLUSIVE MODE;
+
+-- name: hold_shortly
+-- A client that is stopped or cut off while it holds the door loses its connection, and the door is free again.
+SELECT set_config('idle_in_transaction_session_timeout', '1s', true), set_config('statement_timeout', '150ms', true);

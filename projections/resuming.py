@@ -27,16 +27,19 @@ def resume(
     rows = connection.execute(SQL["streams_in_question"], {"position": position}).fetchall()
     streams = sorted(StreamName(stream) for (stream,) in rows)
     jobs: list[Job] = []
+    nodes: list[Node] = []
     for stream in streams:
         state = state_before(connection, stream, position + 1)
         if isinstance(state, Node):
-            _open_account(ledger, state)
+            nodes.append(state)
         if isinstance(state, Job) and state.allocation is not None and state.allocation.live:
             jobs.append(state)
         if state is not None:
             folded.know(stream, state)
     for job in jobs:
         _book_holding(ledger, job)
+    for node in nodes:
+        _open_account(ledger, node)
     return frozenset(streams)
 
 

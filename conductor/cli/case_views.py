@@ -78,7 +78,11 @@ def case_as_of(path: Path, when: int | datetime, screen: Screen) -> tuple[Iterab
     """What the streams that the file has from their beginning fold to at a position, or at a time."""
     case = _sound(path, screen)
     last = case.last_position or 0
-    position = case.position_at(when) if isinstance(when, datetime) else min(when, last)
+    if isinstance(when, int) and when > last:
+        raise NotInTheFile(screen.text("case_beyond", path=path, last=last, position=when))
+    position = case.position_at(when) if isinstance(when, datetime) else when
+    if not verify_case(case).whole:
+        screen.warn("case_in_part", path=path)
     at = when if isinstance(when, datetime) else case.recorded_at(position)
     return case.states(position).values(), Moment(position=position, at=at, head=last)
 

@@ -58,6 +58,19 @@ class Notes:
         ]
 
 
+def read_trusted(
+    since: Path | None, files: Sequence[Path], public_key: Path | None, screen: Screen
+) -> tuple[Notes, Notes]:
+    """The note to go on from, and those to hold against what comes after it. Raises as `read_notes`, `WrongUsage`."""
+    if since is None:
+        return Notes(notes=()), read_notes(files, public_key, screen)
+    read = read_notes((since, *files), public_key, screen).notes
+    for path, note in read[1:]:
+        if note.position <= read[0][1].position:
+            raise WrongUsage(screen.text("note_before_since", path=path))
+    return Notes(notes=read[:1]), Notes(notes=read[1:])
+
+
 def read_notes(files: Sequence[Path], public_key: Path | None, screen: Screen) -> Notes:
     """Raises `CheckpointError` for the first that cannot be believed."""
     if not files:

@@ -42,7 +42,7 @@ def verify(
     """
     # Imported here: it brings the database's client library, which commands over HTTP never need.
     from conductor.cli.case_views import prove_file, tell_proof
-    from conductor.cli.checkpoints import read_notes
+    from conductor.cli.checkpoints import read_trusted
     from conductor.cli.exits import WrongUsage
     from conductor.cli.progress import progress_bar
     from conductor.cli.screen import Screen
@@ -50,20 +50,22 @@ def verify(
     from projections import replay
 
     screen = Screen.open()
-    trusted = (since,) if since is not None else ()
-    notes = read_notes((*trusted, *(checkpoints or ())), public_key, screen)
+    if since is not None and file is not None:
+        raise WrongUsage(screen.text("since_and_file"))
+    trusted, notes = read_trusted(since, checkpoints or (), public_key, screen)
     if file is not None:
-        if since is not None:
-            raise WrongUsage(screen.text("since_and_file"))
         with progress_bar(screen) as progress:
             proved = prove_file(file, notes, progress)
         return tell_proof(*proved, notes, screen, as_json=as_json)
     database_url = database_url_of(load_settings())
+    trusted.check_database(database_url)
     notes.check_database(database_url)
     with progress_bar(screen) as progress:
-        known = notes.known()
         report = replay.verify(
-            database_url, progress=progress, known=known[len(trusted) :], since=known[0] if trusted else None
+            database_url,
+            progress=progress,
+            known=notes.known(),
+            since=trusted.known()[0] if trusted.notes else None,
         )
     if as_json:
         screen.json(_document(report, notes))

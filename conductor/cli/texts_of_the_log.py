@@ -89,6 +89,10 @@ TEXTS_OF_THE_LOG: Mapping[str, tuple[str, str]] = {
         "All up to position {position} is trusted; rows that nothing touched since were not looked at.",
         "位置 {position} 及之前的内容视为可信；此后未变动的行未作比较。",
     ),
+    "note_before_since": (
+        "{path} is of a position that --from-checkpoint leaves out; a whole replay proves it: leave one of the two out",
+        "{path} 的位置在 --from-checkpoint 之前，不会被重放；完整重放才能证明它：请去掉其中之一",
+    ),
     "since_and_file": (
         "--from-checkpoint needs the tables; a case file (--file) has none",
         "--from-checkpoint 需要数据库中的表；案例文件（--file）没有表",
@@ -159,6 +163,14 @@ TEXTS_OF_THE_LOG: Mapping[str, tuple[str, str]] = {
     "case_differs": (
         "NOT SOUND: {count} differences in {events} events ({runs}):",
         "有误：{events} 个事件中有 {count} 处差异（{runs}）：",
+    ),
+    "case_beyond": (
+        "{path} ends at position {last}; it cannot say how things stood at {position}",
+        "{path} 到位置 {last} 为止，无法给出位置 {position} 时的状态",
+    ),
+    "case_in_part": (
+        "conductor: {path} has only part of the log: what follows is of the jobs and nodes in it, not of the system.",
+        "conductor：{path} 只含日志的一部分：以下只涉及其中的作业和节点，并非整个系统。",
     ),
     "case_run": ("positions {first} to {last}", "位置 {first} 至 {last}"),
     "case_runs_more": ("{count} more pieces", "另有 {count} 段"),

@@ -5,13 +5,15 @@ from collections.abc import Sequence
 import pytest
 
 from conductor.core.commands import Allocate, Release, Requeue
-from conductor.core.events import ProcessIdentity, ReleaseReason
+from conductor.core.events import ProcessIdentity, Provenance, ReleaseReason
 from conductor.core.identifiers import NodeName
 from projections.audit import Finding
 from projections.audit_replay import from_json, replay, to_json
+from projections.rebuild import RebuildError, rebuild
 from tests.fix_engine import Engine
 
 NODE = NodeName("node-1")
+BY = Provenance(actor="admin", channel="cli")
 
 
 # Positions: 1 2 the node, 3 job 1 waits; 4-7 job 2 and 8-11 job 3 run and end, 12 job 3 is requeued, 13 14 job 4.
@@ -75,13 +77,13 @@ A_GHOST = "INSERT INTO jobs SELECT (jsonb_populate_record(j, '{\"id\": 99}')).* 
         (["DELETE FROM events WHERE position = 7"], ("position_missing", "position 7")),
         (["DELETE FROM events WHERE position = 12"], ("position_missing", "position 12")),
         (["DELETE FROM events WHERE position = 3"], ("position_missing", "position 3")),
-        (["DELETE FROM events WHERE position BETWEEN 5 AND 9"], ("position_missing", "position 5")),
+        (["DELETE FROM events WHERE position BETWEEN 5 AND 9"], ("position_missing", "position 5 to 9")),
         (["DELETE FROM events WHERE position = 1"], ("position_missing", "position 1")),
-        (["DELETE FROM events WHERE position < 3"], ("position_missing", "position 1")),
+        (["DELETE FROM events WHERE position < 3"], ("position_missing", "position 1 to 2")),
         # an event altered
         (["UPDATE events SET data = data || '{\"priority\": 9}' WHERE position = 3"], ("hash_broken", "position 3")),
         (["UPDATE events SET data = data || '{\"cpu_ids\": [3]}' WHERE position = 5"], ("hash_broken", "position 5")),
-        (["UPDATE events SET hash = sha256('x') WHERE position = 6"], ("hash_broken", "position 6")),
+        (["UPDATE events SET hash = sha256('x') WHERE position = 6"], ("hash_broken", "position 6 to 7")),
         (["UPDATE events SET stream = 'job-77' WHERE position = 5"], ("hash_broken", "position 5")),
         (["UPDATE events SET recorded_at = recorded_at - interval '1 day' WHERE position = 6"],
          ("hash_broken", "position 6")),
@@ -150,3 +152,26 @@ def test_what_the_program_prints_reads_back(tampered_engine: Engine) -> None:
     damaged(tampered_engine, "UPDATE jobs SET priority = 7 WHERE id = 1")
     found = replay(tampered_engine.url)
     assert from_json(to_json(found)) == found
+
+
+ACKNOWLEDGED = "FindingAcknowledged"
+
+
+def test_from_what_was_acknowledged_nothing_follows_any_more_and_tables_are_mended(
+    tampered_engine: Engine,
+) -> None:
+    """An event of job 1 was altered and is left so: its row differs like any other, and is made anew."""
+    altered = "UPDATE events SET data = data || '{\"priority\": 9}' WHERE position = 3"
+    elsewhere = "UPDATE jobs SET comment = 'x' WHERE id = 2"
+    assert names(damaged(tampered_engine, altered, elsewhere)) == [
+        ("hash_broken", "position 3"), ("row_differs", "jobs 2"),
+    ]  # fmt: skip
+    with pytest.raises(RebuildError, match="acknowledge"):
+        rebuild(tampered_engine.url, provenance=BY)
+    noted = '{"code": "hash_broken", "subject": "position 3", "reason": "a disk gave wrong bytes"}'
+    tampered_engine.sql(appended("audit", 1, ACKNOWLEDGED, noted))
+    assert names(replay(tampered_engine.url).findings) == [
+        ("hash_broken", "position 3"), ("row_differs", "jobs 1"), ("row_differs", "jobs 2"),
+    ]  # fmt: skip
+    assert len(rebuild(tampered_engine.url, provenance=BY).damages) == 2
+    assert names(replay(tampered_engine.url).findings) == [("hash_broken", "position 3")]

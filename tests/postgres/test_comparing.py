@@ -112,3 +112,36 @@ def test_an_end_that_the_log_refuses_leaves_an_observation(tampered_engine: Engi
         assert list(one.observer._unaccounted) == [allocation_id]
 
     tampered_engine.run(story)
+
+
+WRONG_ROWS = ("UPDATE resource_allocations SET status = 'released'", "DELETE FROM resource_allocations")
+
+
+@pytest.mark.parametrize("damage", WRONG_ROWS)
+def test_a_wrong_row_ends_no_job(tampered_engine: Engine, tmp_path: Path, damage: str) -> None:
+    """`Supervisor` fails when it is asked to stop anything."""
+
+    async def story(engine: Engine) -> None:
+        allocation_id, one = await run_a_job(engine), session(engine, tmp_path)
+        one._held[allocation_id] = JobId(1)
+        engine.sql(damage)
+        await one._compare_with_log()
+        engine.sql("UPDATE jobs SET cancel_requested_at = now()")
+        await one._carry_out_cancels()
+
+    tampered_engine.run(story)
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["closed", "of another history"])
+def test_what_the_log_does_not_have_as_live_is_stopped(engine: Engine, tmp_path: Path, known: bool) -> None:
+    async def story(engine: Engine) -> None:
+        allocation_id, one = await run_a_job(engine), session(engine, tmp_path)
+        if known:
+            await end_job(engine, allocation_id)
+        held = allocation_id if known else AllocationId(999)
+        one._held[held] = JobId(1 if known else 999)
+        with pytest.raises(AssertionError, match=f"allocation {held} was to be stopped"):
+            await one._compare_with_log()
+        await end_job(engine, allocation_id)
+
+    engine.run(story)

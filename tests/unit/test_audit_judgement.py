@@ -215,5 +215,6 @@ def test_what_can_be_acknowledged_is_what_nothing_typed_here_mends() -> None:
 def test_the_command_that_mends_is_named_exactly() -> None:
     assert repair_of("cancel_stuck", "allocation 7") == "conductor repair cancel_stuck allocation 7"
     assert repair_of("row_differs", "jobs 4") == "conductor replay rebuild"
-    assert repair_of("hash_broken", "position 17") == "conductor repair acknowledge hash_broken position 17"
+    accepts = "conductor repair acknowledge hash_broken position 17"
+    assert repair_of("hash_broken", "position 17") == accepts
     assert repair_of("process_stray", "node-a pid 1 start 2") is None
