@@ -45,7 +45,7 @@ def home_public_key(home: Path) -> str:
     """
     path = home / PUBLIC_KEY_NAME
     try:
-        mode = path.stat().st_mode
+        found, folder = path.stat(), home.stat()
     except FileNotFoundError:
         raise KeyMissing(
             f"There is no {path}: no checkpoint was signed on this home. "
@@ -53,10 +53,13 @@ def home_public_key(home: Path) -> str:
         ) from None
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}.") from error
-    if mode & (stat.S_IWGRP | stat.S_IWOTH):
+    others = stat.S_IWGRP | stat.S_IWOTH
+    ours = {found.st_uid, folder.st_uid} <= {0, os.geteuid()}
+    open_folder = folder.st_mode & others and not folder.st_mode & stat.S_ISVTX
+    if found.st_mode & others or open_folder or not ours:
         raise CheckpointError(
-            f"Others may write {path}, so it may be anybody's key. Compare it with a copy of yours, "
-            f"then: chmod 644 {path}"
+            f"Others may write {path} or its folder, or own it, so it may be anybody's key. Compare it with a copy of "
+            f"yours, then make both your own: chmod go-w {path} {home}"
         )
     return read_public_key(path)
 

@@ -78,6 +78,7 @@ class Plan:
     environments: dict[str, Mapping[str, str]] = field(default_factory=dict)
     channels: list[str] = field(default_factory=list)
     lost_nodes: list[str] = field(default_factory=list)  # whose leases must still be over at the door
+    passing: list[dict[str, Any]] = field(default_factory=list)  # reservations that end in this very batch
     holdings: Holdings = field(default_factory=lambda: Holdings(()))
     answered: dict[str, Verdict] = field(default_factory=dict)  # by command_id, within this batch
 
@@ -192,6 +193,7 @@ def settle(entries: Sequence[tuple[Sequence[Request], bool]], loaded: Loaded) ->
             _keep_bodies(plan, requests, plan.events[since:])
             _note_streams(plan, requests, loaded, written={new.stream for new in plan.events[since:]})
         plan.verdicts.append(verdicts)
+    plan.passing = [_passing(n.event) for n in plan.events if _passes(n, plan)]
     plan.lost_nodes = [n.stream.removeprefix("node-") for n in plan.events if isinstance(n.event, NodeLost)]
     channels = [channel for new in plan.events for channel in _channels(new.event, plan.changed[new.stream])]
     plan.channels = [*dict.fromkeys(channels), *([LOG_CHANNEL] if plan.events else [])]
@@ -244,6 +246,23 @@ def _decide_one(request: Request, loaded: Loaded, plan: Plan) -> Verdict:
             cause = _as_cause(plan.events[-1])
         _append(plan, before, stream, event, _provenance(request, index, cause), loaded.at)
     return decided.rejection or slice(start, len(plan.events))
+
+
+def _passes(new: NewEvent, plan: Plan) -> bool:
+    """No live row would tell the database's constraint of this reservation."""
+    if not isinstance(new.event, ResourcesReserved):
+        return False
+    job = plan.changed[new.stream]
+    assert isinstance(job, Job)
+    kept = job.allocation is not None and job.allocation.live
+    return not (
+        kept and job.allocation is not None and job.allocation.allocation_id == new.event.allocation_id
+    )
+
+
+def _passing(event: Event) -> dict[str, Any]:
+    assert isinstance(event, ResourcesReserved)
+    return {"id": event.allocation_id, "cpu_block": event.cpu_block, "cpu_ids": event.cpu_ids}
 
 
 def _taken(event: Event, plan: Plan) -> Rejection | None:

@@ -207,7 +207,11 @@ class Handler:
                     at=loaded.at,
                     streams_read=plan.streams_read,
                     events=plan.events,
-                    rows={**self._project(loaded.states, plan.changed), "lost_nodes": plan.lost_nodes},
+                    rows={
+                        **self._project(loaded.states, plan.changed),
+                        "passing_allocations": plan.passing,
+                        "lost_nodes": plan.lost_nodes,
+                    },
                     scripts=plan.scripts,
                     environments=plan.environments,
                     channels=plan.channels,

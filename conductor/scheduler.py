@@ -72,6 +72,7 @@ async def load(pool: Pool) -> Memory:
         await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
         try:
             async with connection.transaction():
+                await connection.execute(SQL["lock_tables"])
                 head = await (await connection.execute(LOG_SQL["head"])).fetchone()
                 rows = await (await connection.execute(SQL["cluster_events"])).fetchall()
                 rows += await (await connection.execute(SQL["live_job_events"])).fetchall()

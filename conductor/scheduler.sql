@@ -39,3 +39,7 @@ SELECT take_leadership(%(holder)s, %(lease_seconds)s);
 
 -- name: give_up_leadership
 SELECT give_up_leadership(%(holder)s);
+
+-- name: lock_tables
+-- Before the snapshot is taken: a table that a migration swapped in after it would look empty.
+LOCK TABLE jobs, resource_allocations, past_allocations, nodes IN ACCESS SHARE MODE;

@@ -121,3 +121,7 @@ SELECT script_sha256, array_agg(id ORDER BY id) FROM jobs WHERE script_sha256 = 
 
 -- name: acknowledged
 SELECT data ->> 'code', data ->> 'subject' FROM events WHERE stream = 'audit' AND type = 'FindingAcknowledged';
+
+-- name: lock_tables
+-- Before the snapshot is taken: a table that a migration swapped in after it would look empty.
+LOCK TABLE jobs, resource_allocations, past_allocations, nodes IN ACCESS SHARE MODE;

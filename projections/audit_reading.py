@@ -34,6 +34,7 @@ async def look(pool: Pool) -> Seen:
 
 
 async def _look(connection: AsyncConnection[Any]) -> Seen:
+    await connection.execute(SQL["lock_tables"])
     row = await (await connection.execute(SQL["audit_now"])).fetchone()
     assert row is not None
     return Seen(

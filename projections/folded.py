@@ -7,7 +7,7 @@ folded once more from their stream.
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -17,13 +17,14 @@ from conductor.core.decider import State, fold_owned
 from conductor.core.events import Event
 from conductor.core.identifiers import StreamName, Version
 from conductor.core.job import Job
-from projections.log_stream import LogEvent, read_stream
+from projections.log_stream import LogEvent, read_streams
 from projections.tables import TABLES, TableRow, rows_of, stream_of_row
 
 _JUST_ENDED = 5000  # kept whole for a while: what happens to a finished job mostly happens soon
 
 States = dict[StreamName, State]
 _EVER = 2**63 - 1
+_STREAMS_AT_ONCE = 500
 
 
 class Folded:
@@ -100,10 +101,22 @@ class Folded:
 
 def state_before(connection: psycopg.Connection[Any], stream: StreamName, before: int) -> State | None:
     """A stream folded by itself, up to a position. Raises as `Folded.fold`."""
-    states: States = {}
-    for logged in read_stream(connection, stream, before=before):
-        fold_owned(states, stream, logged.event(), at=logged.at, version=Version(logged.version))
-    return states.get(stream)
+    [(_, state)] = states_before(connection, [stream], before)
+    return state
+
+
+def states_before(
+    connection: psycopg.Connection[Any], streams: Sequence[StreamName], before: int
+) -> Iterator[tuple[StreamName, State | None]]:
+    """The same for many, some hundred at a time."""
+    for first in range(0, len(streams), _STREAMS_AT_ONCE):
+        portion = streams[first : first + _STREAMS_AT_ONCE]
+        states: States = {}
+        for logged in read_streams(connection, portion, before=before):
+            stream = StreamName(logged.stream)
+            fold_owned(states, stream, logged.event(), at=logged.at, version=Version(logged.version))
+        for stream in portion:
+            yield stream, states.get(stream)
 
 
 def digest_of(values: Iterable[Any]) -> bytes:

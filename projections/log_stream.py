@@ -6,7 +6,7 @@ Refuses to know what events mean.
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -91,10 +91,12 @@ def read_log(
             after = ahead
 
 
-def read_stream(connection: psycopg.Connection[Any], stream: str, *, before: int) -> list[LogEvent]:
-    """One stream's events before a position, oldest first."""
+def read_streams(
+    connection: psycopg.Connection[Any], streams: Sequence[str], *, before: int
+) -> list[LogEvent]:
+    """Some streams' events before a position, each stream's in order."""
     with connection.cursor(binary=True) as cursor:
-        cursor.execute(SQL["stream"], {"stream": stream, "before": before})
+        cursor.execute(SQL["streams"], {"streams": list(streams), "before": before})
         return [LogEvent._make(row) for row in cursor.fetchall()]
 
 

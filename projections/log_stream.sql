@@ -7,9 +7,9 @@ FROM events
 WHERE position > %(after)s AND position <= %(until)s
 ORDER BY position;
 
--- name: stream
--- One stream, before a position.
+-- name: streams
+-- Some streams, before a position.
 SELECT position, stream, version, type, schema_version, at, recorded_at, data::text, metadata::text, hash
 FROM events
-WHERE stream = %(stream)s AND position < %(before)s
-ORDER BY version;
+WHERE stream = ANY(%(streams)s) AND position < %(before)s
+ORDER BY stream, version;

@@ -175,6 +175,7 @@ def _owning(database_url: str) -> Iterator[Connection]:
 def _snapshot(connection: Connection) -> Iterator[None]:
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        connection.execute(SQL["lock_tables"])
         yield
 
 

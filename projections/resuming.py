@@ -14,7 +14,7 @@ from conductor.core.identifiers import Incarnation, StreamName
 from conductor.core.job import AllocationStatus, Job
 from conductor.core.node import Node
 from conductor.database import load_queries
-from projections.folded import Folded, state_before
+from projections.folded import Folded, states_before
 from projections.ledger import Ledger
 
 SQL = load_queries("projections", "resuming.sql")
@@ -28,8 +28,7 @@ def resume(
     streams = sorted(StreamName(stream) for (stream,) in rows)
     jobs: list[Job] = []
     nodes: list[Node] = []
-    for stream in streams:
-        state = state_before(connection, stream, position + 1)
+    for stream, state in states_before(connection, streams, position + 1):
         if isinstance(state, Node):
             nodes.append(state)
         if isinstance(state, Job) and state.allocation is not None and state.allocation.live:

@@ -3,7 +3,8 @@
 The database's constraint judges a batch as a whole: it would let a reservation pass whose CPUs are freed only
 later in the same batch. In the log both would stand at positions of their own, and at one of them a CPU would be
 promised twice. So a reservation is held against the allocations in sight at its turn; whoever is not in sight is
-not released in this batch, and the constraint finds it.
+not released in this batch, and the constraint finds it. One that is given back in the batch that made it has no
+live row: the door tries it (`try_reservations`).
 """
 
 from collections.abc import Iterable

@@ -303,3 +303,28 @@ def test_the_projections_cannot_be_written_by_a_batch_that_is_refused_at_the_doo
             ' "registered_at": "2026-01-01T00:00:00Z", "version": 1}]}\', NULL, \'{}\')'
         )
     assert engine.sql("SELECT count(*) FROM nodes") == [(0,)]
+
+
+@pytest.mark.parametrize("atomic", [False, True])
+def test_a_reservation_that_ends_in_its_own_batch_is_judged_as_well(engine: Engine, atomic: bool) -> None:
+    """Its row would never be live; in the log its CPU would be another's at one position."""
+
+    async def story(engine: Engine) -> None:
+        await engine.register()
+        await engine.reserve(await engine.submit(), 0)
+        passing = await engine.submit()
+        wishes: list[Command] = [
+            Reserve(job_id=passing, node_name=NODE, cpu_ids=(0,)),
+            Cancel(job_id=passing),
+        ]
+        reserved, cancelled = await engine.handler.handle_all(wishes, PROVENANCE, atomic=atomic)
+        assert isinstance(reserved, Rejection)
+        assert reserved.code is RejectionCode.CPUS_TAKEN
+        assert isinstance(cancelled, Rejection) is atomic
+        free: list[Command] = [Reserve(job_id=passing, node_name=NODE, cpu_ids=(1,)), Cancel(job_id=passing)]
+        if atomic:
+            outcomes = await engine.handler.handle_all(free, PROVENANCE, atomic=True)
+            assert all(isinstance(outcome, Accepted) for outcome in outcomes)
+        assert engine.sql("SELECT count(*) FROM allocation_history WHERE id < 0") == [(0,)]
+
+    engine.run(story)
