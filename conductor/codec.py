@@ -18,18 +18,43 @@ from conductor.core.events import (
     JobEvent,
     LeadershipEvent,
     NodeEvent,
+    PolicyEvent,
     ProjectionsEvent,
     Provenance,
 )
 
 EVENT_TYPES: Mapping[str, type[Event]] = {
     kind.__name__: kind
-    for kind in (*get_args(JobEvent), *get_args(NodeEvent), LeadershipEvent, AuditEvent, ProjectionsEvent)
+    for kind in (
+        *get_args(JobEvent),
+        *get_args(NodeEvent),
+        LeadershipEvent,
+        PolicyEvent,
+        AuditEvent,
+        ProjectionsEvent,
+    )
 }
-SCHEMA_VERSIONS: Mapping[str, int] = dict.fromkeys(EVENT_TYPES, 1)
+SCHEMA_VERSIONS: Mapping[str, int] = dict.fromkeys(EVENT_TYPES, 1) | {
+    "JobSubmitted": 2,
+    "ResourcesReserved": 2,
+    "JobCancelled": 2,
+    "NodeRegistered": 2,
+}
 
 # (type, old schema version) -> the data one version newer
-_UPCASTERS: Mapping[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {}
+_UPCASTERS: Mapping[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {
+    ("JobSubmitted", 1): lambda data: {
+        **data,
+        "array": None,
+        "nodelist": [],
+        "labels": {},
+        "exclusive": False,
+        "gres": {},
+    },
+    ("ResourcesReserved", 1): lambda data: {**data, "gres": {}},
+    ("JobCancelled", 1): lambda data: {**data, "unmet": None},
+    ("NodeRegistered", 1): lambda data: {**data, "gres": {}, "numa": []},
+}
 
 _READERS = {name: msgspec.json.Decoder(kind) for name, kind in EVENT_TYPES.items()}
 

@@ -9,7 +9,7 @@ ORDER BY e.position;
 -- name: cluster_events
 SELECT position, stream, version, type, schema_version, at, recorded_at, data, metadata
 FROM events
-WHERE stream = 'scheduler' OR stream IN (SELECT 'node-' || name FROM nodes)
+WHERE stream IN ('scheduler', 'policy') OR stream IN (SELECT 'node-' || name FROM nodes)
 ORDER BY position;
 
 -- name: follow

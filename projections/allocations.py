@@ -18,6 +18,7 @@ def allocation_row(job: Job, allocation: Allocation) -> dict[str, Any]:
         "allocated_cpus": len(allocation.cpu_ids),
         "cpu_ids": list(allocation.cpu_ids),
         "memory_mb": allocation.memory_mb,
+        "gres": {name: list(ids) for name, ids in allocation.gres.items()},
         "status": allocation.status,
         "process_id": process.pid if process else None,
         "boot_id": process.boot_id if process else None,

@@ -46,6 +46,11 @@ def job_row(job: Job) -> dict[str, Any]:
         "stderr_path": submitted.stderr_path,
         "comment": submitted.comment,
         "signal": submitted.signal,
+        "array_spec": submitted.array,
+        "nodelist": list(submitted.nodelist),
+        "labels": dict(submitted.labels),
+        "exclusive": submitted.exclusive,
+        "gres": dict(submitted.gres),
         "attempt": job.attempt,
         "version": job.version,
     }

@@ -15,6 +15,8 @@ def node_row(node: Node) -> dict[str, Any]:
         "cpu_ids": list(node.cpu_ids),
         "memory_mb": node.memory_mb,
         "labels": dict(node.labels),
+        "gres": dict(node.gres),
+        "numa": {str(index): list(cpus) for index, cpus in enumerate(node.numa)},
         "incarnation": node.incarnation,
         "boot_id": node.boot_id,
         "spool_id": node.spool_id,

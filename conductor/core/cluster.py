@@ -15,6 +15,7 @@ from conductor.core.decider import State, evolve
 from conductor.core.events import JobRequeued, JobSubmitted, ProjectionsRebuilt, RecordedEvent
 from conductor.core.identifiers import (
     AUDIT_STREAM,
+    POLICY_STREAM,
     SCHEDULER_STREAM,
     JobId,
     NodeName,
@@ -25,6 +26,7 @@ from conductor.core.identifiers import (
 from conductor.core.job import Allocation, AllocationStatus, Job, JobState
 from conductor.core.leadership import Leadership
 from conductor.core.node import Node, NodeState
+from conductor.core.policy import PolicyInForce
 
 
 class Shape(NamedTuple):
@@ -77,6 +79,7 @@ class Cluster:
     jobs: dict[JobId, Job] = field(default_factory=dict)
     nodes: dict[NodeName, NodeUse] = field(default_factory=dict)
     leadership: Leadership = field(default_factory=Leadership)
+    policy: PolicyInForce = field(default_factory=PolicyInForce)
     queues: dict[Shape, list[Place]] = field(default_factory=dict)
     reserved: dict[JobId, Allocation] = field(default_factory=dict)
     outdated: bool = False  # rows were mended since: what was found by them must be found again
@@ -117,10 +120,14 @@ class Cluster:
             use.node = after
         elif isinstance(after, Leadership):
             self.leadership = after
+        elif isinstance(after, PolicyInForce):
+            self.policy = after
 
     def _state(self, stream: StreamName) -> State | None:
         if stream == SCHEDULER_STREAM:
             return self.leadership
+        if stream == POLICY_STREAM:
+            return self.policy
         use = self.nodes.get(NodeName(stream.removeprefix("node-")))
         return use.node if use else None
 
@@ -144,7 +151,7 @@ class Cluster:
             self._ended[after.job_id] = after
             return
         self.jobs[after.job_id] = after
-        if after.state is JobState.PENDING and not after.held:
+        if after.state is JobState.PENDING and not after.held and not after.depends:
             self._enqueue(after, at)
 
     def _hold(self, before: Allocation | None, after: Allocation | None) -> None:
@@ -180,7 +187,7 @@ class Cluster:
         while self._later and self._later[0][0] <= now:
             _, job_id = heappop(self._later)
             job = self.jobs.get(job_id)
-            waits = job is not None and job.state is JobState.PENDING and not job.held
+            waits = job is not None and job.state is JobState.PENDING and not job.held and not job.depends
             if waits and job is not None and job_id not in self._queued:
                 self._enqueue(job, now)
 

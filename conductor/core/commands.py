@@ -8,6 +8,7 @@ already happened is recognised by its id.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from conductor.core.events import ProcessIdentity, ReleaseReason
 from conductor.core.identifiers import AllocationId, Incarnation, JobId, NodeName, Term
@@ -37,6 +38,14 @@ class Submit:
     stderr_path: str | None = None
     comment: str | None = None
     signal: str | None = None
+    dependency: str | None = None  # as `dependencies.parsed` reads it
+    array_job_id: JobId | None = None
+    array_task_id: int | None = None
+    array: str | None = None
+    nodelist: tuple[NodeName, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    exclusive: bool = False
+    gres: Mapping[str, int] = field(default_factory=dict)
     job_id: JobId | None = None
 
 
@@ -71,12 +80,25 @@ class Requeue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResolveDependency:
+    """Say whether what a job waits for has come true, or never can. Sent by the scheduler only.
+
+    `depends_on`: the jobs whose streams tell, every task of an array among them.
+    """
+
+    job_id: JobId
+    depends_on: tuple[JobId, ...]
+    term: Term | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reserve:
     """Promise CPUs of a node to a job. `term` fences a scheduler; a person reserving by hand has none."""
 
     job_id: JobId
     node_name: NodeName
     cpu_ids: tuple[int, ...] | None = None
+    gres: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     expires_in_seconds: float | None = None
     term: Term | None = None
     allocation_id: AllocationId | None = None
@@ -151,6 +173,8 @@ class RegisterNode:
     memory_mb: int | None = None
     cpu_ids: tuple[int, ...] | None = None  # 0 .. total_cpus - 1 when left out
     labels: Mapping[str, str] = field(default_factory=dict)
+    gres: Mapping[str, int] = field(default_factory=dict)
+    numa: tuple[tuple[int, ...], ...] = ()
     cpu_block: int | None = None
 
 
@@ -199,6 +223,15 @@ class ElectLeader:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChangePolicy:
+    """Change some of the policy's values, by the names of `Policy`; the others stay."""
+
+    changes: Mapping[str, Any]
+    reason: str | None = None
+    unless_set: bool = False  # only while nobody has ever changed it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AcknowledgeFinding:
     """Keep in the log that a person has seen a finding that no event can mend."""
 
@@ -214,6 +247,7 @@ JobCommand = (
     | Unhold
     | Reprioritize
     | Requeue
+    | ResolveDependency
     | Reserve
     | Expire
     | ReleaseLost
@@ -223,4 +257,4 @@ JobCommand = (
     | Repair
 )
 NodeCommand = RegisterNode | DrainNode | ResumeNode | DeclareNodeLost | RemoveNode
-Command = JobCommand | NodeCommand | ElectLeader | AcknowledgeFinding
+Command = JobCommand | NodeCommand | ElectLeader | ChangePolicy | AcknowledgeFinding

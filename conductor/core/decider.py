@@ -10,11 +10,13 @@ from conductor.core import acknowledgements as notes
 from conductor.core import job as jobs
 from conductor.core import leadership as leaderships
 from conductor.core import node as nodes
+from conductor.core import policy as policies
 from conductor.core import rebuilds as rebuilding
 from conductor.core.acknowledgements import Acknowledgements
 from conductor.core.commands import (
     AcknowledgeFinding,
     Allocate,
+    ChangePolicy,
     Command,
     DeclareNodeLost,
     DrainNode,
@@ -25,6 +27,7 @@ from conductor.core.commands import (
     RemoveNode,
     ReportCleanup,
     Reserve,
+    ResolveDependency,
     ResumeNode,
 )
 from conductor.core.decision import Refused, Surroundings
@@ -38,12 +41,15 @@ from conductor.core.events import (
     NodeRegistered,
     NodeRemoved,
     NodeResumed,
+    PolicyChanged,
     ProjectionsRebuilt,
     RecordedEvent,
 )
 from conductor.core.identifiers import (
     AUDIT_STREAM,
+    POLICY_STREAM,
     SCHEDULER_STREAM,
+    JobId,
     NodeName,
     StreamName,
     Term,
@@ -55,14 +61,21 @@ from conductor.core.job import Job
 from conductor.core.job_decide import decide as decide_job
 from conductor.core.leadership import Leadership
 from conductor.core.node import Node
+from conductor.core.policy import PolicyInForce
 from conductor.core.rebuilds import Rebuilds
 
-State = Job | Node | Leadership | Acknowledgements | Rebuilds
+State = Job | Node | Leadership | PolicyInForce | Acknowledgements | Rebuilds
 States = Mapping[StreamName, State]
 
 _NODE_COMMANDS = (RegisterNode, DrainNode, ResumeNode, DeclareNodeLost, RemoveNode)
 _NODE_EVENTS = (NodeRegistered, NodeDrained, NodeResumed, NodeLost, NodeRemoved)
-_OTHER_EVENTS = (*_NODE_EVENTS, LeaderElected, FindingAcknowledged, ProjectionsRebuilt)  # than a job's
+_OTHER_EVENTS = (
+    *_NODE_EVENTS,
+    LeaderElected,
+    PolicyChanged,
+    FindingAcknowledged,
+    ProjectionsRebuilt,
+)  # than a job's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +96,8 @@ def stream_of(command: Command) -> StreamName:
         return node_stream(command.node_name)
     if isinstance(command, ElectLeader):
         return SCHEDULER_STREAM
+    if isinstance(command, ChangePolicy):
+        return POLICY_STREAM
     if isinstance(command, AcknowledgeFinding):
         return AUDIT_STREAM
     assert command.job_id is not None, "the handler fills in ids before it decides"
@@ -95,7 +110,9 @@ def streams_read(command: Command) -> tuple[StreamName, ...]:
     node_name = _node_read(command)
     if node_name is not None:
         read.append(node_stream(node_name))
-    if isinstance(command, Reserve) and command.term is not None:
+    if isinstance(command, ResolveDependency):
+        read += [job_stream(job_id) for job_id in command.depends_on]
+    if isinstance(command, Reserve | ResolveDependency) and command.term is not None:
         read.append(SCHEDULER_STREAM)
     return tuple(read)
 
@@ -123,6 +140,9 @@ def decide(
         return _verdict(stream, nodes.decide(command, state, lease_lives=lives))
     if isinstance(command, ElectLeader):
         return Verdict(stream=stream, events=_elect(command, state))
+    if isinstance(command, ChangePolicy):
+        assert state is None or isinstance(state, PolicyInForce)
+        return _verdict(stream, policies.decide(command, state))
     if isinstance(command, AcknowledgeFinding):
         assert state is None or isinstance(state, Acknowledgements)
         return _verdict(stream, notes.decide(command, state))
@@ -132,8 +152,21 @@ def decide(
     leadership = states.get(SCHEDULER_STREAM, Leadership())
     assert node is None or isinstance(node, Node)
     assert isinstance(leadership, Leadership)
-    around = Surroundings(at=at, node=node, leadership=leadership, widest_node_cpus=widest_node_cpus)
+    around = Surroundings(
+        at=at,
+        node=node,
+        leadership=leadership,
+        widest_node_cpus=widest_node_cpus,
+        jobs=_jobs_read(command, states),
+    )
     return _verdict(stream, decide_job(command, state, around))
+
+
+def _jobs_read(command: Command, states: States) -> Mapping[JobId, Job]:
+    if not isinstance(command, ResolveDependency):
+        return {}
+    found = {job_id: states.get(job_stream(job_id)) for job_id in command.depends_on}
+    return {job_id: job for job_id, job in found.items() if isinstance(job, Job)}
 
 
 def _verdict(stream: StreamName, decision: tuple[Event, ...] | Refused | Rejection) -> Verdict:
@@ -167,6 +200,10 @@ def evolve(state: State | None, event: Event, *, at: datetime, version: Version)
         if state is not None and not isinstance(state, Leadership):
             raise IllegalTransition("LeaderElected in a stream that is not the scheduler's")
         return leaderships.evolve(state or Leadership(), event, at=at, version=version)
+    if isinstance(event, PolicyChanged):
+        if state is not None and not isinstance(state, PolicyInForce):
+            raise IllegalTransition("PolicyChanged in a stream that is not the policy's")
+        return policies.evolve(state or PolicyInForce(), event, version=version)
     if isinstance(event, FindingAcknowledged):
         if state is not None and not isinstance(state, Acknowledgements):
             raise IllegalTransition("FindingAcknowledged in a stream that is not the audit's")

@@ -1,10 +1,12 @@
 """What deciding on a job is made of: what it may look at, and what it can come to."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.events import Event
+from conductor.core.identifiers import JobId
 from conductor.core.job import Job
 from conductor.core.leadership import Leadership
 from conductor.core.node import Node
@@ -23,12 +25,13 @@ Decision = tuple[Event, ...] | Refused
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What a decision on a job may look at besides the job: its node, the leader, the widest node."""
+    """What a decision on a job may look at besides the job: its node, the leader, other jobs, the widest node."""
 
     at: datetime
     node: Node | None = None
     leadership: Leadership = Leadership()
     widest_node_cpus: int | None = None  # None: no node has ever registered, so a job waits
+    jobs: Mapping[JobId, Job] = field(default_factory=dict)  # others, that a dependency names
 
 
 def refuse(code: RejectionCode, message: str, job: Job | None = None, *, field: str | None = None) -> Refused:

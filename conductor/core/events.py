@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 
 from conductor.core.identifiers import (
     AllocationId,
@@ -71,9 +72,15 @@ class JobSubmitted:
     stderr_path: str | None
     comment: str | None
     signal: str | None = None
+    array: str | None = None  # of a task: the whole array as it was asked for, `0-99:2%10`
+    nodelist: tuple[NodeName, ...] = ()  # one of these; empty: any
+    labels: Mapping[str, str] = field(default_factory=dict)  # the node must carry all of them
+    exclusive: bool = False  # every CPU of the node, and nobody beside it
+    gres: Mapping[str, int] = field(default_factory=dict)  # generic resources: how many of each name
 
     @property
     def total_cpus(self) -> int:
+        """What it asks for; an exclusive job gets all that its node has."""
         return self.ntasks_per_node * self.cpus_per_task
 
 
@@ -91,6 +98,13 @@ class JobUnheld:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DependencyMet:
+    """What the job waited for has happened; it stays met, whatever becomes of those jobs later."""
+
+    dependency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobReprioritized:
     priority: int
 
@@ -105,6 +119,7 @@ class ResourcesReserved:
     memory_mb: int | None
     expires_at: datetime
     term: Term | None
+    gres: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # which of the node's, from 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,9 +161,10 @@ class CleanupBlocked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobCancelled:
-    """A job that held nothing was cancelled."""
+    """A job that held nothing was cancelled. `unmet`: the part of its dependency that can never come true."""
 
     reason: str | None
+    unmet: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +198,8 @@ class NodeRegistered:
     cpu_block: int
     memory_mb: int | None
     labels: Mapping[str, str] = field(default_factory=dict)
+    gres: Mapping[str, int] = field(default_factory=dict)
+    numa: tuple[tuple[int, ...], ...] = ()  # its CPUs by NUMA node; empty: not known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +235,29 @@ class LeaderElected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How the queue is worked through. Whole: what an event says replaces all of what was before it."""
+
+    order: Literal["first_fit", "strict_fifo", "backfill"] = "first_fit"
+    node_choice: Literal["least_loaded", "pack", "by_name"] = "least_loaded"
+    guard_seconds: float | None = 3600.0  # the head of a first_fit queue that waited so long is protected
+    aging_per_hour: float = 0.0  # points of priority for each hour of waiting
+    fair_share_weight: float = (
+        0.0  # points of priority between an account that used nothing and one that used all
+    )
+    half_life_hours: float = 168.0  # after which what an account used counts half
+    user_max_cpus: int | None = None  # reserved and running, for each user
+    user_max_jobs: int | None = None
+    licences: Mapping[str, int] = field(default_factory=dict)  # generic resources of the whole cluster
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyChanged:
+    policy: Policy
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FindingAcknowledged:
     """A person has seen what the audit found and no event can mend; from then on it is information."""
 
@@ -238,6 +279,7 @@ JobEvent = (
     JobSubmitted
     | JobHeld
     | JobUnheld
+    | DependencyMet
     | JobReprioritized
     | ResourcesReserved
     | ResourcesAllocated
@@ -250,9 +292,10 @@ JobEvent = (
 )
 NodeEvent = NodeRegistered | NodeDrained | NodeResumed | NodeLost | NodeRemoved
 LeadershipEvent = LeaderElected
+PolicyEvent = PolicyChanged
 AuditEvent = FindingAcknowledged
 ProjectionsEvent = ProjectionsRebuilt
-Event = JobEvent | NodeEvent | LeadershipEvent | AuditEvent | ProjectionsEvent
+Event = JobEvent | NodeEvent | LeadershipEvent | PolicyEvent | AuditEvent | ProjectionsEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

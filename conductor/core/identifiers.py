@@ -13,6 +13,7 @@ Position = NewType("Position", int)  # an event's number in the whole log, from 
 EventReference = NewType("EventReference", str)  # an event by its place in its stream: job-42@3
 
 SCHEDULER_STREAM = StreamName("scheduler")
+POLICY_STREAM = StreamName("policy")
 AUDIT_STREAM = StreamName("audit")
 PROJECTIONS_STREAM = StreamName("projections")
 

@@ -6,7 +6,7 @@ for is decided beside this file, in `job_decide`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import TypedDict, assert_never
@@ -15,6 +15,7 @@ from conductor.core.errors import IllegalTransition
 from conductor.core.events import (
     CancelRequested,
     CleanupBlocked,
+    DependencyMet,
     JobCancelled,
     JobEvent,
     JobHeld,
@@ -30,6 +31,7 @@ from conductor.core.events import (
     ResourcesReserved,
 )
 from conductor.core.identifiers import AllocationId, JobId, NodeName, Version
+from conductor.core.job_reasons import cancelled_reason, end_reason, held_reason
 
 
 class JobState(StrEnum):
@@ -65,6 +67,7 @@ TRANSITIONS: Mapping[JobState | None, Mapping[str, JobState]] = {
     S.PENDING: {
         "JobHeld": S.PENDING,
         "JobUnheld": S.PENDING,
+        "DependencyMet": S.PENDING,
         "JobReprioritized": S.PENDING,
         "ResourcesReserved": S.RESERVED,
         "JobCancelled": S.CANCELLED,
@@ -122,6 +125,7 @@ class Allocation:
     expires_at: datetime
     version: Version
     process: ProcessIdentity | None = None
+    gres: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     allocated_at: datetime | None = None
     released_at: datetime | None = None
     release: ResourcesReleased | None = None
@@ -155,11 +159,17 @@ class Job:
     exit_signal: int | None = None
     late_reports: frozenset[AllocationId] = frozenset()
     automatic_requeues: int = 0  # since a person last asked for one
+    dependency_met: bool = False
 
     @property
     def begins_at(self) -> datetime:
         """Before this the job may not start, held or not."""
         return self.submitted.begin_time or self.submitted_at
+
+    @property
+    def depends(self) -> bool:
+        """Something must happen to other jobs before this one may start."""
+        return self.submitted.dependency is not None and not self.dependency_met
 
     def allocation_of(self, allocation_id: AllocationId) -> Allocation | None:
         known = (*self.past_allocations, *((self.allocation,) if self.allocation else ()))
@@ -186,6 +196,7 @@ class Changes(TypedDict, total=False):
     exit_signal: int | None
     late_reports: frozenset[AllocationId]
     automatic_requeues: int
+    dependency_met: bool
 
 
 def evolve(job: Job | None, event: JobEvent, *, at: datetime, version: Version) -> Job:
@@ -213,9 +224,8 @@ def evolve_owned(job: Job | None, event: JobEvent, *, at: datetime, version: Ver
 def _first(event: JobEvent, at: datetime, version: Version) -> Job:
     _after(None, event, version)
     assert isinstance(event, JobSubmitted)
-    waits: Changes = {"eligible_at": None, "reason": "JobHeldUser"}
-    if not event.held:
-        waits = _eligible_from(event.begin_time or at, at)
+    depends = event.dependency is not None
+    waits = _waits(held=event.held, depends=depends, begins_at=event.begin_time or at, at=at)
     return Job(
         job_id=event.job_id,
         version=version,
@@ -248,11 +258,13 @@ def _changes(job: Job, event: JobEvent, at: datetime, version: Version) -> Chang
 def _changed_by(job: Job, event: JobEvent, at: datetime, version: Version, state: JobState) -> Changes:
     match event:
         case JobHeld():
-            return {"held": True, "eligible_at": None, "reason": _held_reason(event)}
+            return {"held": True, "eligible_at": None, "reason": held_reason(event)}
         case JobUnheld():
-            unheld: Changes = {"held": False}
-            unheld.update(_eligible_from(job.begins_at, at))
-            return unheld
+            waits = _waits(held=False, depends=job.depends, begins_at=job.begins_at, at=at)
+            return {"held": False, **waits}
+        case DependencyMet():
+            waits = _waits(held=job.held, depends=False, begins_at=job.begins_at, at=at)
+            return {"dependency_met": True, **waits}
         case JobReprioritized():
             return {"priority": event.priority}
         case ResourcesReserved():
@@ -266,7 +278,7 @@ def _changed_by(job: Job, event: JobEvent, at: datetime, version: Version, state
         case ResourcesReleased():
             return _released(job, event, at, version, state)
         case JobCancelled():
-            return {"ended_at": at, "reason": _because("Cancelled", event.reason)}
+            return {"ended_at": at, "reason": cancelled_reason(event)}
         case JobRequeued():
             return _requeued(job, event, at)
         case JobSubmitted() | LateReport():
@@ -275,7 +287,12 @@ def _changed_by(job: Job, event: JobEvent, at: datetime, version: Version, state
             assert_never(event)
 
 
-def _eligible_from(begins_at: datetime, at: datetime) -> Changes:
+def _waits(*, held: bool, depends: bool, begins_at: datetime, at: datetime) -> Changes:
+    """From when on a waiting job may start, and what keeps it until then."""
+    if held:
+        return {"eligible_at": None, "reason": "JobHeldUser"}
+    if depends:
+        return {"eligible_at": None, "reason": "Dependency"}
     return {"eligible_at": max(begins_at, at), "reason": "BeginTime" if begins_at > at else None}
 
 
@@ -291,6 +308,7 @@ def _reserved(event: ResourcesReserved, at: datetime, version: Version) -> Alloc
         reserved_at=at,
         expires_at=event.expires_at,
         version=version,
+        gres=event.gres,
     )
 
 
@@ -321,7 +339,7 @@ def _released(job: Job, event: ResourcesReleased, at: datetime, version: Version
         "ended_at": at,
         "exit_code": event.exit_code,
         "exit_signal": event.exit_signal,
-        "reason": _end_reason(event),
+        "reason": end_reason(event),
     }
 
 
@@ -340,43 +358,5 @@ def _requeued(job: Job, event: JobRequeued, at: datetime) -> Changes:
         "exit_signal": None,
         "automatic_requeues": job.automatic_requeues + 1 if event.automatic else 0,
     }
-    if job.held:
-        changes["reason"] = "JobHeldUser"
-    else:
-        changes.update(_eligible_from(job.begins_at, at))
+    changes.update(_waits(held=job.held, depends=job.depends, begins_at=job.begins_at, at=at))
     return changes
-
-
-def _held_reason(event: JobHeld) -> str:
-    return "JobHoldMaxRequeue" if event.automatic else "JobHeldUser"
-
-
-def _end_reason(event: ResourcesReleased) -> str | None:
-    match event.reason:
-        case ReleaseReason.FINISHED if event.exit_code == 0:
-            return None
-        case ReleaseReason.FINISHED if event.exit_code is not None:
-            return "NonZeroExitCode"
-        case ReleaseReason.FINISHED if event.exit_signal is not None:
-            return "RaisedSignal"
-        case ReleaseReason.FINISHED:
-            return _because("ExitUnknown", event.detail)
-        case ReleaseReason.CANCELLED:
-            return _because("Cancelled", event.detail)
-        case ReleaseReason.TIMED_OUT:
-            return "TimeLimit"
-        case ReleaseReason.LAUNCH_FAILED:
-            return _because("JobLaunchFailure", event.detail)
-        case ReleaseReason.NODE_LOST:
-            return _because("NodeFail", event.detail)
-        case ReleaseReason.OUT_OF_MEMORY:
-            return "OutOfMemory"
-        case ReleaseReason.REPAIRED | ReleaseReason.EXPIRED:
-            return _because("Repaired", event.detail)
-        case _:
-            assert_never(event.reason)
-
-
-def _because(word: str, detail: str | None) -> str:
-    """A stable word that programs may rely on, then what a person said, if anything."""
-    return f"{word}: {detail}" if detail else word

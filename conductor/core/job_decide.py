@@ -20,10 +20,12 @@ from conductor.core.commands import (
     Reprioritize,
     Requeue,
     Reserve,
+    ResolveDependency,
     Submit,
     Unhold,
 )
 from conductor.core.decision import Decision, Refused, Surroundings, refuse
+from conductor.core.dependencies import decide_resolve
 from conductor.core.errors import RejectionCode
 from conductor.core.events import (
     CancelRequested,
@@ -37,13 +39,10 @@ from conductor.core.events import (
     ResourcesReleased,
     ResourcesReserved,
 )
+from conductor.core.fitting import mismatch
 from conductor.core.job import AllocationStatus, Job, JobState
 from conductor.core.job_report import (
-    decide_allocate,
-    decide_cleanup,
-    decide_release,
-    decide_release_lost,
-    decide_repair,
+    decide_report,
 )
 from conductor.core.node import Node, NodeState
 
@@ -69,18 +68,12 @@ def decide(command: JobCommand, job: Job | None, around: Surroundings) -> Decisi
             return _requeue(command, job)
         case Reserve():
             return _reserve(command, job, around)
+        case ResolveDependency():
+            return decide_resolve(command, job, around)
         case Expire():
             return _expire(command, job, around)
-        case ReleaseLost():
-            return decide_release_lost(command, job, around)
-        case Allocate():
-            return decide_allocate(command, job, around)
-        case ReportCleanup():
-            return decide_cleanup(command, job, around)
-        case Release():
-            return decide_release(command, job, around)
-        case Repair():
-            return decide_repair(command, job)
+        case Allocate() | ReportCleanup() | Release() | ReleaseLost() | Repair():
+            return decide_report(command, job, around)
         case _:
             assert_never(command)
 
@@ -123,13 +116,18 @@ def _submit(command: Submit, job: Job | None, around: Surroundings) -> Decision:
             held=command.held,
             requeue=command.requeue,
             begin_time=command.begin_time,
-            dependency=None,
-            array_job_id=None,
-            array_task_id=None,
+            dependency=command.dependency,
+            array_job_id=command.array_job_id,
+            array_task_id=command.array_task_id,
             stdout_path=command.stdout_path,
             stderr_path=command.stderr_path,
             comment=command.comment,
             signal=command.signal,
+            array=command.array,
+            nodelist=command.nodelist,
+            labels=dict(command.labels),
+            exclusive=command.exclusive,
+            gres=dict(command.gres),
         ),
     )
 
@@ -212,6 +210,7 @@ def _reserve(command: Reserve, job: Job, around: Surroundings) -> Decision:
             memory_mb=job.submitted.memory_mb,
             expires_at=around.at + timedelta(seconds=seconds),
             term=command.term,
+            gres={name: tuple(ids) for name, ids in command.gres.items()},
         ),
     )
 
@@ -236,6 +235,9 @@ def _not_waiting(job: Job, at: datetime) -> Refused | None:
         )
     if job.held:
         return refuse(RejectionCode.WRONG_STATE, f"Job {number} is held. Unhold it first.", job)
+    if job.depends:
+        text = job.submitted.dependency
+        return refuse(RejectionCode.WRONG_STATE, f"Job {number} still waits for other jobs: {text}.", job)
     begin_time = job.submitted.begin_time
     if begin_time is not None and begin_time > at:
         return refuse(RejectionCode.WRONG_STATE, f"Job {number} may not begin before {begin_time}.", job)
@@ -248,7 +250,10 @@ def _unusable(node: Node | None, command: Reserve, job: Job) -> Refused | None:
         return refuse(RejectionCode.NODE_UNKNOWN, f"No node {name} is registered.", job)
     if node.state is not NodeState.UP:
         return refuse(RejectionCode.NODE_DRAINED, f"Node {name} is {node.state}: it takes no new jobs.", job)
-    wanted = job.submitted.total_cpus
+    unwanted = mismatch(job.submitted, node)
+    if unwanted is not None:
+        return refuse(RejectionCode.INVALID, f"Job {job.job_id} cannot run on {name}: {unwanted}.", job)
+    wanted = node.total_cpus if job.submitted.exclusive else job.submitted.total_cpus
     if len(cpu_ids) != wanted or len(set(cpu_ids)) != wanted:
         return refuse(
             RejectionCode.INVALID,

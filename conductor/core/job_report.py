@@ -5,6 +5,8 @@ A fenced executor, a closed attempt and an impossible report are refused; what t
 once an allocation as a `LateReport`.
 """
 
+from typing import assert_never
+
 from conductor.core.commands import Allocate, Release, ReleaseLost, Repair, ReportCleanup
 from conductor.core.decision import Decision, Refused, Surroundings, refuse
 from conductor.core.errors import RejectionCode
@@ -22,10 +24,28 @@ from conductor.core.identifiers import Incarnation
 from conductor.core.job import Allocation, AllocationStatus, Job
 from conductor.core.node import Node, NodeState
 
+Reported = Allocate | ReportCleanup | Release | ReleaseLost | Repair
+
 AUTOMATIC_REQUEUES = 5  # then the job is held: something about it, or about its nodes, needs a person
 
 
-def decide_allocate(command: Allocate, job: Job, around: Surroundings) -> Decision:
+def decide_report(command: Reported, job: Job, around: Surroundings) -> Decision:
+    match command:
+        case Allocate():
+            return _allocate(command, job, around)
+        case ReportCleanup():
+            return _cleanup(command, job, around)
+        case Release():
+            return _release(command, job, around)
+        case ReleaseLost():
+            return _release_lost(command, job, around)
+        case Repair():
+            return _repair(command, job)
+        case _:
+            assert_never(command)
+
+
+def _allocate(command: Allocate, job: Job, around: Surroundings) -> Decision:
     allocation = job.allocation_of(command.allocation_id)
     if allocation is None:
         return refuse(RejectionCode.NOT_FOUND, f"There is no allocation {command.allocation_id}.", job)
@@ -85,7 +105,7 @@ def _closed(allocation: Allocation, job: Job) -> Refused:
     )
 
 
-def decide_cleanup(command: ReportCleanup, job: Job, around: Surroundings) -> Decision:
+def _cleanup(command: ReportCleanup, job: Job, around: Surroundings) -> Decision:
     allocation = job.allocation_of(command.allocation_id)
     if allocation is None:
         return refuse(RejectionCode.NOT_FOUND, f"There is no allocation {command.allocation_id}.", job)
@@ -100,7 +120,7 @@ def decide_cleanup(command: ReportCleanup, job: Job, around: Surroundings) -> De
     return (blocked,)
 
 
-def decide_release(command: Release, job: Job, around: Surroundings) -> Decision:
+def _release(command: Release, job: Job, around: Surroundings) -> Decision:
     allocation = job.allocation_of(command.allocation_id)
     if allocation is None:
         return refuse(RejectionCode.NOT_FOUND, f"There is no allocation {command.allocation_id}.", job)
@@ -128,7 +148,7 @@ def decide_release(command: Release, job: Job, around: Surroundings) -> Decision
     return _with_requeue(released, job)
 
 
-def decide_release_lost(command: ReleaseLost, job: Job, around: Surroundings) -> Decision:
+def _release_lost(command: ReleaseLost, job: Job, around: Surroundings) -> Decision:
     """Only what cannot be running any more: a reservation, a job that its own supervisor stopped because it asked
     for `requeue`, or anything at all when a person vouches for it.
     """
@@ -151,7 +171,7 @@ def decide_release_lost(command: ReleaseLost, job: Job, around: Surroundings) ->
     return (released,) if waits else _with_requeue(released, job)
 
 
-def decide_repair(command: Repair, job: Job) -> Decision:
+def _repair(command: Repair, job: Job) -> Decision:
     """What a person takes back: a reservation returns to the queue, a job that ran has failed. No next attempt begins
     by itself, whatever was asked for before: it must be certain that two never run at once.
     """

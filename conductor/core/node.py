@@ -83,6 +83,8 @@ class Node:
     registered_at: datetime
     reason: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    gres: Mapping[str, int] = field(default_factory=dict)
+    numa: tuple[tuple[int, ...], ...] = ()
     drained: bool = False
     jobs_lost: bool = False  # lost, and a person vouches that nothing runs there any more
 
@@ -131,6 +133,8 @@ def _registered(
         registered_at=at,
         reason=before.reason if before is not None and state is NodeState.DRAINED else None,
         labels=event.labels,
+        gres=event.gres,
+        numa=event.numa,
         drained=state is NodeState.DRAINED,
     )
 
@@ -198,6 +202,8 @@ def _register(
             cpu_block=node.cpu_block if node else command.cpu_block,
             memory_mb=command.memory_mb,
             labels=dict(command.labels),
+            gres=dict(command.gres),
+            numa=tuple(tuple(sorted(cpus)) for cpus in command.numa),
         ),
     )
 

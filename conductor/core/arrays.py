@@ -1,0 +1,56 @@
+"""Job arrays as they are asked for: `0-99`, `1-10:2`, `3,7,12-14`, each with `%LIMIT` at its end.
+
+Every task is a job of its own. The first one's number is also the array's.
+"""
+
+import re
+from dataclasses import dataclass
+
+MOST_TASKS = 10_000
+HIGHEST_INDEX = 4_000_000
+
+_PART = re.compile(r"(\d{1,7})(?:-(\d{1,7})(?::(\d{1,7}))?)?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Array:
+    """Indices, ascending and each once; `limit` is how many tasks may hold CPUs at a time."""
+
+    indices: tuple[int, ...]
+    limit: int | None = None
+
+    @property
+    def step(self) -> int:
+        """As Slurm has it: the distance of neighbours when it is the same everywhere, else 1."""
+        steps = {after - before for before, after in zip(self.indices, self.indices[1:], strict=False)}
+        return steps.pop() if len(steps) == 1 else 1
+
+
+def parsed(text: str) -> Array:
+    """Raises `ValueError` with a sentence that says which part is wrong."""
+    indices_text, percent, limit_text = text.strip().partition("%")
+    limit = None
+    if percent:
+        if not limit_text.isdecimal() or not 0 < int(limit_text) <= MOST_TASKS:
+            raise ValueError(f"%{limit_text} is no limit: after % comes how many tasks may run at once")
+        limit = int(limit_text)
+    indices: set[int] = set()
+    for part in indices_text.split(","):
+        indices.update(_range_of(part.strip()))
+        if len(indices) > MOST_TASKS:
+            raise ValueError(f"more than {MOST_TASKS} tasks; submit several arrays")
+    return Array(indices=tuple(sorted(indices)), limit=limit)
+
+
+def _range_of(part: str) -> range:
+    found = _PART.fullmatch(part)
+    if found is None:
+        raise ValueError(f"{part!r} is no index, range (0-99) or range with a step (1-10:2)")
+    first = int(found[1])
+    last = int(found[2]) if found[2] else first
+    step = int(found[3]) if found[3] else 1
+    if last < first or step < 1:
+        raise ValueError(f"{part!r} counts backwards or has no step")
+    if last > HIGHEST_INDEX:
+        raise ValueError(f"{part!r} goes beyond {HIGHEST_INDEX}")
+    return range(first, last + 1, step)

@@ -1,0 +1,201 @@
+"""What a job waits for: `afterok:41:42_7,afterany:50`, `after:41?afternotok:41`, `singleton`; and whether it has come.
+
+Commas: all of them; question marks: any one. A number that heads an array stands for every task of it. A job that
+is requeued after its end changes nothing of what was decided by that end.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal, assert_never, get_args
+
+from conductor.core.arrays import parsed as parsed_array
+from conductor.core.commands import ResolveDependency
+from conductor.core.decision import Decision, Surroundings, refuse
+from conductor.core.errors import RejectionCode
+from conductor.core.events import DependencyMet, JobCancelled
+from conductor.core.identifiers import JobId
+from conductor.core.job import Job, JobState
+
+Kind = Literal["after", "afterok", "afternotok", "afterany", "singleton"]
+
+MOST_REFERENCES = 1000
+
+_REFERENCE = re.compile(r"(\d{1,16})(?:_(\d{1,7}))?")
+
+
+class Outlook(Enum):
+    WAITING = "waiting"
+    MET = "met"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """A job, one task of an array, or (with the array's number alone) every task of it."""
+
+    job_id: JobId
+    task_id: int | None = None
+
+    def __str__(self) -> str:
+        return str(self.job_id) if self.task_id is None else f"{self.job_id}_{self.task_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clause:
+    """One condition: `afterok` of one job. `reference` is None for `singleton` alone."""
+
+    kind: Kind
+    reference: Reference | None = None
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.reference}" if self.reference else self.kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dependency:
+    clauses: tuple[Clause, ...]
+    any_will_do: bool = False
+
+    def __str__(self) -> str:
+        return ("?" if self.any_will_do else ",").join(map(str, self.clauses))
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        return tuple(dict.fromkeys(c.reference for c in self.clauses if c.reference))
+
+    @property
+    def singleton(self) -> bool:
+        return any(clause.kind == "singleton" for clause in self.clauses)
+
+
+def parsed(text: str) -> Dependency:
+    """Raises `ValueError` with a sentence that says which part is wrong."""
+    if "," in text and "?" in text:
+        raise ValueError("commas (all of them) and question marks (any of them) cannot be mixed")
+    any_will_do = "?" in text
+    clauses: list[Clause] = []
+    for part in re.split(r"[,?]", text.strip()):
+        clauses += _clauses_of(part.strip())
+    if len(clauses) > MOST_REFERENCES:
+        raise ValueError(f"more than {MOST_REFERENCES} jobs; depend on an array instead")
+    return Dependency(clauses=tuple(dict.fromkeys(clauses)), any_will_do=any_will_do)
+
+
+def _clauses_of(part: str) -> list[Clause]:
+    name, *references = part.split(":")
+    kind = next((known for known in get_args(Kind) if known == name), None)
+    if kind is None:
+        raise ValueError(f"{name!r} is none of {', '.join(get_args(Kind))}")
+    if kind == "singleton":
+        if references:
+            raise ValueError("singleton takes no job number")
+        return [Clause(kind=kind)]
+    if not references:
+        raise ValueError(f"{kind} needs a job number: {kind}:42")
+    return [Clause(kind=kind, reference=_reference_of(kind, one)) for one in references]
+
+
+def _reference_of(kind: str, text: str) -> Reference:
+    found = _REFERENCE.fullmatch(text)
+    if found is None or int(found[1]) == 0 or int(found[1]) >= 2**53:
+        raise ValueError(f"{text!r} in {kind}:{text} is no job number (42) or array task (42_7)")
+    return Reference(job_id=JobId(int(found[1])), task_id=int(found[2]) if found[2] else None)
+
+
+def decide_resolve(command: ResolveDependency, job: Job, around: Surroundings) -> Decision:
+    """Events from what the named jobs' own streams say; none while it may still come."""
+    if command.term is not None and command.term != around.leadership.term:
+        return refuse(
+            RejectionCode.VERSION_CONFLICT,
+            f"Term {command.term} is over: a scheduler with term {around.leadership.term} leads now.",
+            job,
+        )
+    text = job.submitted.dependency
+    if text is None or job.dependency_met or job.state is not JobState.PENDING:
+        return ()
+    dependency = parsed(text)
+    known = {i: found for i in command.depends_on if (found := around.jobs.get(i)) is not None}
+    match outlook(dependency, job, known):
+        case Outlook.MET, _:
+            return (DependencyMet(dependency=text),)
+        case Outlook.NEVER, clause:
+            return (JobCancelled(reason=None, unmet=str(clause)),)
+        case _:
+            return ()
+
+
+def outlook(dependency: Dependency, job: Job, jobs: Mapping[JobId, Job]) -> tuple[Outlook, Clause | None]:
+    """What is to be expected, and the condition that decides it, if one does.
+
+    `jobs` are all that its references stand for, and for `singleton` those that stand before it.
+    """
+    found = [(_outlook_of(clause, job, jobs), clause) for clause in dependency.clauses]
+    decisive = Outlook.MET if dependency.any_will_do else Outlook.NEVER
+    for one, clause in found:
+        if one is decisive:
+            return one, clause
+    other = Outlook.NEVER if dependency.any_will_do else Outlook.MET
+    if all(one is other for one, _ in found):
+        return other, found[-1][1]
+    return Outlook.WAITING, next(clause for one, clause in found if one is Outlook.WAITING)
+
+
+def _outlook_of(clause: Clause, job: Job, jobs: Mapping[JobId, Job]) -> Outlook:
+    if clause.reference is None:
+        ahead = any(stands_before(other, job) for other in jobs.values())
+        return Outlook.WAITING if ahead else Outlook.MET
+    members = members_of(clause.reference, jobs)
+    if members is None:
+        return Outlook.WAITING
+    return _of_members(clause.kind, members)
+
+
+def stands_before(other: Job, job: Job) -> bool:
+    """For `singleton`: an earlier job of the same name and user that has not ended."""
+    return (
+        other.job_id < job.job_id
+        and not other.state.final
+        and (other.submitted.name, other.submitted.user_name) == (job.submitted.name, job.submitted.user_name)
+    )
+
+
+def members_of(reference: Reference, jobs: Mapping[JobId, Job]) -> Collection[Job] | None:
+    """Every job that a reference stands for; None while some of them are not in sight."""
+    head = jobs.get(reference.job_id)
+    if reference.task_id is not None:
+        return [
+            job
+            for job in jobs.values()
+            if job.submitted.array_job_id == reference.job_id
+            and job.submitted.array_task_id == reference.task_id
+        ] or None
+    if head is None or head.submitted.array is None or head.submitted.array_job_id != reference.job_id:
+        return [head] if head is not None else None
+    tasks = [job for job in jobs.values() if job.submitted.array_job_id == reference.job_id]
+    whole = len(parsed_array(head.submitted.array).indices)
+    return tasks if len(tasks) == whole else None
+
+
+def _of_members(kind: Kind, members: Collection[Job]) -> Outlook:
+    ended = all(job.state.final for job in members)
+    succeeded = [job.state is JobState.COMPLETED for job in members]
+    match kind:
+        case "after":
+            began = all(job.started_at is not None or job.state.final for job in members)
+            return Outlook.MET if began else Outlook.WAITING
+        case "afterok":
+            if any(job.state.final and job.state is not JobState.COMPLETED for job in members):
+                return Outlook.NEVER
+            return Outlook.MET if all(succeeded) else Outlook.WAITING
+        case "afternotok":
+            if not ended:
+                return Outlook.WAITING
+            return Outlook.NEVER if all(succeeded) else Outlook.MET
+        case "afterany":
+            return Outlook.MET if ended else Outlook.WAITING
+        case "singleton":
+            raise AssertionError("a singleton has no members")
+        case _:
+            assert_never(kind)
