@@ -19,7 +19,7 @@ SELECT j.id, j.name, j.state,
        j.memory_mb, j.time_limit, j.time_limit_seconds, j.priority, j.held, j.requeue, j.begin_time, j.dependency,
        j.array_job_id, j.array_task_id, j.submit_time, j.eligible_time, j.start_time, j.end_time,
        j.cancel_requested_at, j.exit_code, j.exit_signal, j.stdout_path, j.stderr_path, j.comment, j.attempt,
-       j.version, j.signal,
+       j.version, j.signal, j.array_spec, j.nodelist, j.labels, j.exclusive, j.gres,
        EXTRACT(EPOCH FROM coalesce(j.start_time, j.end_time, now()) - j.submit_time)::double precision
            AS wait_seconds,
        EXTRACT(EPOCH FROM coalesce(j.end_time, now()) - j.start_time)::double precision AS run_seconds,
@@ -28,7 +28,7 @@ SELECT j.id, j.name, j.state,
                SELECT a.id, a.job_id, a.attempt, a.node_name, a.allocated_cpus, a.cpu_ids, a.memory_mb, a.status,
                       a.process_id, a.boot_id, a.pid_namespace, a.process_start_ticks, a.reservation_time,
                       a.expires_at, a.allocation_time, a.release_time, a.release_reason, a.exit_code,
-                      a.exit_signal, a.cpu_seconds, a.memory_peak_mb, a.version) r
+                      a.exit_signal, a.cpu_seconds, a.memory_peak_mb, a.version, a.gres) r
        ) END AS resource_allocation
 FROM jobs j
 LEFT JOIN resource_allocations a ON a.job_id = j.id
@@ -54,7 +54,8 @@ SELECT j.id, j.name, j.state,
        j.memory_mb, j.time_limit, j.time_limit_seconds, j.priority, j.held, j.requeue, j.begin_time, j.dependency,
        j.array_job_id, j.array_task_id, j.submit_time, j.eligible_time, j.start_time, j.end_time,
        j.cancel_requested_at, j.exit_code, j.exit_signal, j.stdout_path, j.stderr_path, j.comment, j.attempt,
-       j.version, j.signal, a.node_name, a.process_id
+       j.version, j.signal, j.array_spec, j.nodelist, j.labels, j.exclusive, j.gres,
+       a.node_name, a.process_id
 FROM jobs j
 LEFT JOIN resource_allocations a ON a.job_id = j.id
 WHERE (%(states)s::text[] IS NULL OR j.state = ANY(%(states)s))
@@ -119,7 +120,7 @@ WHERE metadata ->> 'command_id' = ANY(%(command_ids)s) AND metadata ? 'command_i
 -- name: allocations
 SELECT id, job_id, attempt, node_name, allocated_cpus, cpu_ids, memory_mb, status, process_id, boot_id,
        pid_namespace, process_start_ticks, reservation_time, expires_at, allocation_time, release_time,
-       release_reason, exit_code, exit_signal, cpu_seconds, memory_peak_mb, version
+       release_reason, exit_code, exit_signal, cpu_seconds, memory_peak_mb, version, gres
 FROM resource_allocations
 WHERE status = ANY(%(statuses)s)
   AND (%(node_name)s::text IS NULL OR node_name = %(node_name)s)
@@ -159,7 +160,7 @@ ORDER BY p.id DESC;
 
 -- name: nodes
 -- A CPU that a lowered TOTAL_CPUS took away is still used by the job that holds it, and free no more.
-SELECT n.name, n.state, n.reason, n.total_cpus, n.cpu_ids, n.memory_mb, n.labels, n.incarnation, n.boot_id,
+SELECT n.name, n.state, n.reason, n.total_cpus, n.cpu_ids, n.memory_mb, n.labels, n.gres, n.numa, n.incarnation, n.boot_id,
        n.spool_id, n.registered_at, n.version,
        coalesce(held.used, 0)::integer AS used_cpus,
        coalesce(held.reserved, 0)::integer AS reserved_cpus,

@@ -61,7 +61,8 @@ CATALOGUE = """
     JOIN pg_class c ON c.oid = attrelid
     WHERE relnamespace = 'public'::regnamespace AND attnum > 0 AND relkind IN ('r', 'v') AND NOT attisdropped
     UNION ALL
-    SELECT 'relation ' || relname, concat_ws(' ', relkind, relowner::regrole, relacl, reloptions,
+    SELECT 'relation ' || relname, concat_ws(' ', relkind, relowner::regrole,
+                                             ARRAY(SELECT unnest(relacl)::text ORDER BY 1), reloptions,
                                              obj_description(oid, 'pg_class'))
     FROM pg_class WHERE relnamespace = 'public'::regnamespace
     UNION ALL

@@ -18,11 +18,12 @@ JOBS = """
     cpus_per_task total_cpus_required allocated_cpus memory_mb time_limit time_limit_seconds priority held requeue
     begin_time dependency array_job_id array_task_id submit_time eligible_time start_time end_time
     cancel_requested_at exit_code exit_signal stdout_path stderr_path comment attempt version signal
+    array_spec nodelist labels exclusive gres
 """
 ALLOCATIONS = """
     id job_id attempt node_name allocated_cpus cpu_ids memory_mb status process_id boot_id pid_namespace
     process_start_ticks reservation_time expires_at allocation_time release_time release_reason exit_code exit_signal
-    cpu_seconds memory_peak_mb version cpu_spans
+    cpu_seconds memory_peak_mb version cpu_spans gres
 """
 COLUMNS = {
     "jobs": JOBS,
@@ -31,7 +32,7 @@ COLUMNS = {
     "allocation_history": ALLOCATIONS,
     "nodes": """
         name state reason total_cpus cpu_ids memory_mb labels incarnation boot_id spool_id cpu_block registered_at
-        version
+        version gres numa
     """,
     "events": "position stream version type schema_version at recorded_at data metadata hash",
     "scripts": "sha256 body",
