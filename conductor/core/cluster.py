@@ -89,6 +89,31 @@ class Cluster:
     _later: list[tuple[datetime, JobId]] = field(default_factory=list)  # begin time not reached
     _queued: dict[JobId, tuple[Shape, Place]] = field(default_factory=dict)
 
+    @classmethod
+    def load(
+        cls,
+        *,
+        position: Position,
+        at: datetime,
+        nodes: Iterable[Node],
+        jobs: Iterable[Job],
+        leadership: Leadership | None = None,
+        policy: PolicyInForce | None = None,
+    ) -> "Cluster":
+        """What folding all events up to `position` would give, from the states that they fold to.
+
+        `at` says which begin times have come. Jobs that have ended are passed over.
+        """
+        cluster = cls(position=position)
+        cluster.leadership = leadership or Leadership()
+        cluster.policy = policy or PolicyInForce()
+        for node in nodes:
+            cluster.nodes[node.node_name] = NodeUse(node=node)
+        for job in jobs:
+            if not job.state.final:
+                cluster._move(None, job, at)
+        return cluster
+
     def unknown_requeues(self, recorded: Iterable[RecordedEvent]) -> set[StreamName]:
         """Streams of ended jobs that come back: their earlier events must be given to `adopt` first."""
         requeued = {r.stream for r in recorded if isinstance(r.event, JobRequeued)}

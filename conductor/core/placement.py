@@ -11,9 +11,11 @@ walks the heads of the queues by shape and drops a shape at its first failure: i
 the number of different shapes, and not what waits.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from heapq import heapify, heappop, heapreplace
+from typing import Literal
 
 from conductor.core.cluster import Cluster, NodeUse, Place, Shape
 from conductor.core.identifiers import JobId, NodeName
@@ -27,6 +29,23 @@ class Placement:
     job_id: JobId
     node_name: NodeName
     cpu_ids: tuple[int, ...]
+    gres: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # which of the node's, from 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protected:
+    """The first waiting job that found no room and that no other may delay. Without a node nothing is planned."""
+
+    job_id: JobId
+    node_name: NodeName | None
+    starts_at: datetime | None
+    because: Literal["backfill", "guard", "strict_fifo"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    placements: tuple[Placement, ...] = ()
+    protected: Protected | None = None
 
 
 @dataclass(slots=True)
@@ -60,7 +79,7 @@ class _Room:
         return tuple(taken)
 
 
-def plan(cluster: Cluster, usable: Iterable[NodeName], *, most: int = 1000) -> list[Placement]:
+def plan(cluster: Cluster, now: datetime, usable: Collection[NodeName], *, most: int = 1000) -> Plan:
     """At most `most` placements of waiting jobs on usable nodes; `cluster` is not changed."""
     rooms = [_room(use) for use in cluster.uses(usable).values() if use.node.state is NodeState.UP]
     heads: list[tuple[Place, Shape, int]] = [(queue[0], shape, 0) for shape, queue in cluster.queues.items()]
@@ -78,7 +97,7 @@ def plan(cluster: Cluster, usable: Iterable[NodeName], *, most: int = 1000) -> l
             heapreplace(heads, (queue[index + 1], shape, index + 1))
         else:
             heappop(heads)
-    return placements
+    return Plan(placements=tuple(placements))
 
 
 def _room(use: NodeUse) -> _Room:
