@@ -1,0 +1,205 @@
+"""The picture of the cluster as it would be if something else were so, and the scheduler's own plan for that.
+
+Promises: the picture that is given is not changed; what is supposed goes through `Cluster.load` and `Cluster.apply`,
+and is judged by `plan` alone. Refuses to know why anybody supposes it.
+"""
+
+import sys
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from heapq import heapify, heappop, heappush
+
+from conductor.core.cluster import Cluster
+from conductor.core.events import (
+    Event,
+    JobCancelled,
+    JobSubmitted,
+    Policy,
+    PolicyChanged,
+    Provenance,
+    RecordedEvent,
+    ReleaseReason,
+    ResourcesReleased,
+    ResourcesReserved,
+)
+from conductor.core.identifiers import (
+    POLICY_STREAM,
+    AllocationId,
+    JobId,
+    NodeName,
+    Position,
+    StreamName,
+    Version,
+    job_stream,
+)
+from conductor.core.job import Allocation, Job, JobState
+from conductor.core.node import Node
+from conductor.core.placement import Placement, plan
+
+# Times at which something is placed that are looked at, at most: a step costs about what the nodes cost.
+_STEPS, _STEPS_BY_NODES = 50, 200_000
+ALL = sys.maxsize
+
+
+def supposing(
+    cluster: Cluster,
+    now: datetime,
+    *,
+    jobs: Mapping[JobId, Job | None] | None = None,
+    nodes: Mapping[NodeName, Node] | None = None,
+    policy: Policy | None = None,
+    waiting: bool = True,
+) -> Cluster:
+    """A cluster of its own in which these jobs and nodes are so (None: there is no such job), the others as they
+    are. Without `waiting` no job waits but those given.
+    """
+    other_jobs, other_nodes = jobs or {}, nodes or {}
+    kept = [
+        job
+        for job_id, job in cluster.jobs.items()
+        if job_id not in other_jobs and (waiting or job.state is not JobState.PENDING)
+    ]
+    in_force = cluster.policy if policy is None else replace(cluster.policy, policy=policy)
+    return Cluster.load(
+        position=cluster.position,
+        at=now,
+        nodes=[other_nodes.get(name, use.node) for name, use in cluster.nodes.items()],
+        jobs=[*kept, *(job for job in other_jobs.values() if job is not None)],
+        leadership=cluster.leadership,
+        policy=in_force,
+    )
+
+
+def placement_in(
+    cluster: Cluster, job_id: JobId, now: datetime, usable: Collection[NodeName]
+) -> Placement | None:
+    """Where the plan of this moment puts the job."""
+    found = plan(cluster, now, usable, most=ALL).placements
+    return next((placement for placement in found if placement.job_id == job_id), None)
+
+
+class Alone:
+    """The picture with one waiting job at a time and nothing before it."""
+
+    def __init__(self, cluster: Cluster, now: datetime, usable: Collection[NodeName]) -> None:
+        self._cluster = supposing(cluster, now, waiting=False)
+        self._now = now
+        self._usable = usable
+        self._policy = cluster.policy.policy
+
+    def placement(self, wanted: JobSubmitted, policy: Policy | None = None) -> Placement | None:
+        """Where such a job would be placed now if nothing else waited, by this policy or by the one in force."""
+        trial = self._cluster
+        if policy is not None:
+            told(trial, POLICY_STREAM, PolicyChanged(policy=policy, reason=None), self._now)
+        job = replace(wanted, held=False, dependency=None, begin_time=None)
+        told(trial, job_stream(job.job_id), job, self._now)
+        try:
+            return placement_in(trial, job.job_id, self._now, self._usable)
+        finally:
+            told(trial, job_stream(job.job_id), JobCancelled(reason=None), self._now)
+            trial.forget_ended()
+            if policy is not None:
+                told(trial, POLICY_STREAM, PolicyChanged(policy=self._policy, reason=None), self._now)
+
+
+def told(cluster: Cluster, stream: StreamName, event: Event, at: datetime, version: int = 1) -> None:
+    """Let a cluster of one's own believe that this has just happened."""
+    cluster.apply(
+        RecordedEvent(
+            position=Position(cluster.position + 1),
+            stream=stream,
+            version=Version(version),
+            event=event,
+            at=at,
+            recorded_at=at,
+            provenance=Provenance(actor="supposing", channel="supposing"),
+        )
+    )
+
+
+def ends_by(job: Job, now: datetime) -> datetime | None:
+    """When what the job holds is free at the latest: the end of its time limit, counted from the last moment at
+    which it may begin. None without a limit.
+    """
+    allocation, limit = job.allocation, job.submitted.time_limit_seconds
+    if allocation is None or limit is None:
+        return None
+    begins = allocation.allocated_at or max(allocation.expires_at, now)
+    return max(begins + timedelta(seconds=limit), now)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatestStart:
+    """`at` None: `endless` are jobs without a limit that hold something it needs; else it was too far to look."""
+
+    at: datetime | None
+    too_far: bool = False
+
+
+def latest_start(cluster: Cluster, job_id: JobId, now: datetime, usable: Collection[NodeName]) -> LatestStart:
+    """When the job starts if every job takes its whole time limit and nobody submits or changes anything."""
+    trial = supposing(cluster, now)
+    ends = [
+        (end, job.job_id)
+        for job in trial.jobs.values()
+        if job.allocation is not None and job.allocation.live and (end := ends_by(job, now)) is not None
+    ]
+    heapify(ends)
+    begins = [
+        (job.begins_at, job.job_id)
+        for job in trial.jobs.values()
+        if job.state is JobState.PENDING and job.begins_at > now
+    ]
+    heapify(begins)
+    return _stepping(trial, job_id, now, usable, ends, begins)
+
+
+Times = list[tuple[datetime, JobId]]
+
+
+def _stepping(
+    trial: Cluster, job_id: JobId, now: datetime, usable: Collection[NodeName], ends: Times, begins: Times
+) -> LatestStart:
+    for _ in range(_STEPS + _STEPS_BY_NODES // (len(trial.nodes) + 100)):
+        trial.admit(now)
+        for placement in plan(trial, now, usable, most=ALL).placements:
+            if placement.job_id == job_id:
+                return LatestStart(at=now)
+            limit = trial.jobs[placement.job_id].submitted.time_limit_seconds
+            _place(trial, placement, now)
+            if limit is not None:
+                heappush(ends, (now + timedelta(seconds=limit), placement.job_id))
+        if not ends and not begins:
+            return LatestStart(at=None)
+        now = min(times[0][0] for times in (ends, begins) if times)
+        while begins and begins[0][0] <= now:
+            heappop(begins)
+        while ends and ends[0][0] <= now:
+            end(trial, trial.jobs[heappop(ends)[1]], now)
+        trial.forget_ended()
+    return LatestStart(at=None, too_far=True)
+
+
+def _place(trial: Cluster, placement: Placement, now: datetime) -> None:
+    job = trial.jobs[placement.job_id]
+    event = ResourcesReserved(
+        allocation_id=AllocationId(0),
+        attempt=job.attempt,
+        node_name=placement.node_name,
+        cpu_ids=placement.cpu_ids,
+        cpu_block=trial.nodes[placement.node_name].node.cpu_block,
+        memory_mb=job.submitted.memory_mb,
+        expires_at=now,
+        term=None,
+        gres=placement.gres,
+    )
+    told(trial, job_stream(job.job_id), event, now, job.version + 1)
+
+
+def end(trial: Cluster, job: Job, now: datetime) -> None:
+    """Let a job that holds something have ended."""
+    assert isinstance(job.allocation, Allocation)
+    event = ResourcesReleased(allocation_id=job.allocation.allocation_id, reason=ReleaseReason.CANCELLED)
+    told(trial, job_stream(job.job_id), event, now, job.version + 1)
