@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -128,7 +129,7 @@ async def list_jobs(request: Request) -> Response:
     await engine.caught_up(query.at_least)
     rows = await fetch(engine.pool, "jobs", {**filters, "cursor": query.cursor, "limit": query.limit})
     more = rows[-1]["id"] if len(rows) == query.limit else None
-    return answer({"jobs": rows, "next": more})
+    return answer({"jobs": await _with_opinions(engine, rows), "next": more})
 
 
 async def get_job(request: Request) -> Response:
@@ -155,7 +156,22 @@ async def job_document(engine: Engine, job_id: JobId, language: Language) -> dic
     row = await fetch_one(engine.pool, "job", {"job_id": job_id})
     if row is None:
         raise no_such_job(job_id)
+    await _with_opinions(engine, [row])
     return {**row, **await _outputs(engine, row, language)}
+
+
+async def _with_opinions(engine: Engine, rows: list[Row]) -> list[Row]:
+    """The same rows; those that wait for no reason of their own get the cluster's, where it can be told at once."""
+    now = datetime.now(UTC)
+    waiting = {
+        row["id"]: row
+        for row in rows
+        if row["state"] == JobState.PENDING
+        and (row["reason"] is None or (row["reason"] == "BeginTime" and row["begin_time"] <= now))
+    }
+    for job_id, reason in (await engine.picture.reasons(list(waiting))).items():
+        waiting[job_id]["reason"] = reason
+    return rows
 
 
 async def _outputs(engine: Engine, job: Row, language: Language) -> dict[str, Any]:

@@ -55,6 +55,7 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "api": (
         *("core", "codec", "crash_points", "database", "handler", "log", "output_file", "projections"),
         "running",
+        "scheduler",
         "settings",
     ),
     "client": ("core", "settings"),

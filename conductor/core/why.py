@@ -86,12 +86,16 @@ def explain(cluster: Cluster, job_id: JobId, now: datetime, usable: Collection[N
 
     `usable`: nodes that are heard from. Begin times up to `now` have been admitted.
     """
-    job = cluster.jobs[job_id]
-    silent = job.allocation is not None and job.allocation.node_name not in usable
+    return explain_by(Judge(cluster, now, usable), job_id)
+
+
+def explain_by(judge: Judge, job_id: JobId) -> Why:
+    """The same, where the moment is judged already."""
+    job, now = judge.cluster.jobs[job_id], judge.now
+    silent = job.allocation is not None and job.allocation.node_name not in judge.usable
     told_at_once = of_job(job, now, silent=silent)
     if told_at_once is not None:
         return told_at_once
-    judge = Judge(cluster, now, usable)
     reason = judge.reason(job)
     holders = _holders(judge, job, reason)
     ahead = judge.ahead(job) if reason in ("Priority", "Resources") or reason in CAPS else []

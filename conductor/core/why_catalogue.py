@@ -6,6 +6,7 @@ answer is found.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from conductor.core.sentences import Language, filled
@@ -156,7 +157,23 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
 }  # fmt: skip
 
 
-def sentence(code: str, parameters: Mapping[str, Any], language: Language) -> str:
-    """In words. Raises `KeyError` for a code or a gap that is not known."""
+# Gaps that are filled with times; in JSON they are texts.
+TIMES = frozenset(
+    {"at", "begin_time", "cancel_requested_at", "ended_at", "ends_by", "expires_at", "since", "starts_at"}
+)
+
+
+def sentence(code: str, parameters: Mapping[str, Any], language: Language, *, local: bool = False) -> str:
+    """In words; times as they are, or as this machine's clock shows them. Raises `KeyError` for a code or a gap that is
+    not known.
+    """
     english, chinese = SENTENCES[code]
-    return filled(english, chinese, parameters, language)
+    values = {name: _instant(name, value, local=local) for name, value in parameters.items()}
+    return filled(english, chinese, values, language)
+
+
+def _instant(name: str, value: Any, *, local: bool) -> Any:
+    if name not in TIMES or value is None:
+        return value
+    instant = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return instant.astimezone() if local else instant

@@ -177,7 +177,7 @@ def test_every_waiting_job_has_a_reason_and_the_listing_says_the_same(world: Wor
         why = explain(cluster, job.job_id, NOW, world.usable)
         assert why.reason == listed[job.job_id]
         for language in ("en", "zh"):
-            assert sentence(why.told.code, why.told.parameters, language)  # type: ignore[arg-type]
+            assert sentence(why.told.code, why.told.parameters, language)
 
 
 @LAW
@@ -351,5 +351,3 @@ def started_by(world: World, job_id: JobId, why: Why) -> bool:
         if now > assumed:
             return False
     return False
-
-
