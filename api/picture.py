@@ -31,6 +31,7 @@ logger = structlog.get_logger("api")
 
 PATIENCE_SECONDS = 1.0  # of a listing
 _UNUSED_SECONDS = 180.0
+_CLOSING_SECONDS = 5.0
 _AT_ONCE = 20  # listings that wait for it; the others go without
 _FAR_BEHIND = 100_000  # events: then loading is faster than following
 
@@ -77,7 +78,7 @@ class _Followed:
         memory = await self._up_to_date()
         cluster, now = memory.cluster, memory.now or datetime.now(UTC)
         key = (cluster.position, int(now.timestamp()), memory.heard_from)
-        if self._judged is None or self._judged[0] != key:
+        if self._judged is None or self._judged[0] != key or self._judged[1].cluster is not cluster:
             cluster.admit(now)
             self._judged = key, Judge(cluster, now, memory.heard_from)
         return self._judged[1]
@@ -129,6 +130,7 @@ class Picture:
         self._thread: threading.Thread | None = None
         self._followed: _Followed | None = None
         self._waiting = 0
+        self._running: set[Future[Any]] = set()
 
     async def explain(self, job_id: JobId) -> Explained | None:
         """Raises `DatabaseUnavailable`. None for a job that does not wait any more."""
@@ -161,28 +163,30 @@ class Picture:
             self._thread = threading.Thread(target=self._loop.run_forever, name="picture", daemon=True)
             self._thread.start()
             self._followed = _Followed(self._database_url)
-            asyncio.run_coroutine_threadsafe(self._followed.drop_unused(), self._loop)
+            self._run(self._followed.drop_unused())
         assert self._followed is not None
-        return asyncio.run_coroutine_threadsafe(question(self._followed), self._loop)
+        return self._run(question(self._followed))
+
+    def _run(self, coroutine: Coroutine[Any, Any, T]) -> "Future[T]":
+        assert self._loop is not None
+        running = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        self._running.add(running)
+        running.add_done_callback(self._running.discard)
+        return running
 
     async def close(self) -> None:
+        """Whatever is asked still is not answered any more."""
         if self._loop is None or self._thread is None or self._followed is None:
             return
-        loop = self._loop
+        for running in tuple(self._running):
+            running.cancel()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(5.0):
-                await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_end_all(self._followed), loop))
-        loop.call_soon_threadsafe(loop.stop)
-        await asyncio.to_thread(self._thread.join, 5.0)
-
-
-async def _end_all(followed: _Followed) -> None:
-    """Whatever is asked still is not answered any more."""
-    others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-    for task in others:
-        task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
-    await followed.close()
+            async with asyncio.timeout(_CLOSING_SECONDS):
+                await asyncio.wrap_future(self._run(self._followed.close()))
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        await asyncio.to_thread(self._thread.join, _CLOSING_SECONDS)
+        if not self._thread.is_alive():
+            self._loop.close()
 
 
 @asynccontextmanager

@@ -121,7 +121,7 @@ def _fewer_cpus(tries: _Tries) -> Iterator[Remedy]:
     wanted = tries.job.submitted
     if wanted.exclusive:
         return
-    low, high = 0, _most_alone(tries.judge, wanted)
+    low, high = 0, _most_alone(tries.judge, tries.job)
     while low < high and not tries.used_up:
         middle = high if low == 0 else (low + high + 1) // 2
         if tries.places_asking(_narrower(wanted, middle)):
@@ -140,12 +140,13 @@ def _first_that_places(tries: _Tries, high: int) -> tuple[int, int]:
     return (1, high - 1) if tries.places_asking(_narrower(tries.job.submitted, 1)) else (0, 0)
 
 
-def _most_alone(judge: Judge, wanted: JobSubmitted) -> int:
+def _most_alone(judge: Judge, job: Job) -> int:
     """The most CPUs below what it asks for with which it would be placed if nothing else waited; 0: none."""
+    wanted = job.submitted
     low, high = 0, wanted.total_cpus - 1
     while low < high:
         middle = (low + high + 1) // 2
-        if judge.placement_alone(_narrower(wanted, middle)) is not None:
+        if judge.fits_alone(replace(job, submitted=_narrower(wanted, middle))):
             low = middle
         else:
             high = middle - 1
@@ -200,11 +201,11 @@ def _shorter_limit(tries: _Tries) -> Iterator[Remedy]:
 def _raised_cap(tries: _Tries) -> Iterator[Remedy]:
     """The cap at which it would start."""
     judge = tries.judge
-    cap = judge.cap_reached(tries.job.submitted)
+    cap = judge.cap_reached(tries.job)
     policy = cap.raised(judge.cluster.policy.policy) if cap else None
     if cap is None or policy is None or not tries.places(policy=policy):
         return
-    named = {"name": cap.name, "value": cap.held + cap.needs}
+    named = {"name": cap.name, "value": cap.enough}
     if cap.code == "Licenses":
         yield Remedy(told=Told(code="raise_licence", parameters=named))
     else:

@@ -4,19 +4,15 @@ Promises: the picture that is given is not changed; what is supposed goes throug
 and is judged by `plan` alone. Refuses to know why anybody supposes it.
 """
 
-import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from heapq import heapify, heappop, heappush
 
 from conductor.core.cluster import Cluster
 from conductor.core.events import (
     Event,
-    JobCancelled,
-    JobSubmitted,
     Policy,
-    PolicyChanged,
     Provenance,
     RecordedEvent,
     ReleaseReason,
@@ -24,7 +20,6 @@ from conductor.core.events import (
     ResourcesReserved,
 )
 from conductor.core.identifiers import (
-    POLICY_STREAM,
     AllocationId,
     JobId,
     NodeName,
@@ -35,11 +30,12 @@ from conductor.core.identifiers import (
 )
 from conductor.core.job import Allocation, Job, JobState
 from conductor.core.node import Node
+from conductor.core.node_use import end_of
 from conductor.core.placement import Placement, plan
 
 # Times at which something is placed that are looked at, at most: a step costs about what the nodes cost.
 _STEPS, _STEPS_BY_NODES = 50, 200_000
-ALL = sys.maxsize
+ALL = 2**62  # placements: as many as there are
 
 
 def supposing(
@@ -49,19 +45,14 @@ def supposing(
     jobs: Mapping[JobId, Job | None] | None = None,
     nodes: Mapping[NodeName, Node] | None = None,
     policy: Policy | None = None,
-    waiting: bool = True,
 ) -> Cluster:
     """A cluster of its own in which these jobs and nodes are so (None: there is no such job), the others as they
-    are. Without `waiting` no job waits but those given.
+    are.
     """
     other_jobs, other_nodes = jobs or {}, nodes or {}
-    kept = [
-        job
-        for job_id, job in cluster.jobs.items()
-        if job_id not in other_jobs and (waiting or job.state is not JobState.PENDING)
-    ]
+    kept = [job for job_id, job in cluster.jobs.items() if job_id not in other_jobs]
     in_force = cluster.policy if policy is None else replace(cluster.policy, policy=policy)
-    return Cluster.load(
+    supposed = Cluster.load(
         position=cluster.position,
         at=now,
         nodes=[other_nodes.get(name, use.node) for name, use in cluster.nodes.items()],
@@ -69,6 +60,8 @@ def supposing(
         leadership=cluster.leadership,
         policy=in_force,
     )
+    supposed.fair_share = cluster.fair_share
+    return supposed
 
 
 def placement_in(
@@ -77,31 +70,6 @@ def placement_in(
     """Where the plan of this moment puts the job."""
     found = plan(cluster, now, usable, most=ALL).placements
     return next((placement for placement in found if placement.job_id == job_id), None)
-
-
-class Alone:
-    """The picture with one waiting job at a time and nothing before it."""
-
-    def __init__(self, cluster: Cluster, now: datetime, usable: Collection[NodeName]) -> None:
-        self._cluster = supposing(cluster, now, waiting=False)
-        self._now = now
-        self._usable = usable
-        self._policy = cluster.policy.policy
-
-    def placement(self, wanted: JobSubmitted, policy: Policy | None = None) -> Placement | None:
-        """Where such a job would be placed now if nothing else waited, by this policy or by the one in force."""
-        trial = self._cluster
-        if policy is not None:
-            told(trial, POLICY_STREAM, PolicyChanged(policy=policy, reason=None), self._now)
-        job = replace(wanted, held=False, dependency=None, begin_time=None)
-        told(trial, job_stream(job.job_id), job, self._now)
-        try:
-            return placement_in(trial, job.job_id, self._now, self._usable)
-        finally:
-            told(trial, job_stream(job.job_id), JobCancelled(reason=None), self._now)
-            trial.forget_ended()
-            if policy is not None:
-                told(trial, POLICY_STREAM, PolicyChanged(policy=self._policy, reason=None), self._now)
 
 
 def told(cluster: Cluster, stream: StreamName, event: Event, at: datetime, version: int = 1) -> None:
@@ -126,8 +94,8 @@ def ends_by(job: Job, now: datetime) -> datetime | None:
     allocation, limit = job.allocation, job.submitted.time_limit_seconds
     if allocation is None or limit is None:
         return None
-    begins = allocation.allocated_at or max(allocation.expires_at, now)
-    return max(begins + timedelta(seconds=limit), now)
+    end = end_of(allocation.allocated_at or max(allocation.expires_at, now), limit)
+    return max(end, now) if end is not None else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,8 +137,8 @@ def _stepping(
                 return LatestStart(at=now)
             limit = trial.jobs[placement.job_id].submitted.time_limit_seconds
             _place(trial, placement, now)
-            if limit is not None:
-                heappush(ends, (now + timedelta(seconds=limit), placement.job_id))
+            if (ended := end_of(now, limit)) is not None:
+                heappush(ends, (ended, placement.job_id))
         if not ends and not begins:
             return LatestStart(at=None)
         now = min(times[0][0] for times in (ends, begins) if times)

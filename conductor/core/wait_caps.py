@@ -1,96 +1,79 @@
-"""What may be held at a time, by a user, an array, or of a licence: how much is held, by whom, and what lifts it."""
+"""What is counted over the cluster and is used up: by whom, what it is called, and what value would do.
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+Counted by the plan's own pools and claims. Refuses to know about nodes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from conductor.core.arrays import parsed
 from conductor.core.events import JobSubmitted, Policy
-from conductor.core.job import Job
+from conductor.core.identifiers import JobId
+from conductor.core.pools import Claim, PoolKind, Pools
 
-CAPS = ("QOSMaxCpuPerUserLimit", "QOSMaxJobsPerUserLimit", "JobArrayTaskLimit", "Licenses")
+CODES: Mapping[PoolKind, str] = {
+    PoolKind.USER_CPUS: "QOSMaxCpuPerUserLimit",
+    PoolKind.USER_JOBS: "QOSMaxJobsPerUserLimit",
+    PoolKind.ARRAY: "JobArrayTaskLimit",
+    PoolKind.LICENCE: "Licenses",
+}
+CAPS = frozenset(CODES.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cap:
-    """One limit that a job stands under. `name`: of the policy's value, or of the licence."""
+    """A limit that keeps a job from starting. `by`: the jobs that hold what is counted."""
 
-    code: str
-    limit: int
-    held: int
-    needs: int
-    name: str | None = None
-    by: tuple[Job, ...] = ()  # who holds it
-    named: Mapping[str, Any] = field(default_factory=dict)
+    claim: Claim
+    used: int
+    by: tuple[JobId, ...]
 
     @property
-    def reached(self) -> bool:
-        return self.held + self.needs > self.limit
+    def code(self) -> str:
+        return CODES[self.claim.key[0]]
 
     @property
-    def parameters(self) -> dict[str, Any]:
+    def enough(self) -> int:
+        """The least limit that the job keeps within now."""
+        return self.used + self.claim.amount
+
+    @property
+    def name(self) -> str | None:
+        """The policy's value, or the licence; None for an array, whose limit is its own."""
+        match self.claim.key[0]:
+            case PoolKind.USER_CPUS:
+                return "user_max_cpus"
+            case PoolKind.USER_JOBS:
+                return "user_max_jobs"
+            case PoolKind.LICENCE:
+                return str(self.claim.key[1])
+            case _:
+                return None
+
+    def parameters(self, wanted: JobSubmitted) -> dict[str, Any]:
         """What fills the gaps of its sentence."""
-        return {"limit": self.limit, "held": self.held, **self.named}
+        told: dict[str, Any] = {"limit": self.claim.size, "held": self.used, "wanted": self.claim.amount}
+        match self.claim.key[0]:
+            case PoolKind.ARRAY:
+                return told | {"array_job_id": wanted.array_job_id}
+            case PoolKind.LICENCE:
+                return told | {"name": self.name}
+            case _:
+                return told | {"user_name": wanted.user_name}
 
     def raised(self, policy: Policy) -> Policy | None:
         """The policy under which the job just keeps within; None for a limit that is not the policy's."""
-        value = self.held + self.needs
-        if self.code == "Licenses":
-            return replace(policy, licences={**policy.licences, str(self.name): value})
-        if self.code == "QOSMaxCpuPerUserLimit":
-            return replace(policy, user_max_cpus=value)
-        return replace(policy, user_max_jobs=value) if self.code == "QOSMaxJobsPerUserLimit" else None
-
-    def lifted(self, wanted: JobSubmitted, policy: Policy) -> tuple[JobSubmitted, Policy]:
-        """Job and policy without this limit."""
-        if self.code == "JobArrayTaskLimit":
-            return replace(wanted, array=(wanted.array or "").partition("%")[0]), policy
-        return wanted, self.raised(policy) or policy
+        match self.claim.key[0]:
+            case PoolKind.USER_CPUS:
+                return replace(policy, user_max_cpus=self.enough)
+            case PoolKind.USER_JOBS:
+                return replace(policy, user_max_jobs=self.enough)
+            case PoolKind.LICENCE:
+                return replace(policy, licences={**policy.licences, str(self.name): self.enough})
+            case _:
+                return None
 
 
-def caps_on(jobs: Iterable[Job], wanted: JobSubmitted, policy: Policy) -> list[Cap]:
-    """Every limit that the job stands under, in the order of `CAPS`. `jobs`: those that have not ended."""
-    holding = [job for job in jobs if job.allocation is not None and job.allocation.live]
-    return [
-        *_of_user(holding, wanted, policy),
-        *_of_array(holding, wanted),
-        *_of_licences(holding, wanted, policy),
-    ]
-
-
-def _of_user(holding: list[Job], wanted: JobSubmitted, policy: Policy) -> Iterable[Cap]:
-    if policy.user_max_cpus is None and policy.user_max_jobs is None:
-        return
-    own = tuple(job for job in holding if job.submitted.user_name == wanted.user_name)
-    named = {"user_name": wanted.user_name, "cpus": wanted.total_cpus}
-    if policy.user_max_cpus is not None:
-        held = sum(len(job.allocation.cpu_ids) for job in own if job.allocation)
-        yield Cap(
-            code="QOSMaxCpuPerUserLimit", limit=policy.user_max_cpus, held=held, needs=wanted.total_cpus,
-            name="user_max_cpus", by=own, named=named,
-        )  # fmt: skip
-    if policy.user_max_jobs is not None:
-        yield Cap(
-            code="QOSMaxJobsPerUserLimit", limit=policy.user_max_jobs, held=len(own), needs=1,
-            name="user_max_jobs", by=own, named=named,
-        )  # fmt: skip
-
-
-def _of_array(holding: list[Job], wanted: JobSubmitted) -> Iterable[Cap]:
-    limit = parsed(wanted.array).limit if wanted.array and "%" in wanted.array else None
-    if limit is None:
-        return
-    tasks = tuple(job for job in holding if job.submitted.array_job_id == wanted.array_job_id)
-    named = {"array_job_id": wanted.array_job_id}
-    yield Cap(code="JobArrayTaskLimit", limit=limit, held=len(tasks), needs=1, by=tasks, named=named)
-
-
-def _of_licences(holding: list[Job], wanted: JobSubmitted, policy: Policy) -> Iterable[Cap]:
-    for name, count in sorted(wanted.gres.items()):
-        if name not in policy.licences:
-            continue
-        users = tuple(job for job in holding if job.submitted.gres.get(name))
-        held = sum(job.submitted.gres[name] for job in users)
-        total = policy.licences[name]
-        named = {"name": name, "wanted": count, "total": total}
-        yield Cap(code="Licenses", limit=total, held=held, needs=count, name=name, by=users, named=named)
+def cap_of(claim: Claim, pools: Pools) -> Cap:
+    pool = pools.get(claim.key)
+    return Cap(claim=claim, used=pool.used if pool else 0, by=tuple(pool.parts) if pool else ())

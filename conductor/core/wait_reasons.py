@@ -5,21 +5,22 @@ now and if something else were so. `Resources` means that the job alone in the q
 `Priority` that it would. What a job's own events say comes first. Refuses to know how anything is worded.
 """
 
-from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
-from conductor.core.cluster import Cluster, place_of
-from conductor.core.events import JobSubmitted, Policy
-from conductor.core.fitting import mismatch
+from conductor.core.cluster import Cluster
+from conductor.core.demand import Demand, could_hold, demand_of
+from conductor.core.events import JobSubmitted
 from conductor.core.identifiers import JobId, NodeName
 from conductor.core.job import AllocationStatus, Job, JobState
 from conductor.core.node import Node, NodeState
 from conductor.core.placement import Placement, Protected, plan
-from conductor.core.supposing import ALL, Alone, ends_by
-from conductor.core.wait_caps import Cap, caps_on
+from conductor.core.pools import PoolsInPass, claims
+from conductor.core.queues import Place, QueueKey, splitting
+from conductor.core.supposing import ALL, ends_by
+from conductor.core.wait_caps import Cap, cap_of
 
 HELD = ("JobHeldUser", "JobHoldMaxRequeue")
 _SILENT = "SILENT"  # up by the log, and not heard from
@@ -74,8 +75,8 @@ class Judge:
         self.usable = usable
         self._plan = plan(cluster, now, usable, most=ALL)
         self._placed = {placement.job_id: placement for placement in self._plan.placements}
-        self._alone: Alone | None = None
-        self._reasons: dict[Any, str] = {}
+        self._uses = [cluster.nodes[name] for name in usable if name in cluster.nodes]
+        self._reasons: dict[QueueKey | None, str] = {}
         self._policy = cluster.policy.policy
 
     @property
@@ -86,10 +87,30 @@ class Judge:
         """Where the plan of this moment puts it."""
         return self._placed.get(job_id)
 
-    def placement_alone(self, wanted: JobSubmitted, policy: Policy | None = None) -> Placement | None:
-        if self._alone is None:
-            self._alone = Alone(self.cluster, self.now, self.usable)
-        return self._alone.placement(wanted, policy)
+    def fits_alone(self, job: Job) -> bool:
+        """Whether it would be placed now if nothing else waited."""
+        return self._looked_at_alone(job) is None
+
+    def cap_reached(self, job: Job) -> Cap | None:
+        """The first limit that keeps it from starting, whatever room there is."""
+        obstacle = self._looked_at_alone(job)
+        return obstacle if isinstance(obstacle, Cap) else None
+
+    def _looked_at_alone(self, job: Job) -> Cap | Literal["room"] | None:
+        """What keeps it from starting if nothing else waits; by the rules of a pass, and in their order."""
+        key = splitting(self._policy).key_of(job)
+        roomy = [use.node for use in self._uses if use.fits(key.demand)]
+        for claim in claims(key, self._policy, self._fewest_cpus(job.submitted, key.demand, roomy)):
+            if PoolsInPass(self.cluster.pools).short(claim):
+                return cap_of(claim, self.cluster.pools)
+        return None if roomy else "room"
+
+    def _fewest_cpus(self, wanted: JobSubmitted, demand: Demand, roomy: list[Node]) -> int:
+        """What it would take at least: an exclusive job takes all that its node has."""
+        if not demand.exclusive:
+            return demand.cpus
+        nodes = roomy or [node for node in self.suiting(wanted) if self.takes_jobs(node)]
+        return min((node.total_cpus for node in nodes), default=demand.cpus)
 
     def reasons(self, job_ids: Iterable[JobId]) -> dict[JobId, str]:
         """The word for each that waits."""
@@ -107,12 +128,13 @@ class Judge:
             return own
         if job.job_id in self._placed:
             return "Starting"
-        key = _kind_of(job.submitted)
+        key = self.cluster.key_of(job.job_id)
         if key not in self._reasons:
-            self._reasons[key] = self._of_the_cluster(job.submitted)
+            self._reasons[key] = self._of_the_cluster(job)
         return self._reasons[key]
 
-    def _of_the_cluster(self, wanted: JobSubmitted) -> str:
+    def _of_the_cluster(self, job: Job) -> str:
+        wanted = job.submitted
         nodes = self.nodes()
         if not nodes:
             return "NoNodes"
@@ -121,15 +143,13 @@ class Judge:
             return "BadConstraints"
         if not any(self.takes_jobs(node) for node in suiting):
             return "ReqNodeNotAvail"
-        if self.placement_alone(wanted) is not None:
-            return "Priority"
-        cap = self.cap_reached(wanted)
-        return cap.code if cap else "Resources"
-
-    def cap_reached(self, wanted: JobSubmitted) -> Cap | None:
-        """The first limit that keeps the job from starting, whatever room there is."""
-        caps = caps_on(self.cluster.jobs.values(), wanted, self._policy)
-        return next((cap for cap in caps if cap.reached), None)
+        match self._looked_at_alone(job):
+            case None:
+                return "Priority"
+            case Cap() as cap:
+                return cap.code
+            case _:
+                return "Resources"
 
     def nodes(self) -> list[Node]:
         """Those that are registered and not removed."""
@@ -137,22 +157,38 @@ class Judge:
 
     def suiting(self, wanted: JobSubmitted) -> list[Node]:
         """Nodes that could run it if they were empty and up."""
-        return [node for node in self.nodes() if mismatch(wanted, node) is None]
+        demand = demand_of(wanted, self._policy.licences)
+        return [node for node in self.nodes() if could_hold(node, demand)]
 
     def takes_jobs(self, node: Node) -> bool:
         return node.state is NodeState.UP and node.node_name in self.usable
 
     def free_cpus(self, node: Node) -> int:
         """CPUs of the node that nobody holds."""
-        return self.cluster.nodes[node.node_name].free_mask.bit_count()
+        return self.cluster.nodes[node.node_name].free_cpus
 
     def ahead(self, job: Job) -> list[JobId]:
         """Waiting jobs that are looked at before this one, in order."""
-        mine = place_of(job)
-        before = [
-            place for queue in self.cluster.queues.values() for place in queue[: bisect_left(queue, mine)]
-        ]
+        key = self.cluster.key_of(job.job_id)
+        if key is None:
+            return []
+        own = next(place for place in self.cluster.queues[key] if place.job_id == job.job_id)
+        mine = self._place(own, key)
+        before: list[Place] = []
+        for other, queue in self.cluster.queues.items():
+            for place in queue:
+                led = self._place(place, other)
+                if led >= mine:
+                    break
+                before.append(led)
         return [place.job_id for place in sorted(before)]
+
+    def _place(self, place: Place, key: QueueKey) -> Place:
+        """With what fair share adds to it."""
+        weight = self._policy.fair_share_weight
+        if not weight:
+            return place
+        return place._replace(rank=place.rank - weight * self.cluster.fair_share.get(key.account, 1.0))
 
     def standing(self, node: Node) -> str:
         """Why a node takes no jobs."""
@@ -182,23 +218,6 @@ class Judge:
             if job.allocation is not None and job.allocation.live
         ]
         return sorted(found, key=lambda one: (one.ends_by is None, one.ends_by or self.now, one.job_id))
-
-
-def _kind_of(wanted: JobSubmitted) -> tuple[Any, ...]:
-    """Jobs alike in this are placed alike when they are alone."""
-    return (
-        wanted.total_cpus,
-        wanted.memory_mb,
-        wanted.nodelist,
-        wanted.exclusive,
-        tuple(sorted(wanted.labels.items())),
-        tuple(sorted(wanted.gres.items())),
-        wanted.user_name,
-        wanted.account,
-        wanted.time_limit_seconds,
-        wanted.array_job_id,
-        wanted.array,
-    )
 
 
 def told_of_job(job: Job, now: datetime, *, silent: bool = False) -> Told | None:

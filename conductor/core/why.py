@@ -132,13 +132,13 @@ def _told_of_cluster(judge: Judge, job: Job, reason: str, ahead_count: int) -> T
             placement = judge.placement(job.job_id)
             return Told(code=reason, parameters={"node_name": placement.node_name if placement else None})
         case _ if reason in CAPS:
-            return Told(code=reason, parameters=_cap(judge, job).parameters)
+            return Told(code=reason, parameters=_cap(judge, job).parameters(wanted))
         case _:
             return Told(code=reason)
 
 
 def _cap(judge: Judge, job: Job) -> Cap:
-    cap = judge.cap_reached(job.submitted)
+    cap = judge.cap_reached(job)
     assert cap is not None
     return cap
 
@@ -165,7 +165,7 @@ def _most_free(judge: Judge, job: Job) -> dict[str, Any]:
 
 def _holders(judge: Judge, job: Job, reason: str) -> list[Holder]:
     if reason in CAPS:
-        return judge.holders_among(_cap(judge, job).by)
+        return judge.holders_among(judge.cluster.jobs[one] for one in _cap(judge, job).by)
     return judge.holders(job.submitted) if reason in ("Resources", "Priority") else []
 
 

@@ -64,8 +64,8 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "本来有空闲资源，但策略为 strict_fifo，而它前面的作业 {head} 尚无足够资源。",
     ),
     "QOSMaxCpuPerUserLimit": (
-        "{user_name} may hold {limit} CPUs at a time and holds {held}; it asks for {cpus}.",
-        "{user_name} 同时最多可占用 {limit} 个 CPU，现已占用 {held} 个；它要求 {cpus} 个。",
+        "{user_name} may hold {limit} CPUs at a time and holds {held}; it asks for {wanted}.",
+        "{user_name} 同时最多可占用 {limit} 个 CPU，现已占用 {held} 个；它要求 {wanted} 个。",
     ),
     "QOSMaxJobsPerUserLimit": (
         "{user_name} may have {limit} jobs running at a time and has {held}.",
@@ -76,8 +76,8 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "数组 {array_job_id} 同时最多可运行 {limit} 个任务，现有 {held} 个。",
     ),
     "Licenses": (
-        "It asks for {wanted} of the licence {name}; {held} of {total} are in use.",
-        "它要求 {wanted} 个许可证 {name}；共 {total} 个，已用 {held} 个。",
+        "It asks for {wanted} of the licence {name}; {held} of {limit} are in use.",
+        "它要求 {wanted} 个许可证 {name}；共 {limit} 个，已用 {held} 个。",
     ),
     "Starting": (
         ("There is room on {node_name}; it starts at the scheduler's next pass. If that does not come, look whether "
