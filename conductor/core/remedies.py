@@ -10,7 +10,7 @@ from conductor.core.identifiers import JobId, NodeName
 from conductor.core.job import Job
 from conductor.core.node import Node, NodeState
 from conductor.core.supposing import placement_in, supposing
-from conductor.core.wait_caps import CAPS
+from conductor.core.wait_caps import CAPS, Cap
 from conductor.core.wait_reasons import HELD, Holder, Judge, Told
 
 # Each try is a plan of the whole queue; in a long queue there are fewer of them.
@@ -206,11 +206,15 @@ def _raised_cap(tries: _Tries) -> Iterator[Remedy]:
     if cap is None or policy is None or not tries.places(policy=policy):
         return
     named = {"name": cap.name, "value": cap.enough}
+    code = "raise_licence" if cap.code == "Licenses" else "raise_cap"
+    yield Remedy(told=Told(code=code, parameters=named), command=_policy_command(cap, policy))
+
+
+def _policy_command(cap: Cap, policy: Policy) -> str:
     if cap.code == "Licenses":
-        yield Remedy(told=Told(code="raise_licence", parameters=named))
-    else:
-        command = f"conductor policy set {cap.name}={named['value']}"
-        yield Remedy(told=Told(code="raise_cap", parameters=named), command=command)
+        licences = ",".join(f"{name}:{count}" for name, count in sorted(policy.licences.items()))
+        return f"conductor policy licences={licences}"
+    return f"conductor policy {cap.name}={cap.enough}"
 
 
 def _resubmit(option: str, value: object) -> str:

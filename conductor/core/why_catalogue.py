@@ -136,24 +136,21 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "启动时间过于久远，无法推算。",
     ),
     # what would let it start now
-    "unhold": ("when it is let go:", "放行后："),
-    "register_node": ("when a node registers; on a machine of the cluster:", "有节点注册后；在集群的机器上执行："),
-    "resume_node": ("when {node_name} takes jobs again:", "{node_name} 恢复接受作业后："),
+    "unhold": ("when it is let go:", "放行："),
+    "register_node": ("when a node registers; on a machine of the cluster:", "有节点注册；在集群的机器上执行："),
+    "resume_node": ("when {node_name} takes jobs again:", "{node_name} 恢复接受作业："),
     "node_back": (
-        "when {node_name} is heard from again; there, look at its executor:",
-        "{node_name} 恢复联系后；请在该节点上检查执行器：",
+        "when {node_name} is heard from again; look at its executor:",
+        "{node_name} 恢复联系；请检查其执行器：",
     ),
-    "fewer_cpus": ("if it asked for {cpus} CPUs:", "若只要求 {cpus} 个 CPU："),
-    "could_run": (
-        "if it asked for {cpus} CPUs it could run on {node_name}:",
-        "若只要求 {cpus} 个 CPU，就可在 {node_name} 上运行：",
-    ),
+    "fewer_cpus": ("if it asked for {cpus} CPUs:", "只要求 {cpus} 个 CPU："),
+    "could_run": ("on {node_name} if it asked for {cpus} CPUs:", "只要求 {cpus} 个 CPU，即可在 {node_name} 上运行："),
     "shorter_limit": ("with a time limit of {minutes} minutes:", "时限改为 {minutes} 分钟："),
     "higher_priority": ("with priority {priority}:", "优先级改为 {priority}："),
-    "raise_cap": ("if {name} were {value}:", "若将 {name} 设为 {value}："),
-    "raise_licence": ("if there were {value} of the licence {name}:", "若许可证 {name} 有 {value} 个："),
-    "job_ends": ("when job {job_id} ends (no time limit)", "作业 {job_id} 结束后（没有时限）"),
-    "job_ends_by": ("when job {job_id} ends, at {ends_by} at the latest", "作业 {job_id} 结束后（最迟 {ends_by}）"),
+    "raise_cap": ("if {name} were {value}:", "将 {name} 设为 {value}："),
+    "raise_licence": ("if there were {value} of the licence {name}:", "许可证 {name} 增至 {value} 个："),
+    "job_ends": ("when job {job_id} ends (it has no time limit)", "作业 {job_id} 结束（它没有时限）"),
+    "job_ends_by": ("when job {job_id} ends, at {ends_by} at the latest", "作业 {job_id} 结束（最迟 {ends_by}）"),
 }  # fmt: skip
 
 
