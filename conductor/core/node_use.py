@@ -87,7 +87,7 @@ class NodeUse:
     free_cpus: int = 0
     _cpus: int = 0
     _numa: tuple[int, ...] = ()
-    _by_end: list[Hold] | None = None
+    _by_end: list[Hold] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         self.put(self.node)
