@@ -122,6 +122,8 @@ class NodeUse:
         self.exclusive_jobs -= hold.exclusive
         for name, mask in hold.gres:
             self.held_gres[name] &= ~mask
+            if not self.held_gres[name]:
+                del self.held_gres[name]
         self._count()
 
     def _count(self) -> None:
