@@ -87,7 +87,7 @@ class NodeUse:
     free_cpus: int = 0
     _cpus: int = 0
     _numa: tuple[int, ...] = ()
-    _by_end: list[Hold] | None = None
+    _by_end: list[Hold] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         self.put(self.node)
@@ -122,6 +122,8 @@ class NodeUse:
         self.exclusive_jobs -= hold.exclusive
         for name, mask in hold.gres:
             self.held_gres[name] &= ~mask
+            if not self.held_gres[name]:
+                del self.held_gres[name]
         self._count()
 
     def _count(self) -> None:

@@ -55,6 +55,13 @@ class Protection:
             return True
         return all(self._left_of_pools.get(claim.key, claim.amount) >= claim.amount for claim in claims)
 
+    def narrowed(self, widest: int | None, claims: Iterable[Claim], ends_at: datetime | None) -> int | None:
+        """How wide a node an exclusive job may take, whose user has a cap, beside what the head takes of it."""
+        if widest is None or self.in_time(ends_at):
+            return widest
+        cpus = (c.key for c in claims if c.key[0] is PoolKind.USER_CPUS)
+        return min(widest, *(self._left_of_pools.get(key, widest) for key in cpus))
+
     def lets_in(self, demand: Demand, ends_at: datetime | None) -> bool:
         """Whether it may start on the head's node."""
         if self.in_time(ends_at):
