@@ -95,8 +95,7 @@ def _show_remedies(remedies: Sequence[Raw], screen: "Screen") -> None:
     if not remedies:
         return
     screen.line("")
-    starts = any(one["code"] != "could_run" for one in remedies)
-    screen.say("why_would_start" if starts else "why_could_run")
+    screen.say("why_helps")
     for one in remedies:
         screen.line(f"  {sentence_of(one, screen)}")
         if one["command"]:

@@ -7,8 +7,7 @@ WHY_TEXTS: Mapping[str, tuple[str, str]] = {
     "why_reason": (": {reason}", "：{reason}"),
     "why_holders": ("Who holds it ({count}):", "占用者（{count} 个）："),
     "why_ahead": ("Before it in the queue: {count} ({job_ids}).", "排在它前面：{count} 个（{job_ids}）。"),
-    "why_would_start": ("It would start now", "以下任一情况可使它立即启动"),
-    "why_could_run": ("It could run", "以下情况可使它能够运行"),
+    "why_helps": ("What would help:", "可行的办法："),
     "why_no_leases": (
         "Who was heard from at that time is not in the log: every node that was up counts.",
         "日志中没有当时的心跳信息：凡状态为 UP 的节点均视为在线。",

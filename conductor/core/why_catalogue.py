@@ -24,7 +24,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     # waiting, by what is true of the cluster
     "NoNodes": ("No node is registered.", "没有已注册的节点。"),
     "BadConstraints": (
-        "It asks for {wanted}, and none of the {count} registered nodes could ever give that.",
+        "It asks for {wanted}, and no registered node ({count}) could ever give that.",
         "它要求 {wanted}，已注册的 {count} 个节点都不可能满足。",
     ),
     "ReqNodeNotAvail": (
@@ -33,7 +33,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     ),
     "Resources": (
         (
-            "It asks for {wanted}, and none of the {count} nodes that could run it has that free now; {node_name} "
+            "It asks for {wanted}, and no node that could run it ({count}) has that free now; {node_name} "
             "has most: {free_cpus} of {total_cpus} CPUs."
         ),
         (
@@ -86,28 +86,28 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     ),
     # not waiting
     "reserved": (
-        ("{cpus} CPUs of {node_name} were reserved for it at {since}; its process begins there before {expires_at}, or "
-        "it returns to the queue."),
+        ("A place on {node_name} was reserved for it at {since} (CPUs: {cpus}); its process begins by {expires_at}, "
+        "or it returns to the queue."),
         "已于 {since} 在 {node_name} 上为它预留 {cpus} 个 CPU；进程将在 {expires_at} 前启动，否则它回到队列。",
     ),
     "running": (
-        "It runs on {node_name} with {cpus} CPUs since {since}, without a time limit.",
+        "It has run on {node_name} since {since} (CPUs: {cpus}), without a time limit.",
         "它自 {since} 起在 {node_name} 上运行，使用 {cpus} 个 CPU，没有时限。",
     ),
     "running_limited": (
-        "It runs on {node_name} with {cpus} CPUs since {since}, until {ends_by} at the latest.",
+        "It has run on {node_name} since {since} (CPUs: {cpus}), until {ends_by} at the latest.",
         "它自 {since} 起在 {node_name} 上运行，使用 {cpus} 个 CPU，最迟至 {ends_by}。",
     ),
     "ending": (
-        "It runs on {node_name} with {cpus} CPUs since {since}; at {cancel_requested_at} it was asked to end.",
+        "It has run on {node_name} since {since} (CPUs: {cpus}); at {cancel_requested_at} it was asked to end.",
         "它自 {since} 起在 {node_name} 上运行，使用 {cpus} 个 CPU；已于 {cancel_requested_at} 被要求结束。",
     ),
     "NodeDown": (
-        "It runs on {node_name} with {cpus} CPUs since {since}, as far as the log knows; that node is not heard from.",
+        "It has run on {node_name} since {since} (CPUs: {cpus}), as far as the log knows; the node is not heard from.",
         "据日志，它自 {since} 起在 {node_name} 上运行，使用 {cpus} 个 CPU；但该节点没有音讯。",
     ),
     "Cleanup": (
-        "It is over, but something of it cannot be killed on {node_name}, so it keeps {cpus} CPUs (since {since}).",
+        "It is over, but something of it cannot be killed on {node_name}: it keeps its CPUs ({cpus}, from {since} on).",
         "它已结束，但在 {node_name} 上有进程无法杀死，因此仍占用 {cpus} 个 CPU（自 {since} 起）。",
     ),
     "ended": (
@@ -143,8 +143,8 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "when {node_name} is heard from again; look at its executor:",
         "{node_name} 恢复联系；请检查其执行器：",
     ),
-    "fewer_cpus": ("if it asked for {cpus} CPUs:", "只要求 {cpus} 个 CPU："),
-    "could_run": ("on {node_name} if it asked for {cpus} CPUs:", "只要求 {cpus} 个 CPU，即可在 {node_name} 上运行："),
+    "fewer_cpus": ("with fewer CPUs ({cpus}):", "减少 CPU（{cpus} 个）："),
+    "could_run": ("with as many CPUs as {node_name} has ({cpus}):", "CPU 不超过 {node_name} 所有（{cpus} 个）："),
     "shorter_limit": ("with a time limit of {minutes} minutes:", "时限改为 {minutes} 分钟："),
     "higher_priority": ("with priority {priority}:", "优先级改为 {priority}："),
     "raise_cap": ("if {name} were {value}:", "将 {name} 设为 {value}："),
