@@ -4,7 +4,9 @@ Every task is a job of its own. The first one's number is also the array's.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from conductor.core.commands import Submit
 
 MOST_TASKS = 10_000
 HIGHEST_INDEX = 4_000_000
@@ -40,6 +42,13 @@ def parsed(text: str) -> Array:
         if len(indices) > MOST_TASKS:
             raise ValueError(f"more than {MOST_TASKS} tasks; submit several arrays")
     return Array(indices=tuple(sorted(indices)), limit=limit)
+
+
+def tasks_of(command: Submit) -> tuple[Submit, ...]:
+    """A submission as the tasks of its array, in order; as it is when it has none. Raises `ValueError`."""
+    if command.array is None:
+        return (command,)
+    return tuple(replace(command, array_task_id=index) for index in parsed(command.array).indices)
 
 
 def _range_of(part: str) -> range:

@@ -27,6 +27,7 @@ from conductor.core.job import Allocation, AllocationStatus, Job, JobState
 from conductor.core.leadership import Leadership
 from conductor.core.node import Node, NodeState
 from conductor.core.policy import PolicyInForce
+from conductor.core.waiting_on import WaitingOn
 
 
 class Shape(NamedTuple):
@@ -82,6 +83,7 @@ class Cluster:
     policy: PolicyInForce = field(default_factory=PolicyInForce)
     queues: dict[Shape, list[Place]] = field(default_factory=dict)
     reserved: dict[JobId, Allocation] = field(default_factory=dict)
+    waiting_on: WaitingOn = field(default_factory=WaitingOn)  # which jobs wait for which
     outdated: bool = False  # rows were mended since: what was found by them must be found again
     _ended: dict[JobId, Job] = field(
         default_factory=dict
@@ -138,6 +140,7 @@ class Cluster:
         after = evolve(before, recorded.event, at=recorded.at, version=recorded.version)
         assert isinstance(after, Job)
         self._move(before, after, recorded.at)
+        self.waiting_on.moved(after, self.jobs)
 
     def _move(self, before: Job | None, after: Job, at: datetime) -> None:
         self._unqueue(after.job_id)
