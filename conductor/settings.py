@@ -33,6 +33,7 @@ from pydantic import (
 from conductor import crash_points
 from conductor.core.errors import ConductorError
 from conductor.core.job_rights import parse_limits, parse_run_as
+from conductor.core.resource_texts import parsed_gres, parsed_labels
 from conductor.home import create_private, find_running, make_home
 
 PREFIX = "CONDUCTOR_"
@@ -43,7 +44,7 @@ TOKEN_NAME = "api_token"  # noqa: S105 (the name of a file)
 # The original system's names, which carry no prefix.
 UNPREFIXED = {"node_name": "NODE_NAME", "total_cpus": "TOTAL_CPUS"}
 # What a job finds in its own environment; a `conductor` started inside a job must not stumble over it.
-INSIDE_A_JOB = re.compile(r"CONDUCTOR_(JOB_\w+|ATTEMPT|NODE|CPU_IDS)")
+INSIDE_A_JOB = re.compile(r"CONDUCTOR_(JOB_\w+|ATTEMPT|NODE|CPU_IDS|GRES)")
 # What Kubernetes sets in every container beside a service whose name begins with `conductor`.
 BY_KUBERNETES = re.compile(
     r"CONDUCTOR_(\w+_)?(SERVICE_(HOST|PORT)(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
@@ -138,6 +139,28 @@ class Settings(BaseModel):
         default_factory=lambda: len(os.sched_getaffinity(0)),
         description="CPUs this node offers; default those this process may use.",
     )
+
+    node_memory_mb: Annotated[int, Field(ge=1, le=2**40)] | None = Field(
+        None, description="MiB of memory this node offers; left out, all that the machine has."
+    )
+    node_labels: str = Field(
+        "", description="Labels of this node that jobs may ask for, `zone=a,arch=arm64`; `arch` is there by itself."
+    )
+    node_gres: str = Field(
+        "", description="Generic resources of this node, names and counts: `gpu:4,fpga:1`. Nothing is guessed."
+    )
+
+    @field_validator("node_labels")
+    @classmethod
+    def _names_and_values(cls, text: str) -> str:
+        parsed_labels(text)
+        return text
+
+    @field_validator("node_gres")
+    @classmethod
+    def _names_and_counts(cls, text: str) -> str:
+        parsed_gres(text)
+        return text
 
     @field_validator("run_as")
     @classmethod
