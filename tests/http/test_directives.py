@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from api.texts import DIRECTIVES, FIELDS, IGNORED
+from api.directive_texts import DIRECTIVES, IGNORED
+from api.texts import FIELDS
 from conductor.core.sbatch import FaultCode, RemarkCode
 from conductor.core.sbatch_options import OPTIONS, Fate
 from tests.fix_api import Api
