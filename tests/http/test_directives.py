@@ -24,6 +24,17 @@ true
 """
 
 
+@pytest.fixture(scope="module", autouse=True)
+def rich_node(shared_api: Api) -> None:
+    """Whatever a printed line asks for, this node has it."""
+    shared_api.register(
+        "n1",
+        memory_mb=4096,
+        labels={"zone": "a", "arch": "aarch64", "intel": "true"},
+        gres={"gpu": 2, "licence": 1},
+    )
+
+
 def table(heading: str) -> list[tuple[str, str]]:
     """Every line that a table of the document prints, with what stands beside it."""
     section = DOCUMENT.split(f"\n{heading}\n")[1].split("\n## ")[0]
