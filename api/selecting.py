@@ -4,7 +4,8 @@ Promises: `42` is one job, unless it heads an array: then it stands for all of i
 them, and for the first where something is read.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
@@ -12,6 +13,7 @@ from api.engine import Engine
 from api.problems import Problem
 from api.reading import fetch, fetch_one
 from conductor.core.identifiers import JobId
+from conductor.core.job import JobState
 from conductor.core.selections import Selection, selected
 
 
@@ -20,6 +22,7 @@ class Chosen:
     """`whole`: more than one was meant, however many were found."""
 
     job_ids: tuple[JobId, ...]
+    states: Mapping[JobId, JobState] = field(default_factory=dict)  # of an array's tasks, as they were found
     array_job_id: JobId | None = None
     whole: bool = False
 
@@ -66,6 +69,7 @@ async def chosen_jobs(engine: Engine, request: Request) -> Chosen:
         raise no_such_job(request.path_params["job_id"][:40])
     return Chosen(
         job_ids=tuple(JobId(row["id"]) for row in reversed(rows)),
+        states={JobId(row["id"]): JobState(row["state"]) for row in rows},
         array_job_id=selection.job_id,
         whole=selection.task_ids is None or selection.several,
     )

@@ -7,13 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, assert_never, get_args
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
 from api.directives import Completed, completed
 from api.fields import (
     Count,
     CpuCount,
     FindingCode,
+    Gres,
+    GresNumbers,
     Id,
     Labels,
     Line,
@@ -57,6 +59,13 @@ class Submit(Submission):
     command_id: Uuid | None = None
     expected_version: SmallCount | None = None
 
+    @field_validator("array")
+    @classmethod
+    def _is_one_job(cls, array: str | None) -> None:
+        """A command has one answer with its events, and an array has thousands."""
+        if array is not None:
+            raise complaint("array_alone")
+
 
 class OnJob(BaseModel):
     """What one person asks of one job."""
@@ -93,6 +102,8 @@ class RegisterNode(BaseModel):
     memory_mb: Megabytes | None = None
     cpu_ids: CpuIds | None = None
     labels: Labels | None = None
+    gres: Gres | None = None
+    numa: Annotated[list[CpuIds], Field(max_length=1024)] | None = None
 
     @model_validator(mode="after")
     def _cpus_are_as_many_as_said(self) -> "RegisterNode":
@@ -135,6 +146,7 @@ class Reserve(BaseModel):
     job_id: Id
     node_name: NodeNameText
     cpu_ids: CpuIds | None = None
+    gres: GresNumbers | None = None
     expires_in_seconds: Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)] | None = None
 
 
@@ -330,6 +342,7 @@ def core_command(command: Command, identity: Identity, *, reservation_seconds: f
                 job_id=JobId(command.job_id),
                 node_name=NodeName(command.node_name),
                 cpu_ids=None if command.cpu_ids is None else tuple(sorted(command.cpu_ids)),
+                gres={name: tuple(sorted(ids)) for name, ids in sorted((command.gres or {}).items()) if ids},
                 expires_in_seconds=command.expires_in_seconds or reservation_seconds,
             )
         case Allocate():
@@ -353,6 +366,8 @@ def _register(command: RegisterNode) -> core.RegisterNode:
         memory_mb=command.memory_mb,
         cpu_ids=None if command.cpu_ids is None else tuple(sorted(command.cpu_ids)),
         labels=command.labels or {},
+        gres=command.gres or {},
+        numa=tuple(tuple(sorted(cpus)) for cpus in command.numa or ()),
     )
 
 

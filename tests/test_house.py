@@ -78,6 +78,7 @@ TOGETHER = {
     ),
     "output_file": ("output_keeping",),
     "checkpoint": ("checkpoint_key",),
+    "settings": ("setting_names",),
     "version": ("",),
     "cli": ("__main__",),
 }

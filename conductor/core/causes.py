@@ -43,7 +43,9 @@ class Trace(NamedTuple):
     One small tuple a stream, not a link an event: a handler keeps thousands, and makes one for every event.
     """
 
-    began: int = 0  # a job was put before the scheduler, or ended; a node registered or was lost; a leader was elected
+    began: int = (
+        0  # a job was put before the scheduler, or ended; a node registered or was lost; a leader was elected
+    )
     held: int = 0  # CPUs were promised to a job, or taken into use
     asked: int = 0  # a running job was asked to end
     correlation: str | None = None  # of what began, and all that followed

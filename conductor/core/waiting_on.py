@@ -183,7 +183,9 @@ class WaitingOn:
 
     def _ask(self, job: Job, live: Mapping[JobId, Job]) -> None:
         text = job.submitted.dependency or ""
-        dependency = self._questions[text, None].dependency if (text, None) in self._questions else parsed(text)
+        dependency = (
+            self._questions[text, None].dependency if (text, None) in self._questions else parsed(text)
+        )
         key: Key = (text, job.job_id if dependency.singleton else None)
         question = self._questions.get(key)
         if question is None:

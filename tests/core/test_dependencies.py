@@ -77,7 +77,7 @@ def test_an_array_is_as_slurm_reads_it(text: str, indices: tuple[int, ...], step
 
 @pytest.mark.parametrize("text", ["", "a", "3-1", "1-2:0", "0-10000", "1%0", "1%", "4000001", "1,,2", "-1"])
 def test_what_is_no_array_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         parsed_array(text)
 
 
@@ -93,7 +93,7 @@ def test_a_submission_becomes_its_tasks() -> None:
      "afterok:1,after:2?afterany:3", "afterok:1_", f"afterok:{2**53}"],
 )  # fmt: skip
 def test_what_is_no_dependency_is_refused_with_the_part_that_is_wrong(text: str) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         parsed(text)
 
 
@@ -183,7 +183,7 @@ class Log:
 
     def settle(self) -> list[int]:
         """Grant the wishes as the log does; gives the jobs that nothing came of."""
-        in_vain = []
+        in_vain: list[int] = []
         for command in self.due():
             world = World(states={job_stream(i): job for i, job in self.jobs.items()}, now=START)
             events = world.when(command)
@@ -282,7 +282,9 @@ def test_many_who_wait_for_many_are_not_looked_through_at_every_end() -> None:
     for task in range(10_000):
         log.submit(1 + task, array="0-9999", array_job_id=1, array_task_id=task)
     for task in range(10_000):
-        log.submit(20_001 + task, array="0-9999", array_job_id=20_001, array_task_id=task, dependency="afterany:1")
+        log.submit(
+            20_001 + task, array="0-9999", array_job_id=20_001, array_task_id=task, dependency="afterany:1"
+        )
     log.learn()
     looked = 0
     consider = WaitingOn._consider
@@ -365,7 +367,7 @@ def _is_due_now(log: Log, command: ResolveDependency) -> bool:
 def _wanted(log: Log, data: st.DataObject) -> str | None:
     if not log.jobs or data.draw(st.booleans()):
         return None
-    clauses = []
+    clauses: list[str] = []
     for _ in range(data.draw(st.integers(1, 2))):
         kind = data.draw(st.sampled_from([*NAMING, "singleton"]))
         job = log.jobs[data.draw(st.sampled_from(sorted(log.jobs)))]
