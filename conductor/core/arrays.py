@@ -5,6 +5,7 @@ Every task is a job of its own. The first one's number is also the array's.
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from conductor.core.commands import Submit
 
@@ -28,6 +29,7 @@ class Array:
         return steps.pop() if len(steps) == 1 else 1
 
 
+@lru_cache(maxsize=256)  # every task of an array asks for it
 def parsed(text: str) -> Array:
     """Raises `ValueError` with a sentence that says which part is wrong."""
     indices_text, percent, limit_text = text.strip().partition("%")
