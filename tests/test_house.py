@@ -85,8 +85,8 @@ TOGETHER = {
 
 # Modules of the standard library that compute and do nothing else.
 VALUE_MODULES = {
-    "bisect", "collections", "collections.abc", "dataclasses", "datetime", "enum", "hashlib", "heapq", "itertools",
-    "math", "pathlib", "re", "typing",
+    "bisect", "collections", "collections.abc", "dataclasses", "datetime", "difflib", "enum", "hashlib", "heapq",
+    "itertools", "math", "pathlib", "re", "typing",
 }  # fmt: skip
 
 # A third party has a door: the rooms that may know it.
