@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conductor.core.cluster import Cluster, shape_of
+from conductor.core.cluster import Cluster
 from conductor.core.events import (
     Event,
     JobCancelled,
@@ -69,7 +69,7 @@ class Story:
         return self.tell(job_stream(JobId(job_id)), submitted(job_id, cpus_per_task=cpus, **more))
 
     def plan(self) -> list[tuple[int, str]]:
-        return [(p.job_id, p.node_name) for p in plan(self.cluster, self.cluster.nodes)]
+        return [(p.job_id, p.node_name) for p in plan(self.cluster, START, self.cluster.nodes).placements]
 
 
 def test_jobs_go_in_the_order_they_came_and_one_that_does_not_fit_is_passed_over() -> None:
@@ -116,16 +116,18 @@ def test_a_node_that_is_not_up_or_not_heard_from_gets_nothing() -> None:
     story = Story().node(A, 4).node(B, 4).job(1)
     story.tell(node_stream(A), NodeDrained(reason=None))
     assert story.plan() == [(1, B)]
-    assert plan(story.cluster, {A}) == []
+    assert plan(story.cluster, START, {A}).placements == ()
 
 
 def test_cpus_are_the_lowest_free_ones_and_come_back_with_a_release() -> None:
     story = Story().node(A, 4).job(1, 2).job(2, 1)
     story.tell(job_stream(JobId(1)), reserved(1, cpu_ids=(0, 2), node=A))
-    assert plan(story.cluster, {A}) == [Placement(job_id=JobId(2), node_name=A, cpu_ids=(1,))]
+    assert plan(story.cluster, START, {A}).placements == (
+        Placement(job_id=JobId(2), node_name=A, cpu_ids=(1,)),
+    )
     expired = ResourcesReleased(allocation_id=AllocationId(1), reason=ReleaseReason.EXPIRED)
     story.tell(job_stream(JobId(1)), expired)
-    assert [p.cpu_ids for p in plan(story.cluster, {A})] == [(0, 1), (2,)]
+    assert [p.cpu_ids for p in plan(story.cluster, START, {A}).placements] == [(0, 1), (2,)]
 
 
 def test_an_ended_job_is_forgotten_and_taken_in_again_when_it_is_requeued() -> None:
@@ -173,7 +175,10 @@ def test_the_plan_is_what_the_plainest_way_gives(
         story.node(NodeName(f"n{index}"), cpus)
     for index, (cpus, priority) in enumerate(jobs):
         story.job(index + 1, cpus, priority=priority)
-    assert plan(story.cluster, story.cluster.nodes, most=most) == _plainest(story.cluster)[:most]
+    assert (
+        list(plan(story.cluster, START, story.cluster.nodes, most=most).placements)
+        == _plainest(story.cluster)[:most]
+    )
 
 
 def _plainest(cluster: Cluster) -> list[Placement]:
@@ -182,7 +187,7 @@ def _plainest(cluster: Cluster) -> list[Placement]:
     total = {name: len(cpus) for name, cpus in free.items()}
     placements = []
     for job in sorted(cluster.jobs.values(), key=lambda job: (-job.priority, job.job_id)):
-        wanted = shape_of(job).cpus
+        wanted = job.submitted.total_cpus
         up = [name for name, use in cluster.nodes.items() if use.node.state is NodeState.UP]
         fitting = [name for name in up if len(free[name]) >= wanted]
         if fitting:
