@@ -154,6 +154,12 @@ def _array(text: str) -> str:
     return "".join(text.split())
 
 
+def _no_array(text: str | None) -> None:
+    """A command has one answer with its events, and an array has thousands."""
+    if text is not None:
+        raise complaint("array_alone")
+
+
 def _dependency(text: str) -> str:
     """In its own spelling, so that the same reads the same."""
     try:
@@ -222,6 +228,7 @@ NodeNameText = Annotated[str, AfterValidator(_node)]
 Environment = Annotated[dict[str, str], AfterValidator(_environment)]
 TimeLimit = Annotated[int, BeforeValidator(_time_limit_seconds)]
 ArrayText = Annotated[str, Field(max_length=10_000), AfterValidator(_array)]
+NoArray = Annotated[str | None, AfterValidator(_no_array)]
 DependencyText = Annotated[str, Field(max_length=20_000), AfterValidator(_dependency)]
 SignalText = Annotated[str, AfterValidator(_signal)]
 Instant = Annotated[datetime, BeforeValidator(instant_of)]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, assert_never, get_args
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
 
 from api.directives import Completed, completed
 from api.fields import (
@@ -21,6 +21,7 @@ from api.fields import (
     Line,
     LongLine,
     Megabytes,
+    NoArray,
     NodeNameText,
     Priority,
     SmallCount,
@@ -43,28 +44,15 @@ CpuIds = Annotated[
     list[Annotated[int, Field(ge=0, lt=CPU_BLOCK_SIZE)]], Field(min_length=1, max_length=65_536)
 ]
 ReasonOfRelease = Literal[
-    "finished",
-    "cancelled",
-    "timed_out",
-    "expired",
-    "launch_failed",
-    "node_lost",
-    "out_of_memory",
-    "repaired",
-]
+    "finished", "cancelled", "timed_out", "expired", "launch_failed", "node_lost", "out_of_memory", "repaired",
+]  # fmt: skip
 
 
 class Submit(Submission):
     type: Literal["Submit"]
     command_id: Uuid | None = None
     expected_version: SmallCount | None = None
-
-    @field_validator("array")
-    @classmethod
-    def _is_one_job(cls, array: str | None) -> None:
-        """A command has one answer with its events, and an array has thousands."""
-        if array is not None:
-            raise complaint("array_alone")
+    array: NoArray = None
 
 
 class OnJob(BaseModel):

@@ -17,7 +17,6 @@ from conductor.core.decider import State, decide, evolve, fold, streams_read
 from conductor.core.dependencies import decided_by
 from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.events import (
-    CancelRequested,
     DependencyMet,
     Event,
     JobCancelled,
@@ -31,21 +30,10 @@ from conductor.core.fitting import NodeOffer, Offers
 from conductor.core.holdings import Holdings
 from conductor.core.identifiers import NodeName, Position, StreamName, Version, event_reference, job_stream
 from conductor.core.job import Job
-from conductor.log import (
-    LOG_CHANNEL,
-    SCHEDULER_CHANNEL,
-    NewEvent,
-    cancel_channel,
-    node_channel,
-    recorded_event,
-)
+from conductor.log import LOG_CHANNEL, NewEvent, recorded_event
 from conductor.log import SQL as LOG_SQL
 from conductor.remembered import Remembered
-
-# What moves nothing in the queue or on the nodes need not wake the scheduler.
-_QUIET_FOR_SCHEDULER = frozenset(
-    {"ResourcesReserved", "ResourcesAllocated", "LateReport", "JobHeld", "FindingAcknowledged"}
-)
+from conductor.waking import channels_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,7 +205,9 @@ def settle(entries: Sequence[tuple[Sequence[Request], bool]], loaded: Loaded) ->
         plan.verdicts.append(verdicts)
     plan.passing = [_passing(n.event) for n in plan.events if _passes(n, plan)]
     plan.lost_nodes = [n.stream.removeprefix("node-") for n in plan.events if isinstance(n.event, NodeLost)]
-    channels = [channel for new in plan.events for channel in _channels(new.event, plan.changed[new.stream])]
+    channels = [
+        channel for new in plan.events for channel in channels_of(new.event, plan.changed[new.stream])
+    ]
     plan.channels = [*dict.fromkeys(channels), *([LOG_CHANNEL] if plan.events else [])]
     return plan
 
@@ -394,12 +384,3 @@ def _note_streams(
             for stream in read:
                 state = loaded.states.get(stream)
                 plan.streams_read[stream] = int(state.version) if state else 0
-
-
-def _channels(event: Event, state: State) -> list[str]:
-    channels = [] if type(event).__name__ in _QUIET_FOR_SCHEDULER else [SCHEDULER_CHANNEL]
-    if isinstance(event, ResourcesReserved):
-        channels.append(node_channel(event.node_name))
-    elif isinstance(event, CancelRequested) and isinstance(state, Job) and state.allocation:
-        channels.append(cancel_channel(state.allocation.node_name))
-    return channels

@@ -1,11 +1,14 @@
 """`conductor submit`: a script becomes a job."""
 
 from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from conductor.cli import submission as option
+
+if TYPE_CHECKING:
+    from conductor.client import Client, Submitted
 
 
 def submit(
@@ -44,7 +47,6 @@ def submit(
 
     Example: conductor submit -c 4 -t 2:00:00 train.sh
     """
-    from conductor.cli.exits import AWAY_SECONDS, code_of_job
     from conductor.cli.screen import Screen
     from conductor.client import connect
     from conductor.settings import child_environment, load_settings
@@ -68,8 +70,15 @@ def submit(
             screen.say("submitted", job_id=job.job_id)
         if not wait:
             return 0
-        job_ids = [job.job_id]
-        if job.array_tasks is not None:  # as sbatch: all of them, and the highest code
-            job_ids = [one.id for one in client.all_jobs(array_job_id=job.job_id).jobs]
-        ended = [client.wait(job_id, patience_seconds=AWAY_SECONDS) for job_id in job_ids]
-        return max(code_of_job(one.state, one.exit_code, one.exit_signal) for one in ended)
+        return _highest_code(client, job)
+
+
+def _highest_code(client: "Client", job: "Submitted") -> int:
+    """Once it has ended; of an array, as sbatch has it, once all tasks have."""
+    from conductor.cli.exits import AWAY_SECONDS, code_of_job
+
+    job_ids = [job.job_id]
+    if job.array_tasks is not None:
+        job_ids = [one.id for one in client.all_jobs(array_job_id=job.job_id).jobs]
+    ended = [client.wait(job_id, patience_seconds=AWAY_SECONDS) for job_id in job_ids]
+    return max(code_of_job(one.state, one.exit_code, one.exit_signal) for one in ended)

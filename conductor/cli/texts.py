@@ -208,7 +208,7 @@ _EVERYDAY: Mapping[str, tuple[str, str]] = {
     "memory": ("MEMORY", "内存"),
     "memory_held": ("HELD", "已占用"),
     "gres": ("GRES", "通用资源"),
-    "numa": ("NUMA", "NUMA"),
+    "numa": ("NUMA", "NUMA 节点"),
     "labels": ("LABELS", "标签"),
     "position": ("POSITION", "位置"),
     "at": ("TIME", "时间"),
