@@ -6,12 +6,24 @@ what to do instead. Refuses to know which request has which field.
 
 import re
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from api.validation import complaint
+from conductor.core import arrays, dependencies
+from conductor.core.resource_texts import (
+    MOST_GRES,
+    MOST_NAMES,
+    checked_gres,
+    checked_labels,
+    checked_nodes,
+    parsed_gres,
+    parsed_labels,
+    parsed_nodes,
+)
 from conductor.core.warning_signal import parse_warning_signal
 from projections.audit_catalogue import CATALOGUE
 
@@ -134,6 +146,28 @@ def _signal(text: str) -> str:
     return text
 
 
+def _array(text: str) -> str:
+    try:
+        arrays.parsed(text)
+    except ValueError as error:
+        raise complaint("bad_array", why=str(error)) from None
+    return "".join(text.split())
+
+
+def _no_array(text: str | None) -> None:
+    """A command has one answer with its events, and an array has thousands."""
+    if text is not None:
+        raise complaint("array_alone")
+
+
+def _dependency(text: str) -> str:
+    """In its own spelling, so that the same reads the same."""
+    try:
+        return str(dependencies.parsed(text))
+    except ValueError as error:
+        raise complaint("bad_dependency", why=str(error)) from None
+
+
 def instant_of(given: Any) -> datetime:
     """A time in ISO 8601 that says its offset."""
     if not isinstance(given, str):
@@ -148,6 +182,26 @@ def instant_of(given: Any) -> datetime:
         return instant.astimezone(UTC)
     except OverflowError:
         raise complaint("bad_time") from None
+
+
+def _texts(given: Any, parsed: Callable[[str], Any], code: str) -> Any:
+    """What is written as Slurm's users do, in the form that JSON has for it."""
+    if not isinstance(given, str):
+        return given
+    try:
+        return parsed(given)
+    except ValueError as error:
+        raise complaint(code, why=str(error)) from None
+
+
+def _checked_by(checked: Callable[[Any], Any], code: str) -> AfterValidator:
+    def check(value: Any) -> Any:
+        try:
+            return checked(value)
+        except ValueError as error:
+            raise complaint(code, why=str(error)) from None
+
+    return AfterValidator(check)
 
 
 def _uuid(text: str) -> str:
@@ -173,6 +227,9 @@ UserName = Annotated[str, AfterValidator(_user)]
 NodeNameText = Annotated[str, AfterValidator(_node)]
 Environment = Annotated[dict[str, str], AfterValidator(_environment)]
 TimeLimit = Annotated[int, BeforeValidator(_time_limit_seconds)]
+ArrayText = Annotated[str, Field(max_length=10_000), AfterValidator(_array)]
+NoArray = Annotated[str | None, AfterValidator(_no_array)]
+DependencyText = Annotated[str, Field(max_length=20_000), AfterValidator(_dependency)]
 SignalText = Annotated[str, AfterValidator(_signal)]
 Instant = Annotated[datetime, BeforeValidator(instant_of)]
 Uuid = Annotated[str, AfterValidator(_uuid)]
@@ -184,4 +241,17 @@ Count = Annotated[int, Field(ge=0, le=ID_LIMIT)]
 SmallCount = Annotated[int, Field(ge=0, le=_SMALL)]
 Megabytes = Annotated[int, Field(ge=1, le=2**40)]
 Priority = Annotated[int, Field(ge=-_SMALL, le=_SMALL)]
-Labels = Annotated[dict[Line, Line], Field(max_length=100)]
+Labels = Annotated[dict[Line, Line], Field(max_length=MOST_NAMES), _checked_by(checked_labels, "bad_labels")]
+Gres = Annotated[dict[str, int], _checked_by(checked_gres, "bad_gres")]
+NodeList = Annotated[
+    list[str],
+    Field(min_length=1),
+    _checked_by(checked_nodes, "bad_nodelist"),
+    BeforeValidator(lambda given: _texts(given, lambda text: list(parsed_nodes(text)), "bad_nodelist")),
+]
+WantedLabels = Annotated[Labels, BeforeValidator(lambda given: _texts(given, parsed_labels, "bad_labels"))]
+WantedGres = Annotated[Gres, BeforeValidator(lambda given: _texts(given, parsed_gres, "bad_gres"))]
+GresNumbers = Annotated[
+    dict[str, Annotated[list[Annotated[int, Field(ge=0, lt=MOST_GRES)]], Field(max_length=MOST_GRES)]],
+    Field(max_length=MOST_NAMES),
+]

@@ -14,11 +14,14 @@ from api.fields import (
     Count,
     CpuCount,
     FindingCode,
+    Gres,
+    GresNumbers,
     Id,
     Labels,
     Line,
     LongLine,
     Megabytes,
+    NoArray,
     NodeNameText,
     Priority,
     SmallCount,
@@ -41,21 +44,15 @@ CpuIds = Annotated[
     list[Annotated[int, Field(ge=0, lt=CPU_BLOCK_SIZE)]], Field(min_length=1, max_length=65_536)
 ]
 ReasonOfRelease = Literal[
-    "finished",
-    "cancelled",
-    "timed_out",
-    "expired",
-    "launch_failed",
-    "node_lost",
-    "out_of_memory",
-    "repaired",
-]
+    "finished", "cancelled", "timed_out", "expired", "launch_failed", "node_lost", "out_of_memory", "repaired",
+]  # fmt: skip
 
 
 class Submit(Submission):
     type: Literal["Submit"]
     command_id: Uuid | None = None
     expected_version: SmallCount | None = None
+    array: NoArray = None
 
 
 class OnJob(BaseModel):
@@ -93,6 +90,8 @@ class RegisterNode(BaseModel):
     memory_mb: Megabytes | None = None
     cpu_ids: CpuIds | None = None
     labels: Labels | None = None
+    gres: Gres | None = None
+    numa: Annotated[list[CpuIds], Field(max_length=1024)] | None = None
 
     @model_validator(mode="after")
     def _cpus_are_as_many_as_said(self) -> "RegisterNode":
@@ -135,6 +134,7 @@ class Reserve(BaseModel):
     job_id: Id
     node_name: NodeNameText
     cpu_ids: CpuIds | None = None
+    gres: GresNumbers | None = None
     expires_in_seconds: Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)] | None = None
 
 
@@ -330,6 +330,7 @@ def core_command(command: Command, identity: Identity, *, reservation_seconds: f
                 job_id=JobId(command.job_id),
                 node_name=NodeName(command.node_name),
                 cpu_ids=None if command.cpu_ids is None else tuple(sorted(command.cpu_ids)),
+                gres={name: tuple(sorted(ids)) for name, ids in sorted((command.gres or {}).items()) if ids},
                 expires_in_seconds=command.expires_in_seconds or reservation_seconds,
             )
         case Allocate():
@@ -353,6 +354,8 @@ def _register(command: RegisterNode) -> core.RegisterNode:
         memory_mb=command.memory_mb,
         cpu_ids=None if command.cpu_ids is None else tuple(sorted(command.cpu_ids)),
         labels=command.labels or {},
+        gres=command.gres or {},
+        numa=tuple(tuple(sorted(cpus)) for cpus in command.numa or ()),
     )
 
 

@@ -1,10 +1,12 @@
-"""A command on its way, and what it still lacks: ids from the sequences, the job of a bare allocation id, CPUs.
+"""A command on its way, and what it still lacks: ids from the sequences, the job of a bare allocation id, CPUs
+and generic resources.
 
-Ids are drawn once and stay with the request through every try.
+Ids are drawn once and stay with the request through every try. The tasks of an array are requests of their own, behind
+the first, whose number is the array's; the environment is theirs together.
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +22,8 @@ from conductor.core.commands import (
     Reserve,
     Submit,
 )
+from conductor.core.dependencies import Reference
+from conductor.core.dependencies import parsed as parsed_dependency
 from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.events import Provenance
 from conductor.core.identifiers import AllocationId, JobId, NodeName
@@ -41,6 +45,7 @@ class Request:
     provenance: Provenance
     expected_version: int | None = None
     digest: str | None = None
+    head: "Request | None" = None  # of a task of an array: its first task, earlier in the same entry
     tried: bool = False
     unfit: Rejection | None = None  # found while completing it, before anything was decided
 
@@ -65,11 +70,13 @@ class IdStock:
 
 async def complete(connection: AsyncConnection[Any], requests: Sequence[Request], stock: IdStock) -> None:
     """Draw the ids that commands still lack, and find the job and node of bare allocation ids."""
+    await _check_dependencies(connection, requests)
     await _draw(connection, requests, stock)
     await _find_allocations(connection, requests)
     for request in requests:
-        if isinstance(request.command, Reserve) and request.command.cpu_ids is None:
-            await _choose_cpus(connection, request, request.command)
+        by_hand = isinstance(request.command, Reserve) and request.command.term is None
+        if isinstance(request.command, Reserve) and by_hand and (request.unfit or not request.tried):
+            await _choose_resources(connection, request, request.command)
 
 
 async def _draw(connection: AsyncConnection[Any], requests: Sequence[Request], stock: IdStock) -> None:
@@ -78,8 +85,7 @@ async def _draw(connection: AsyncConnection[Any], requests: Sequence[Request], s
         for (request, submit), number in zip(
             submits, await stock.draw(connection, "draw_job_ids", len(submits)), strict=True
         ):
-            environment_id = str(uuid.uuid4()) if submit.environment else None
-            request.command = replace(submit, job_id=JobId(number), environment_id=environment_id)
+            request.command = _numbered(submit, JobId(number), request.head)
     reserves = [(r, c) for r in requests if isinstance(c := r.command, Reserve) and c.allocation_id is None]
     if reserves:
         for (request, reserve), number in zip(
@@ -90,6 +96,49 @@ async def _draw(connection: AsyncConnection[Any], requests: Sequence[Request], s
         if isinstance(request.command, RegisterNode) and request.command.cpu_block is None:
             [number] = await stock.draw(connection, "draw_cpu_blocks", 1)
             request.command = replace(request.command, cpu_block=number)
+
+
+def _numbered(submit: Submit, job_id: JobId, head: Request | None) -> Submit:
+    first = head.command if head is not None else None
+    if isinstance(first, Submit):
+        array_job_id, environment_id = first.job_id, first.environment_id
+    else:
+        array_job_id = job_id if submit.array is not None else None
+        environment_id = str(uuid.uuid4()) if submit.environment else None
+    return replace(submit, job_id=job_id, array_job_id=array_job_id, environment_id=environment_id)
+
+
+async def _check_dependencies(connection: AsyncConnection[Any], requests: Sequence[Request]) -> None:
+    """Every job that a submission is to wait for must exist; a job never vanishes, so once is enough."""
+    waiting = [(r, c.dependency) for r in requests if isinstance(c := r.command, Submit) and c.dependency]
+    unfit: dict[str, Rejection | None] = {}
+    for request, text in waiting:
+        if request.tried:
+            continue
+        if text not in unfit:
+            unfit[text] = await _unfit_dependency(connection, text)
+        request.unfit = unfit[text]
+
+
+async def _unfit_dependency(connection: AsyncConnection[Any], text: str) -> Rejection | None:
+    try:
+        references = parsed_dependency(text).references
+    except ValueError as error:
+        return Rejection(code=RejectionCode.INVALID, message=f"{error}.", field="dependency")
+    wanted = {
+        "job_ids": [reference.job_id for reference in references],
+        "task_ids": [reference.task_id for reference in references],
+    }
+    cursor = await connection.execute(SQL["missing_jobs"], wanted)
+    missing = await cursor.fetchone()
+    if missing is None:
+        return None
+    name = Reference(job_id=JobId(missing[0]), task_id=missing[1])
+    return Rejection(
+        code=RejectionCode.INVALID,
+        message=f"There is no job {name} to wait for. Look for its number with `conductor jobs --all`.",
+        field="dependency",
+    )
 
 
 async def _find_allocations(connection: AsyncConnection[Any], requests: Sequence[Request]) -> None:
@@ -124,17 +173,90 @@ def _placed(command: OnAllocation, job_id: JobId, node_name: NodeName) -> Comman
     return replace(command, job_id=job_id, node_name=node_name)
 
 
-async def _choose_cpus(connection: AsyncConnection[Any], request: Request, command: Reserve) -> None:
-    """The lowest free CPUs; whoever takes one of them first wins, and the constraint says so."""
-    free = await connection.execute(SQL["free_cpus"], {"node_name": command.node_name})
-    cpus = [cpu for (cpu,) in await free.fetchall()]
-    needed = await (await connection.execute(SQL["required_cpus"], {"job_id": command.job_id})).fetchone()
-    count = needed[0] if needed else 0
-    if count <= len(cpus):
-        request.command = replace(command, cpu_ids=tuple(cpus[:count]))
-        request.unfit = None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """What a job asks for, and what the node has. No CPUs: the node never registered, which `decide` says."""
+
+    cpus: int
+    exclusive: bool
+    memory_mb: int | None
+    gres: Mapping[str, int]
+    node_cpus: int
+    node_memory_mb: int | None
+    node_gres: Mapping[str, int]
+
+
+async def _choose_resources(connection: AsyncConnection[Any], request: Request, command: Reserve) -> None:
+    """For a reservation by hand: the lowest free CPUs and generic resources, where none are named.
+
+    Whoever takes one of the CPUs first wins, and the constraint says so. Generic resources and memory have no
+    constraint: they are looked at here, and a scheduler that has not read this reservation yet may promise them again.
+    """
+    request.unfit = None
+    wanted = await _wanted(connection, command)
+    held = await connection.execute(SQL["held"], {"node_name": command.node_name})
+    allocations = await held.fetchall()
+    memory_mb = (wanted.memory_mb or 0) + sum(memory_mb or 0 for memory_mb, _ in allocations)
+    if wanted.memory_mb and wanted.node_memory_mb is not None and memory_mb > wanted.node_memory_mb:
+        free = wanted.node_memory_mb - memory_mb + wanted.memory_mb
+        request.unfit = _taken(command, f"{wanted.memory_mb} MB", f"{max(0, free)} MB")
         return
-    request.unfit = Rejection(
+    gres = _chosen_gres(command, wanted, [held for _, held in allocations])
+    if isinstance(gres, Rejection):
+        request.unfit = gres
+        return
+    cpus = command.cpu_ids if command.cpu_ids is not None else await _free_cpus(connection, command)
+    count = wanted.node_cpus if wanted.exclusive else wanted.cpus
+    if command.cpu_ids is None and wanted.node_cpus and count > len(cpus):
+        request.unfit = _taken(command, f"{count} CPUs", str(len(cpus)))
+    chosen = cpus if command.cpu_ids is not None else cpus[:count]
+    request.command = replace(command, cpu_ids=chosen, gres=gres)
+
+
+async def _wanted(connection: AsyncConnection[Any], command: Reserve) -> _Wanted:
+    values = {"job_id": command.job_id, "node_name": command.node_name}
+    row = await (await connection.execute(SQL["wanted"], values)).fetchone()
+    cpus, exclusive, memory_mb, gres, node_cpus, node_memory_mb, node_gres = row or (0, False, *[None] * 5)
+    return _Wanted(
+        cpus=cpus,
+        exclusive=exclusive,
+        memory_mb=memory_mb,
+        gres=gres or {},
+        node_cpus=node_cpus or 0,
+        node_memory_mb=node_memory_mb,
+        node_gres=node_gres or {},
+    )
+
+
+async def _free_cpus(connection: AsyncConnection[Any], command: Reserve) -> tuple[int, ...]:
+    free = await connection.execute(SQL["free_cpus"], {"node_name": command.node_name})
+    return tuple(cpu for (cpu,) in await free.fetchall())
+
+
+def _chosen_gres(
+    command: Reserve, wanted: _Wanted, held: Sequence[Mapping[str, Sequence[int]]]
+) -> Mapping[str, tuple[int, ...]] | Rejection:
+    """What the node does not have is a licence or a mistake; `decide` knows which."""
+    taken = {name: {number for one in held for number in one.get(name, ())} for name in wanted.node_gres}
+    for name, numbers in command.gres.items():
+        twice = sorted(taken.get(name, set()) & set(numbers))
+        if twice:
+            return _taken(command, f"{name} number {twice[0]}", "others only")
+    if command.gres:
+        return command.gres
+    chosen: dict[str, tuple[int, ...]] = {}
+    for name, count in wanted.gres.items():
+        if name not in wanted.node_gres:
+            continue
+        free = [number for number in range(wanted.node_gres[name]) if number not in taken[name]]
+        if len(free) < count <= wanted.node_gres[name]:
+            return _taken(command, f"{name}:{count}", str(len(free)))
+        chosen[name] = tuple(free[:count])
+    return chosen
+
+
+def _taken(command: Reserve, needed: str, free: str) -> Rejection:
+    return Rejection(
         code=RejectionCode.CPUS_TAKEN,
-        message=f"Job {command.job_id} needs {count} CPUs; node {command.node_name} has {len(cpus)} free.",
+        message=f"Job {command.job_id} needs {needed}; node {command.node_name} has {free} free.",
     )

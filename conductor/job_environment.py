@@ -1,8 +1,9 @@
 """What a job finds in its environment besides its own variables: Conductor's names and Slurm's."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
+from conductor.core.arrays import Array
 from projections.allocations import runs
 
 
@@ -23,15 +24,19 @@ class JobFacts:
     work_dir: str
     array_job_id: int | None = None
     array_task_id: int | None = None
+    array: Array | None = None
+    gres: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # which of the node's
 
 
 def standard_environment(facts: JobFacts) -> dict[str, str]:
     """`CONDUCTOR_*` and the `SLURM_*` family (contract, section 6)."""
+    gpus = ",".join(map(str, facts.gres["gpu"])) if "gpu" in facts.gres else None
     known = {
         "CONDUCTOR_JOB_ID": facts.job_id,
         "CONDUCTOR_ATTEMPT": facts.attempt,
         "CONDUCTOR_NODE": facts.node_name,
         "CONDUCTOR_CPU_IDS": cpu_list(facts.cpu_ids),
+        "CONDUCTOR_GRES": gres_list(facts.gres),
         "SLURM_JOB_ID": facts.job_id,
         "SLURM_JOBID": facts.job_id,
         "SLURM_JOB_NAME": facts.name,
@@ -48,10 +53,27 @@ def standard_environment(facts: JobFacts) -> dict[str, str]:
         "SLURM_ARRAY_TASK_ID": facts.array_task_id,
         "SLURM_RESTART_COUNT": facts.attempt - 1,
         "SLURMD_NODENAME": facts.node_name,
+        "SLURM_JOB_GPUS": gpus,
+        "CUDA_VISIBLE_DEVICES": gpus,
     }
+    known |= _of_array(facts.array) if facts.array is not None else {}
     return {name: str(value) for name, value in known.items() if value is not None}
+
+
+def _of_array(array: Array) -> dict[str, int]:
+    return {
+        "SLURM_ARRAY_TASK_COUNT": len(array.indices),
+        "SLURM_ARRAY_TASK_MIN": array.indices[0],
+        "SLURM_ARRAY_TASK_MAX": array.indices[-1],
+        "SLURM_ARRAY_TASK_STEP": array.step,
+    }
 
 
 def cpu_list(cpu_ids: Iterable[int]) -> str:
     """CPU numbers in the kernel's list form: `0-3,8`."""
     return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in runs(cpu_ids))
+
+
+def gres_list(gres: Mapping[str, Iterable[int]]) -> str | None:
+    """Numbers by name: `gpu:0,2;licence:0`; None when there are none."""
+    return ";".join(f"{name}:{','.join(map(str, ids))}" for name, ids in sorted(gres.items())) or None

@@ -184,4 +184,4 @@ class Replay:
             self._report.add("event_illegal", f"position {logged.position} in {logged.stream}", str(error))
             return
         for breach in self._ledger.book(event):
-            self._report.add("conservation_broken", f"position {logged.position}", breach)
+            self._report.add(breach.code, f"position {logged.position}", breach.text)

@@ -15,7 +15,7 @@ from conductor.core.job import AllocationStatus, Job
 from conductor.core.node import Node
 from conductor.database import load_queries
 from projections.folded import Folded, states_before
-from projections.ledger import Ledger
+from projections.ledger import Breach, Ledger
 
 SQL = load_queries("projections", "resuming.sql")
 
@@ -54,6 +54,7 @@ def _open_account(ledger: Ledger, node: Node) -> None:
                 cpu_ids=node.cpu_ids,
                 cpu_block=node.cpu_block,
                 memory_mb=node.memory_mb,
+                gres=node.gres,
             )
         )
     )
@@ -73,6 +74,7 @@ def _book_holding(ledger: Ledger, job: Job) -> None:
                 memory_mb=allocation.memory_mb,
                 expires_at=allocation.expires_at,
                 term=None,
+                gres=allocation.gres,
             )
         )
     )
@@ -89,7 +91,7 @@ def _book_holding(ledger: Ledger, job: Job) -> None:
         )
 
 
-def _expect_nothing(breaches: Iterable[str]) -> None:
+def _expect_nothing(breaches: Iterable[Breach]) -> None:
     """A breach before the trusted position is not this replay's: CPUs taken off a node while held look like one."""
     for _ in breaches:
         pass

@@ -32,6 +32,7 @@ class JobFilter:
     user_name: str | None = None
     name: str | None = None
     node_name: str | None = None
+    array_job_id: int | None = None
     since: datetime | None = None
     until: datetime | None = None
     cursor: int | None = None
@@ -44,6 +45,7 @@ class JobFilter:
             and (self.user_name is None or submitted.user_name == self.user_name)
             and (self.name is None or submitted.name == self.name)
             and (self.node_name is None or _node_of(job) == self.node_name)
+            and (self.array_job_id is None or submitted.array_job_id == self.array_job_id)
             and (self.since is None or job.submitted_at >= self.since)
             and (self.until is None or job.submitted_at < self.until)
         )
@@ -92,6 +94,8 @@ class _Held:
     reserved: int = 0
     running_jobs: int = 0
     cpu_ids: list[int] = field(default_factory=list)
+    memory_mb: int = 0
+    gres: Counter[str] = field(default_factory=Counter)
 
 
 class Survey:
@@ -143,6 +147,8 @@ class Survey:
         if allocation.live:
             held = self._held.setdefault(allocation.node_name, _Held())
             held.cpu_ids += allocation.cpu_ids
+            held.memory_mb += allocation.memory_mb or 0
+            held.gres.update({name: len(ids) for name, ids in allocation.gres.items()})
             if allocation.status is AllocationStatus.ALLOCATED:
                 held.used += len(allocation.cpu_ids)
                 held.running_jobs += 1
@@ -181,6 +187,8 @@ class Survey:
             "reserved_cpus": held.reserved,
             "free_cpus": _free(node, held),
             "running_jobs": held.running_jobs,
+            "held_memory_mb": held.memory_mb,
+            "held_gres": dict(held.gres),
         }
         leases = dict.fromkeys(("lease_renewed_at", "lease_expires_at", "lease_live"))
         return plain({**row, **sums, **leases})

@@ -72,21 +72,23 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
 }
 # Modules that lie side by side and are one room.
 TOGETHER = {
-    "handler": ("deciding", "completing", "remembered"),
+    "handler": ("deciding", "completing", "remembered", "waking"),
     "executor": (
         *("node_session", "node_lease", "live_allocation", "observing", "log_memory", "strays", "patiently"),
         *("starting", "machine", "job_environment", "job_end", "accounts", "output_server"),
     ),
+    "scheduler": ("resolving",),
     "output_file": ("output_keeping",),
     "checkpoint": ("checkpoint_key",),
+    "settings": ("setting_names",),
     "version": ("",),
     "cli": ("__main__",),
 }
 
 # Modules of the standard library that compute and do nothing else.
 VALUE_MODULES = {
-    "bisect", "collections", "collections.abc", "dataclasses", "datetime", "enum", "hashlib", "heapq", "itertools",
-    "math", "pathlib", "re", "typing",
+    "bisect", "collections", "collections.abc", "dataclasses", "datetime", "difflib", "enum", "functools", "hashlib",
+    "heapq", "itertools", "math", "pathlib", "re", "typing",
 }  # fmt: skip
 
 # A third party has a door: the rooms that may know it.

@@ -12,6 +12,7 @@ from conductor.cli.times import duration, local
 from conductor.cli.visible import visible
 from conductor.client import Job
 from conductor.core.output_path import output_path, pattern_values
+from conductor.core.resource_texts import gres_text, labels_text
 from conductor.core.timeline import Step
 
 LAST_LINES = 10
@@ -47,7 +48,7 @@ def job_table(
 def _row(job: Job, now: datetime) -> Sequence[Cell]:
     where = f"({job.reason})" if job.reason and (job.node is None or job.final) else job.node
     return (
-        job.id,
+        job.called,
         job.name,
         job.user_name,
         job.state,
@@ -102,8 +103,14 @@ def _facts(job: Job, screen: Screen) -> list[tuple[str, str | None]]:
         ("account", job.account),
         ("cpus", _cpus(job, screen)),
         ("memory", f"{job.memory_mb} MB" if job.memory_mb else None),
+        ("gres", _gres(job, screen)),
+        ("exclusive", screen.text("exclusive_node") if job.exclusive else None),
+        ("labels", labels_text(job.labels) or None),
+        ("nodelist", ", ".join(job.nodelist) or None),
         ("priority", str(job.priority) if job.priority else None),
         ("limit", duration(job.time_limit_seconds) if job.time_limit_seconds is not None else None),
+        ("array", _array(job, screen)),
+        ("dependency", job.dependency),
         ("begin", local(job.begin_time) if job.begin_time else None),
         ("attempt", str(job.attempt) if job.attempt > 1 else None),
         ("submitted", local(job.submit_time) if job.submit_time else None),
@@ -117,6 +124,17 @@ def _facts(job: Job, screen: Screen) -> list[tuple[str, str | None]]:
         ("stderr", _file(job, job.stderr_path, job.stderr_bytes, screen)),
         ("comment", job.comment),
     ]
+
+
+def _array(job: Job, screen: Screen) -> str | None:
+    if job.array_job_id is None:
+        return None
+    told = screen.text("array_task", task=job.array_task_id, array=job.array_job_id, spec=job.array_spec)
+    whole = job.raw.get("array")
+    if not isinstance(whole, dict):
+        return told
+    states = ", ".join(f"{count} {state}" for state, count in whole["jobs_by_state"].items())
+    return f"{told}; {screen.text('array_tasks', tasks=whole['tasks'], states=states)}"
 
 
 def _state(job: Job, screen: Screen) -> str:
@@ -148,6 +166,14 @@ def _cpus(job: Job, screen: Screen) -> str:
     return str(job.total_cpus_required)
 
 
+def _gres(job: Job, screen: Screen) -> str | None:
+    """What it asked for, and which of the node's it got."""
+    asked = gres_text(job.gres)
+    got = job.resource_allocation.gres if job.resource_allocation else {}
+    numbers = "; ".join(f"{name} {number_ranges(ids)}" for name, ids in sorted(got.items()))
+    return screen.text("gres_numbers", asked=asked, numbers=numbers) if numbers else asked or None
+
+
 def _after(at: datetime | None, seconds: float | None, key: str, screen: Screen) -> str | None:
     if at is None or seconds is None:
         return None if at is None else local(at)
@@ -170,6 +196,13 @@ def _file(job: Job, pattern: str | None, size: int | None, screen: Screen) -> st
     elif job.work_dir is None or job.node is None:
         shown = pattern
     else:
-        values = pattern_values(job_id=job.id, name=job.name, node_name=job.node, user_name=job.user_name)
+        values = pattern_values(
+            job_id=job.id,
+            name=job.name,
+            node_name=job.node,
+            user_name=job.user_name,
+            array_job_id=job.array_job_id,
+            array_task_id=job.array_task_id,
+        )
         shown = output_path(pattern, job.work_dir, values)
     return shown if size is None else screen.text("bytes", path=shown, bytes=f"{size:,}")

@@ -4,7 +4,7 @@ Promises: a key that a newer server adds is ignored here and kept in `raw`, the 
 Refuses to know: how anything travels.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from functools import cache
@@ -13,6 +13,7 @@ from typing import Any, TypeVar, cast
 from pydantic import TypeAdapter, ValidationError
 
 from conductor.client.errors import UnexpectedAnswer
+from conductor.core.selections import job_name
 
 FINAL_STATES = frozenset({"COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY"})
 ACTIVE_STATES = ("PENDING", "RESERVED", "RUNNING")
@@ -45,6 +46,12 @@ class Submission:
     stderr_path: str | None = None
     comment: str | None = None
     signal: str | None = None
+    nodelist: str | Sequence[str] | None = None  # `n1,n[2-4]`, or names
+    labels: str | Mapping[str, str] | None = None  # `zone=a&arch=arm64`, or values by name
+    exclusive: bool | None = None
+    gres: str | Mapping[str, int] | None = None  # `gpu:2,licence:1`, or counts by name
+    array: str | None = None  # `0-99%10`
+    dependency: str | None = None  # `afterok:41:42_7`
 
     def to_json(self) -> Raw:
         given = {one.name: getattr(self, one.name) for one in fields(self)}
@@ -57,10 +64,11 @@ class Submission:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submitted:
-    """A job that the log knows now. `warnings`: what of its script's own lines was ignored."""
+    """A job, or an array of jobs, that the log knows now. `warnings`: what of its script's own lines was ignored."""
 
     job_id: int
     state: str
+    array_tasks: int | None = None  # of an array, whose number `job_id` is
     position: int | None = None
     warnings: tuple[str, ...] = ()
     raw: Raw = field(default_factory=dict, repr=False, compare=False)
@@ -77,12 +85,19 @@ class SubmittedBatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changed:
-    """A job after a wish was granted: cancelled, held, put back."""
+    """A job after a wish was granted: cancelled, held, put back.
+
+    Of an array, or some of its tasks: `jobs` has each of them, `changed` counts those that it made a difference to;
+    the rest is the first one's.
+    """
 
     job_id: int
     state: str
     cancel_requested_at: datetime | None = None
     position: int | None = None
+    jobs: tuple["Changed", ...] = ()
+    changed: int | None = None
+    refused: tuple[Raw, ...] = ()
     raw: Raw = field(default_factory=dict, repr=False, compare=False)
 
 
@@ -97,6 +112,7 @@ class Allocation:
     allocated_cpus: int | None = None
     cpu_ids: tuple[int, ...] = ()
     memory_mb: int | None = None
+    gres: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     process_id: int | None = None
     boot_id: str | None = None
     reservation_time: datetime | None = None
@@ -127,11 +143,19 @@ class Job:
     total_cpus_required: int = 1
     allocated_cpus: int | None = None
     memory_mb: int | None = None
+    nodelist: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    exclusive: bool = False
+    gres: Mapping[str, int] = field(default_factory=dict)
     time_limit_seconds: int | None = None
     priority: int = 0
     held: bool = False
     requeue: bool = False
     begin_time: datetime | None = None
+    dependency: str | None = None
+    array_job_id: int | None = None
+    array_task_id: int | None = None
+    array_spec: str | None = None
     submit_time: datetime | None = None
     eligible_time: datetime | None = None
     start_time: datetime | None = None
@@ -162,6 +186,11 @@ class Job:
         return self.state in FINAL_STATES
 
     @property
+    def called(self) -> str:
+        """`42`, or `42_7` when it is a task of an array."""
+        return job_name(self.id, self.array_job_id, self.array_task_id)
+
+    @property
     def node(self) -> str | None:
         """Where it runs or ran, when the answer says so."""
         return self.resource_allocation.node_name if self.resource_allocation else self.node_name
@@ -190,7 +219,11 @@ class Node:
     running_jobs: int | None = None
     cpu_ids: tuple[int, ...] = ()
     memory_mb: int | None = None
+    held_memory_mb: int | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    gres: Mapping[str, int] = field(default_factory=dict)
+    held_gres: Mapping[str, int] = field(default_factory=dict)
+    numa: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     incarnation: int | None = None
     boot_id: str | None = None
     registered_at: datetime | None = None

@@ -1,10 +1,11 @@
-"""Which CPUs the live allocations in sight hold, while a batch is decided.
+"""Which CPUs and generic resources the live allocations in sight hold, while a batch is decided.
 
 The database's constraint judges a batch as a whole: it would let a reservation pass whose CPUs are freed only
 later in the same batch. In the log both would stand at positions of their own, and at one of them a CPU would be
 promised twice. So a reservation is held against the allocations in sight at its turn; whoever is not in sight is
 not released in this batch, and the constraint finds it. One that is given back in the batch that made it has no
-live row: the door tries it (`try_reservations`).
+live row: the door tries it (`try_reservations`). Generic resources have no constraint: they are kept apart within a
+batch only, and by the one scheduler that leads.
 """
 
 from collections.abc import Iterable
@@ -17,7 +18,8 @@ from conductor.core.job import Allocation, Job
 
 class Holdings:
     def __init__(self, jobs: Iterable[Job]) -> None:
-        self._holder: dict[int, AllocationId] = {}  # CPU number within all nodes' blocks -> who holds it
+        # a CPU's number within all nodes' blocks, or (node, name, number) -> who holds it
+        self._holder: dict[int | tuple[str, str, int], AllocationId] = {}
         for job in jobs:
             self.move(None, job)
 
@@ -45,6 +47,14 @@ class Holdings:
                     code=RejectionCode.CPUS_TAKEN,
                     message=f"CPU {cpu_id} of {wish.node_name} is held by allocation {holder}. Choose another.",
                 )
+        for name, numbers in wish.gres.items():
+            for number in numbers:
+                holder = self._holder.get((wish.node_name, name, number))
+                if holder is not None:
+                    return Rejection(
+                        code=RejectionCode.CPUS_TAKEN,
+                        message=f"{name} {number} of {wish.node_name} is held by allocation {holder}. Choose another.",
+                    )
         return None
 
 
@@ -52,5 +62,12 @@ def _live(job: Job | None) -> Allocation | None:
     return job.allocation if job is not None and job.allocation and job.allocation.live else None
 
 
-def _numbers(allocation: Allocation | None) -> list[int]:
-    return [allocation.cpu_block + cpu_id for cpu_id in allocation.cpu_ids] if allocation else []
+def _numbers(allocation: Allocation | None) -> list[int | tuple[str, str, int]]:
+    if allocation is None:
+        return []
+    gres = [
+        (allocation.node_name, name, number)
+        for name, numbers in allocation.gres.items()
+        for number in numbers
+    ]
+    return [*(allocation.cpu_block + cpu_id for cpu_id in allocation.cpu_ids), *gres]

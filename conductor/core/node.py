@@ -191,6 +191,14 @@ def _register(
             f"cpu_ids must name {command.total_cpus} different CPUs from 0 to {CPU_BLOCK_SIZE - 1}.",
             node,
         )
+    numa = [cpu for cpus in command.numa for cpu in cpus]
+    if len(set(numa)) != len(numa) or not set(numa) <= set(cpu_ids):
+        return _no(
+            RejectionCode.INVALID,
+            "numa must name each CPU of the node at most once, and no other.",
+            node,
+            field="numa",
+        )
     return (
         NodeRegistered(
             node_name=command.node_name,
@@ -202,8 +210,8 @@ def _register(
             cpu_block=node.cpu_block if node else command.cpu_block,
             memory_mb=command.memory_mb,
             labels=dict(command.labels),
-            gres=dict(command.gres),
-            numa=tuple(tuple(sorted(cpus)) for cpus in command.numa),
+            gres={name: count for name, count in sorted(command.gres.items()) if count},
+            numa=tuple(tuple(sorted(cpus)) for cpus in command.numa if cpus),
         ),
     )
 
@@ -221,10 +229,11 @@ def _move(node: Node, wanted: NodeState, event: NodeEvent) -> tuple[NodeEvent, .
     return (event,)
 
 
-def _no(code: RejectionCode, message: str, node: Node | None) -> Rejection:
+def _no(code: RejectionCode, message: str, node: Node | None, *, field: str | None = None) -> Rejection:
     return Rejection(
         code=code,
         message=message,
         state=str(node.state) if node else None,
         version=int(node.version) if node else None,
+        field=field,
     )

@@ -27,7 +27,7 @@ def breaches(*events: Event) -> list[str]:
             recorded_at=START,
             provenance=PROVENANCE,
         )
-        found += ledger.book(recorded.event)
+        found += [breach.text for breach in ledger.book(recorded.event)]
     return found
 
 
