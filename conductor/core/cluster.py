@@ -80,6 +80,7 @@ class Cluster:
     nodes: dict[NodeName, NodeUse] = field(default_factory=dict)
     leadership: Leadership = field(default_factory=Leadership)
     policy: PolicyInForce = field(default_factory=PolicyInForce)
+    fair_share: Mapping[str, float] = field(default_factory=dict)  # factors of accounts; others have 1
     queues: dict[Shape, list[Place]] = field(default_factory=dict)
     reserved: dict[JobId, Allocation] = field(default_factory=dict)
     outdated: bool = False  # rows were mended since: what was found by them must be found again
