@@ -12,5 +12,5 @@ DEFAULTS: Mapping[str, Any] = asdict(Policy())
 def shown(value: object) -> str:
     """A value as it would be typed."""
     if isinstance(value, dict):
-        return ",".join(f"{name}:{count}" for name, count in value.items()) or "none"
+        return ",".join(f"{name}:{count}" for name, count in sorted(value.items())) or "none"
     return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
