@@ -42,14 +42,10 @@ from projections.fair_share import read_fair_share
 
 SQL = load_queries("conductor", "scheduler_memory.sql")
 
-_FETCH = 2000  # events between two turns of the event loop
+_FETCH = 500  # events between two turns of the event loop
 _FOLLOW_LIMIT = 5000
 _HEARD_SECONDS = 0.5  # leases are looked at when the log brought nothing, and at least this often
 
-_SHARED = (
-    *("user_name", "account", "submitted_by", "script_sha256", "work_dir"),
-    *("stdout_path", "stderr_path", "comment"),
-)
 _NOT_READ = Provenance(actor="", channel="")  # who did it places nothing
 
 States = dict[StreamName, State]
@@ -126,8 +122,8 @@ async def _read(connection: AsyncConnection[Any]) -> _Loaded:
     head = await (await connection.execute(LOG_SQL["head"])).fetchone()
     clock = await (await connection.execute(SQL["clock"])).fetchone()
     assert clock is not None
-    others = await _fold(connection, "cluster_events", {})
-    jobs = await _fold(connection, "live_job_events", {})
+    others = await _fold(connection, "cluster_events")
+    jobs = await _fold(connection, "live_job_events")
     policy = others.get(POLICY_STREAM, PolicyInForce())
     assert isinstance(policy, PolicyInForce)
     half_life = half_life_seconds(policy.policy)
@@ -138,10 +134,10 @@ async def _read(connection: AsyncConnection[Any]) -> _Loaded:
     return _Loaded(position, last_hash, clock[0], others, jobs, share)
 
 
-async def _fold(connection: AsyncConnection[Any], query: str, states: States) -> States:
+async def _fold(connection: AsyncConnection[Any], query: str) -> States:
     """Whole streams, some events at a time."""
+    states: States = {}
     async with connection.cursor(name=query, binary=True) as cursor:
-        cursor.itersize = _FETCH
         await cursor.execute(SQL[query])
         while rows := await cursor.fetchmany(_FETCH):
             for stream, version, kind, schema_version, at, text in rows:
@@ -159,8 +155,14 @@ def _decoded(kind: str, schema_version: int, text: str) -> Event:
 
 def _share_texts(event: JobSubmitted) -> None:
     """Jobs of one user say the same words: one copy of each is enough. Nobody else has seen this event yet."""
-    for name in _SHARED:
-        text = getattr(event, name)
+    for name, text in (
+        ("user_name", event.user_name),
+        ("account", event.account),
+        ("submitted_by", event.submitted_by),
+        ("script_sha256", event.script_sha256),
+        ("work_dir", event.work_dir),
+        ("stdout_path", event.stdout_path),
+    ):
         if text is not None:
             object.__setattr__(event, name, sys.intern(text))
 

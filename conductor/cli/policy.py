@@ -147,7 +147,6 @@ def _tell_origin(found: Mapping[str, Any], screen: "Screen") -> None:
 
 
 def _history(client: "Client", screen: "Screen", *, as_json: bool) -> None:
-    from conductor.cli.tables import FIXED, FLEXIBLE, NUMBER
     from conductor.cli.times import local
 
     found = client.policy_history()
@@ -157,19 +156,11 @@ def _history(client: "Client", screen: "Screen", *, as_json: bool) -> None:
     if not found:
         screen.say("policy_no_changes")
         return
-    columns = [
-        ("position", NUMBER),
-        ("at", FIXED),
-        ("by", FLEXIBLE),
-        ("changes", FLEXIBLE),
-        ("reason", FLEXIBLE),
-    ]
-    rows = [
-        (one.position, local(one.at), one.metadata.get("actor"),
-         _differences(before, one.data["policy"]), one.data.get("reason"))
-        for one, before in _pairs(found)
-    ]  # fmt: skip
-    screen.table(columns, rows)
+    for one, before in _pairs(found):
+        reason = one.data.get("reason")
+        why = screen.text("policy_why", reason=reason) if reason else ""
+        screen.line(f"{one.position:>8}  {local(one.at)}  {one.metadata.get('actor')}{why}")
+        screen.line(f"          {_differences(before, one.data['policy'])}")
 
 
 def _pairs(found: Sequence["Event"]) -> Sequence[tuple["Event", Mapping[str, Any]]]:

@@ -59,8 +59,6 @@ TEXTS_OF_THE_POLICY: Mapping[str, tuple[str, str]] = {
     "policy_name": ("NAME", "名称"),
     "value": ("VALUE", "取值"),
     "meaning": ("MEANING", "含义"),
-    "by": ("BY", "更改者"),
-    "changes": ("CHANGES", "更改"),
     "cpu_seconds": ("CPU SECONDS", "CPU 秒"),
     "part": ("PART", "占比"),
     "running_cpus": ("RUNNING CPUS", "运行中 CPU"),

@@ -49,7 +49,7 @@ def test_both_languages_tell_it(conduct: Type) -> None:
     said = conduct("policy", CONDUCTOR_LANG="zh").stdout
     assert "由 admin 更改：夜间" in said
     assert "backfill" in said
-    assert "更改者" in conduct("policy", "--history", CONDUCTOR_LANG="zh").stdout
+    assert "admin：夜间" in conduct("policy", "--history", CONDUCTOR_LANG="zh").stdout
     assert "半衰期" in conduct("policy", "--fair-share", CONDUCTOR_LANG="zh").stdout
 
 
