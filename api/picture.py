@@ -25,7 +25,7 @@ from conductor.core.why import Why, explain_by
 from conductor.database import Pool, open_pool
 from conductor.log import SQL as LOG_SQL
 from conductor.log import reachable
-from conductor.scheduler import HistoryForked, Memory, follow, load
+from conductor.scheduler_memory import HistoryForked, Memory, follow, load
 
 logger = structlog.get_logger("api")
 
@@ -88,7 +88,7 @@ class _Followed:
             self._pool = await self._stack.enter_async_context(open_pool(self._database_url, size=1))
         memory, pool = self._memory, self._pool
         self._memory = None  # until it has been followed: what failed in the middle is not gone on with
-        if memory is None or memory.cluster.outdated or await _far_behind(pool, memory):
+        if memory is None or memory.outdated or await _far_behind(pool, memory):
             memory = await load(pool)
         try:
             await follow(pool, memory)

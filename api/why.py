@@ -11,10 +11,11 @@ from starlette.responses import Response
 
 from api.as_of import moment_of, state_then
 from api.engine import Engine, engine_of
-from api.jobs import MomentQuery, job_id_of, no_such_job
+from api.jobs import MomentQuery
 from api.problems import Problem
 from api.reading import answer, fetch_one
 from api.security import caller_of
+from api.selecting import no_such_job, one_job
 from api.validation import validated_query
 from conductor.core.identifiers import JobId
 from conductor.core.sentences import Language
@@ -28,13 +29,13 @@ _LOOKS = 5
 
 async def get_why(request: Request) -> Response:
     query = validated_query(MomentQuery, request)
-    engine, job_id = engine_of(request), job_id_of(request)
+    engine = engine_of(request)
     if query.as_of is not None:
         _, moment = await moment_of(request, query.as_of, at_least=query.at_least)
-        document = await _then(request, engine, job_id, moment)
+        document = await _then(request, engine, await one_job(engine, request), moment)
     else:
         await engine.caught_up(query.at_least)
-        document = await _now(engine, job_id)
+        document = await _now(engine, await one_job(engine, request))
     return answer(worded(document, caller_of(request).language))
 
 

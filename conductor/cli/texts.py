@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from conductor.cli.texts_of_the_log import TEXTS_OF_THE_LOG
+from conductor.cli.texts_of_the_policy import TEXTS_OF_THE_POLICY
 from conductor.cli.why_texts import WHY_TEXTS
 
 Language = Literal["en", "zh"]
@@ -312,7 +313,12 @@ _EVERYDAY: Mapping[str, tuple[str, str]] = {
     "up_to_date": ("The schema is up to date.", "数据库结构已是最新。"),
 }  # fmt: skip
 
-TEXTS: Mapping[str, tuple[str, str]] = {**_EVERYDAY, **TEXTS_OF_THE_LOG, **WHY_TEXTS}
+TEXTS: Mapping[str, tuple[str, str]] = {
+    **_EVERYDAY,
+    **TEXTS_OF_THE_LOG,
+    **TEXTS_OF_THE_POLICY,
+    **WHY_TEXTS,
+}
 
 
 def text(language: Language, key: str, **values: object) -> str:

@@ -11,7 +11,7 @@ Refuses to know: the database. Everything goes over HTTP.
 import math
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from types import TracebackType
@@ -272,6 +272,23 @@ class Client:
     def resume(self, name: str, *, reason: str | None = None) -> Raw:
         return self._node_change(name, "resume", reason)
 
+    def policy(self, *, as_of: Moment | None = None) -> Raw:
+        """How the queue is worked through, since when, by whom and why."""
+        return _object(self._listing("/policy", {}, as_of))
+
+    def change_policy(self, changes: Mapping[str, Any], *, reason: str | None = None) -> Raw:
+        """Change some of its values, by name; gives it as it is then."""
+        body = {"changes": dict(changes), "reason": reason}
+        return _object(self._connection.json("POST", f"{API}/policy", body=body))
+
+    def policy_history(self) -> tuple[Event, ...]:
+        """Every change of the policy."""
+        return self.events(stream="policy", limit=EVENTS_PAGE).events
+
+    def fair_share(self, *, as_of: Moment | None = None) -> Raw:
+        """What each account has used, decayed, and its factor."""
+        return _object(self._listing("/policy/fair-share", {}, as_of))
+
     def events(
         self,
         *,
@@ -284,7 +301,7 @@ class Client:
         params: Params = {"after": after, "stream": stream, "type": event_type, "limit": limit}
         return read(EventPage, self._connection.json("GET", f"{API}/events", params=params))
 
-    def why(self, job_id: int, *, as_of: Moment | None = None) -> Raw:
+    def why(self, job_id: JobName, *, as_of: Moment | None = None) -> Raw:
         """Why a job waits, now or at a moment of the past; of one that does not wait, what came of it."""
         answer = self._listing(f"/jobs/{job_id}/why", {}, as_of)
         if not isinstance(answer, dict):
@@ -345,6 +362,12 @@ class Client:
             "POST", f"{API}/nodes/{quote(name, safe='')}/{verb}", body=_reason(reason)
         )
         return raw if isinstance(raw, dict) else {}
+
+
+def _object(raw: object) -> Raw:
+    if not isinstance(raw, dict):
+        raise UnexpectedAnswer("the server answered with something that is no JSON object; is the URL right?")
+    return raw
 
 
 def _reason(reason: str | None) -> Raw | None:

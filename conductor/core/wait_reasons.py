@@ -188,7 +188,7 @@ class Judge:
         weight = self._policy.fair_share_weight
         if not weight:
             return place
-        return place._replace(rank=place.rank - weight * self.cluster.fair_share.get(key.account, 1.0))
+        return place._replace(rank=place.rank - weight * self.cluster.fair_share.get(key.account or "", 1.0))
 
     def standing(self, node: Node) -> str:
         """Why a node takes no jobs."""
