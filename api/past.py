@@ -153,17 +153,19 @@ class Past:
         folded: Page = await _while_wanted(request, self._fold(position, wish, recalled, key))
         return folded
 
-    async def why(self, request: Request, position: int, at: datetime, job_id: int) -> Row:
+    async def why(
+        self, request: Request, position: int, at: datetime, job_id: int, fair_share: Mapping[str, float]
+    ) -> Row:
         """Why a job waited then: `conductor.core.why.Why` as JSON. Every node that was up counts as heard from."""
         key = (position, at, "why", job_id)
         if (found := self._recall(key)) is not None:
             return cast(Row, found)
-        return await _while_wanted(request, self._explain(key, position, at, job_id))
+        wish = {"why": {"job_id": job_id, "at": at.isoformat(), "fair_share": fair_share}}
+        return await _while_wanted(request, self._explain(key, position, wish))
 
-    async def _explain(self, key: tuple[Any, ...], position: int, at: datetime, job_id: int) -> Row:
+    async def _explain(self, key: tuple[Any, ...], position: int, wish: Mapping[str, Any]) -> Row:
         async with self._turn(position):
             if (found := self._recall(key)) is None:
-                wish = {"why": {"job_id": job_id, "at": at.isoformat()}}
                 [head] = await self._ask(
                     {"database_url": self._database_url, "position": position, **_NOTHING, **wish}
                 )

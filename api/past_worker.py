@@ -68,9 +68,11 @@ def _answer(request: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     return head, [orjson.dumps(row) for row in listed]
 
 
-def _explained(states: Iterable[State], position: int, *, job_id: int, at: str) -> dict[str, Any]:
+def _explained(
+    states: Iterable[State], position: int, *, job_id: int, at: str, fair_share: dict[str, float]
+) -> dict[str, Any]:
     now = datetime.fromisoformat(at)
-    cluster = cluster_of(states, position, now)
+    cluster = cluster_of(states, position, now, fair_share)
     return explain(cluster, JobId(job_id), now, up_then(cluster)).to_json()
 
 

@@ -3,6 +3,7 @@
 The answer is `conductor.core.why`'s, asked of the picture that the API keeps, or of one folded up to that moment.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,11 +18,15 @@ from api.reading import answer, fetch_one
 from api.security import caller_of
 from api.selecting import no_such_job, one_job
 from api.validation import validated_query
-from conductor.core.identifiers import JobId
+from conductor.core.fair_share import counted_until, half_life_seconds
+from conductor.core.identifiers import POLICY_STREAM, JobId
+from conductor.core.policy import PolicyInForce
 from conductor.core.sentences import Language
 from conductor.core.why import of_job
 from conductor.core.why_catalogue import sentence
-from projections.moment import Moment
+from conductor.log import reachable
+from projections.fair_share import read_fair_share
+from projections.moment import Moment, read_state
 
 Document = dict[str, Any]
 _LOOKS = 5
@@ -61,8 +66,23 @@ async def _then(request: Request, engine: Engine, job_id: JobId, moment: Moment)
     job = await state_then(engine, job_id, moment)
     at = moment.at or datetime.now(UTC)
     why = of_job(job, at)
-    document = why.to_json() if why else await engine.past.why(request, moment.position, at, job_id)
+    if why is not None:
+        document = why.to_json()
+    else:
+        shares = await _fair_share_then(engine, moment.position, at)
+        document = await engine.past.why(request, moment.position, at, job_id, shares)
     return {**_document(document, moment.position, at, leases="unknown"), "as_of": moment.told()}
+
+
+async def _fair_share_then(engine: Engine, position: int, at: datetime) -> Mapping[str, float]:
+    """The accounts' factors, where the policy of then gave them weight."""
+    async with reachable(engine.pool) as connection:
+        policy = await read_state(connection, POLICY_STREAM, position)
+        half_life = half_life_seconds(policy.policy) if isinstance(policy, PolicyInForce) else None
+        if half_life is None:
+            return {}
+        share = await read_fair_share(connection, until=counted_until(at), half_life=half_life)
+    return share.factors
 
 
 def _document(why: Document, position: int, at: datetime, *, leases: str) -> Document:

@@ -4,7 +4,7 @@ Promises: what has ended by then is passed over, one state at a time. Leases are
 not known, and every node that was up counts as heard from.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from conductor.core.cluster import Cluster
@@ -16,8 +16,10 @@ from conductor.core.node import Node, NodeState
 from conductor.core.policy import PolicyInForce
 
 
-def cluster_of(states: Iterable[State], position: int, at: datetime) -> Cluster:
-    """`at` says which begin times had come."""
+def cluster_of(
+    states: Iterable[State], position: int, at: datetime, fair_share: Mapping[str, float]
+) -> Cluster:
+    """`at` says which begin times had come; `fair_share` are the accounts' factors of then."""
     jobs: list[Job] = []
     nodes: list[Node] = []
     leadership, policy = Leadership(), PolicyInForce()
@@ -33,9 +35,11 @@ def cluster_of(states: Iterable[State], position: int, at: datetime) -> Cluster:
                 policy = state
             case _:
                 pass
-    return Cluster.load(
+    cluster = Cluster.load(
         position=Position(position), at=at, nodes=nodes, jobs=jobs, leadership=leadership, policy=policy
     )
+    cluster.fair_share = fair_share
+    return cluster
 
 
 def up_then(cluster: Cluster) -> Collection[NodeName]:

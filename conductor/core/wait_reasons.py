@@ -20,9 +20,13 @@ from conductor.core.placement import Placement, Protected, plan
 from conductor.core.pools import PoolsInPass, claims
 from conductor.core.queues import Place, QueueKey, splitting
 from conductor.core.supposing import ALL, ends_by
-from conductor.core.wait_caps import Cap, cap_of
+from conductor.core.wait_caps import CAPS, Cap, cap_of
 
 HELD = ("JobHeldUser", "JobHoldMaxRequeue")
+# What only the rest of the cluster explains; no event of the job says it.
+OF_THE_CLUSTER = frozenset(
+    {"NoNodes", "BadConstraints", "ReqNodeNotAvail", "Priority", "Resources", "Starting", *CAPS}
+)
 _SILENT = "SILENT"  # up by the log, and not heard from
 
 
