@@ -1,6 +1,6 @@
 """Which CPUs: neighbours inside one NUMA node when there are such, and always the same for the same free ones."""
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import pytest
 from hypothesis import given
@@ -39,7 +39,7 @@ def test_it_is_some_of_the_free_ones_on_as_few_numa_nodes_as_can_be(
     free: set[int], splits: list[int], data: st.DataObject
 ) -> None:
     edges = [0, *splits, 24]
-    numa = [set(range(low, high)) for low, high in zip(edges, edges[1:], strict=False)]
+    numa = [set(range(low, high)) for low, high in pairwise(edges)]
     count = data.draw(st.integers(1, len(free)))
     given_ones = set(numbers_of(chosen(mask_of(free), count, [mask_of(part) for part in numa])))
     assert len(given_ones) == count

@@ -18,7 +18,7 @@ STRICT, BACKFILL = Policy(order="strict_fifo"), Policy(order="backfill")
 
 
 def busy(policy: Policy, **head: Any) -> Story:
-    """Two nodes of 4 CPUs: 3 of `a` come free in one hour, 2 of `b` in two; the first that waits asks for all of one."""
+    """Two nodes of 4 CPUs: 3 of `a` come free in 1 h, 2 of `b` in 2 h; the first that waits asks for all of one."""
     story = Story(policy).node(A, 4).node(B, 4)
     story.running(1, A, range(3), time_limit_seconds=HOUR).running(
         2, B, range(2), time_limit_seconds=2 * HOUR
