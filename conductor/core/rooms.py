@@ -25,7 +25,12 @@ class Rooms:
     _filled: list[Ranked] = field(default_factory=list)  # in order; those without a free CPU left out
     _next: dict[Demand, int] = field(default_factory=dict)  # by kind: untouched nodes begin here in its order
     _failed: dict[Demand, list[Demand]] = field(default_factory=dict)  # by kind: the smallest without room
+    _full: set[Demand] = field(default_factory=set)
     _aside: NodeName | None = None
+    _most_free_cpus: int = 0
+
+    def __post_init__(self) -> None:
+        self._most_free_cpus = self.index.most_free_cpus
 
     def use(self, name: NodeName) -> NodeUse:
         return self._copies.get(name) or self.index.nodes[name]
@@ -42,15 +47,23 @@ class Rooms:
         """
         found = self._first(demand, widest)
         if not is_open or self._aside is None:
+            if found is None and widest is None and self._aside is None:
+                self._full.add(demand)
             return found[1] if found else None
         aside = self._copies[self._aside]
         if aside.fits(demand) and (widest is None or aside.node.total_cpus <= widest):
             entry = ranked(aside, self.index.choice)
             found = entry if found is None else min(found, entry)
+        elif found is None and widest is None:
+            self._full.add(demand)
         return found[1] if found else None
 
+    def is_full(self, demand: Demand) -> bool:
+        """Known to be without room anywhere: it was looked for in this pass."""
+        return demand in self._full
+
     def _first(self, demand: Demand, widest: int | None) -> Ranked | None:
-        if demand.cpus > self.index.most_free_cpus:
+        if demand.cpus > self._most_free_cpus:
             return None
         kind = demand.kind
         failed = self._failed.setdefault(kind, [])

@@ -33,6 +33,8 @@ def test_whatever_comes_and_goes_it_is_in_order(
             expected.remove(place)
         assert list(queue) == sorted(expected)
         assert len(queue) == len(expected)
+        behind = [queue.after(place) for place in queue]
+        assert behind == [*sorted(expected)[1:], None][: len(expected)]
         if expected:
             assert queue.head == min(expected)
     finally:
