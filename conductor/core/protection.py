@@ -129,7 +129,7 @@ def _enough_shares_at(pools: PoolsInPass, claims: Iterable[Claim], now: datetime
 def _soonest(rooms: Rooms, wish: Wish, not_before: datetime) -> tuple[datetime | None, NodeName | None]:
     """The earliest time and, of the nodes that have room by then, the first by name."""
     best: tuple[datetime, NodeName] | None = None
-    for name, at in rooms.times(wish.demand, not_before):
+    for name, at in rooms.times(wish.demand):
         if at is None or (best is not None and at > best[0]):
             continue
         if wish.widest is not None and rooms.use(name).node.total_cpus > wish.widest:

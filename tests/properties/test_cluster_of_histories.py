@@ -190,6 +190,6 @@ def assert_same(kept: Cluster, loaded: Cluster) -> None:
     assert all(kept.key_of(job_id) == loaded.key_of(job_id) for job_id in kept.jobs)
     assert (kept.waiting, kept.index.most_free_cpus) == (loaded.waiting, loaded.index.most_free_cpus)
     for key in kept.queues:
-        assert kept.index.order(key.demand) == loaded.index.order(key.demand)
+        assert kept.index.order(key.demand.kind) == loaded.index.order(key.demand.kind)
         assert kept.index.soonest(key.demand) == loaded.index.soonest(key.demand)
         assert kept.index.able(key.demand) == loaded.index.able(key.demand)
