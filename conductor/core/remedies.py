@@ -2,11 +2,11 @@
 thing otherwise, places the job.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from conductor.core.events import JobSubmitted, Policy
-from conductor.core.identifiers import JobId, NodeName
+from conductor.core.identifiers import JobId
 from conductor.core.job import Job
 from conductor.core.node import Node, NodeState
 from conductor.core.supposing import placement_in, supposing
@@ -40,8 +40,9 @@ class _Tries:
     def places(
         self,
         *,
-        jobs: Mapping[JobId, Job | None] | None = None,
-        nodes: Mapping[NodeName, Node] | None = None,
+        jobs: Iterable[Job] = (),
+        without: JobId | None = None,
+        nodes: Sequence[Node] = (),
         policy: Policy | None = None,
     ) -> bool:
         """Whether the job would be placed now if these were so. When no tries are left: not that anybody knows."""
@@ -49,13 +50,13 @@ class _Tries:
             return False
         self._left -= 1
         judge = self.judge
-        supposed = supposing(judge.cluster, judge.now, jobs=jobs, nodes=nodes, policy=policy)
-        usable = {*judge.usable, *(nodes or ())}
+        supposed = supposing(judge.cluster, judge.now, jobs=jobs, without=without, nodes=nodes, policy=policy)
+        usable = {*judge.usable, *(node.node_name for node in nodes)}
         return placement_in(supposed, self.job.job_id, judge.now, usable) is not None
 
     def places_asking(self, wanted: JobSubmitted) -> bool:
         """The same if the job had asked for this."""
-        return self.places(jobs={self.job.job_id: replace(self.job, submitted=wanted)})
+        return self.places(jobs=[replace(self.job, submitted=wanted)])
 
 
 def remedies(judge: Judge, job: Job, reason: str, holders: Sequence[Holder]) -> list[Remedy]:
@@ -85,7 +86,7 @@ def _nodes_back(tries: _Tries) -> Iterator[Remedy]:
         if judge.takes_jobs(node):
             continue
         back = replace(node, state=NodeState.UP, drained=False)
-        if tries.places(nodes={node.node_name: back}):
+        if tries.places(nodes=[back]):
             named = {"node_name": node.node_name}
             if node.state is NodeState.DRAINED and node.node_name in judge.usable:
                 yield Remedy(
@@ -162,7 +163,7 @@ def _end_of_one(tries: _Tries, holders: Sequence[Holder]) -> Iterator[Remedy]:
             return
         if free.get(holder.node_name, 0) + holder.cpus < wanted.total_cpus:
             continue
-        if tries.places(jobs={holder.job_id: None}):
+        if tries.places(without=holder.job_id):
             if holder.ends_by is None:
                 yield Remedy(told=Told(code="job_ends", parameters={"job_id": holder.job_id}))
             else:
@@ -177,7 +178,7 @@ def _higher_priority(tries: _Tries) -> Iterator[Remedy]:
     if not ahead:
         return
     priority = max(tries.judge.cluster.jobs[one].priority for one in ahead) + 1
-    if tries.places(jobs={job.job_id: replace(job, priority=priority)}):
+    if tries.places(jobs=[replace(job, priority=priority)]):
         yield Remedy(
             told=Told(code="higher_priority", parameters={"priority": priority}),
             command=f"conductor reprioritize {priority} {job.job_id}",

@@ -1,10 +1,10 @@
 """The picture of the cluster as it would be if something else were so, and the scheduler's own plan for that.
 
-Promises: the picture that is given is not changed; what is supposed goes through `Cluster.load` and `Cluster.apply`,
-and is judged by `plan` alone. Refuses to know why anybody supposes it.
+Promises: the picture that is given is not changed, for all is supposed in a copy of it, and judged by `plan` alone.
+Refuses to know why anybody supposes it.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from heapq import heapify, heappop, heappush
@@ -33,8 +33,8 @@ from conductor.core.node import Node
 from conductor.core.node_use import end_of
 from conductor.core.placement import Placement, plan
 
-# Times at which something is placed that are looked at, at most: a step costs about what the nodes cost.
-_STEPS, _STEPS_BY_NODES = 50, 200_000
+# How far to look ahead: a moment at which something ends costs about as much as placing so many jobs.
+_MOMENT, _MOST = 4, 20_000
 ALL = 2**62  # placements: as many as there are
 
 
@@ -42,25 +42,21 @@ def supposing(
     cluster: Cluster,
     now: datetime,
     *,
-    jobs: Mapping[JobId, Job | None] | None = None,
-    nodes: Mapping[NodeName, Node] | None = None,
+    jobs: Iterable[Job] = (),
+    without: JobId | None = None,
+    nodes: Iterable[Node] = (),
     policy: Policy | None = None,
 ) -> Cluster:
-    """A cluster of its own in which these jobs and nodes are so (None: there is no such job), the others as they
-    are.
-    """
-    other_jobs, other_nodes = jobs or {}, nodes or {}
-    kept = [job for job_id, job in cluster.jobs.items() if job_id not in other_jobs]
-    in_force = cluster.policy if policy is None else replace(cluster.policy, policy=policy)
-    supposed = Cluster.load(
-        position=cluster.position,
-        at=now,
-        nodes=[other_nodes.get(name, use.node) for name, use in cluster.nodes.items()],
-        jobs=[*kept, *(job for job in other_jobs.values() if job is not None)],
-        leadership=cluster.leadership,
-        policy=in_force,
-    )
-    supposed.fair_share = cluster.fair_share
+    """A cluster of its own in which these jobs, nodes and the policy are so, and one job is gone; else as it is."""
+    supposed = cluster.copy()
+    for job in jobs:
+        supposed.suppose(job, now)
+    if without is not None:
+        supposed.suppose(replace(supposed.jobs[without], state=JobState.CANCELLED, allocation=None), now)
+    for node in nodes:
+        supposed.suppose_node(node)
+    if policy is not None:
+        supposed.suppose_policy(policy, now)
     return supposed
 
 
@@ -130,9 +126,12 @@ Times = list[tuple[datetime, JobId]]
 def _stepping(
     trial: Cluster, job_id: JobId, now: datetime, usable: Collection[NodeName], ends: Times, begins: Times
 ) -> LatestStart:
-    for _ in range(_STEPS + _STEPS_BY_NODES // (len(trial.nodes) + 100)):
+    left = _MOST
+    while left > 0:
         trial.admit(now)
-        for placement in plan(trial, now, usable, most=ALL).placements:
+        placements = plan(trial, now, usable, most=ALL).placements
+        left -= _MOMENT + len(placements)
+        for placement in placements:
             if placement.job_id == job_id:
                 return LatestStart(at=now)
             limit = trial.jobs[placement.job_id].submitted.time_limit_seconds
