@@ -33,8 +33,8 @@ from conductor.core.node import Node
 from conductor.core.node_use import end_of
 from conductor.core.placement import Placement, plan
 
-# How far to look ahead: a moment at which something ends costs about as much as placing so many jobs.
-_MOMENT, _MOST = 4, 20_000
+# How far to look ahead, counted in jobs that begin or end; a moment at which some do costs as much as so many.
+_MOMENT, _MOST = 4, 30_000
 ALL = 2**62  # placements: as many as there are
 
 
@@ -145,6 +145,7 @@ def _stepping(
             heappop(begins)
         while ends and ends[0][0] <= now:
             end(trial, trial.jobs[heappop(ends)[1]], now)
+            left -= 1
         trial.forget_ended()
     return LatestStart(at=None, too_far=True)
 

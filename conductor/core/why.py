@@ -166,7 +166,7 @@ def _most_free(judge: Judge, job: Job) -> dict[str, Any]:
 def _holders(judge: Judge, job: Job, reason: str) -> list[Holder]:
     if reason in CAPS:
         return judge.holders_among(judge.cluster.jobs[one] for one in _cap(judge, job).by)
-    return judge.holders(job.submitted) if reason in ("Resources", "Priority") else []
+    return judge.holders(job.submitted) if reason == "Resources" else []
 
 
 def _starts_by(
@@ -180,7 +180,8 @@ def _starts_by(
         return latest.at, Told(code="starts_by", parameters={"at": latest.at})
     if latest.too_far:
         return None, Told(code="too_far")
-    endless = [holder.job_id for holder in holders if holder.ends_by is None]
+    holding = holders or judge.holders(job.submitted)
+    endless = [holder.job_id for holder in holding if holder.ends_by is None]
     if not endless:
         return None, Told(code="never_by_itself")
     named = {"count": len(endless), "job_ids": endless[:JOBS_NAMED]}

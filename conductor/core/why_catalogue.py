@@ -64,15 +64,15 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "本来有空闲资源，但策略为 strict_fifo，而它前面的作业 {head} 尚无足够资源。",
     ),
     "QOSMaxCpuPerUserLimit": (
-        "{user_name} may hold {limit} CPUs at a time and holds {held}; it asks for {wanted}.",
+        "The cap on CPUs of {user_name} at a time is {limit}; {held} are held, and it asks for {wanted}.",
         "{user_name} 同时最多可占用 {limit} 个 CPU，现已占用 {held} 个；它要求 {wanted} 个。",
     ),
     "QOSMaxJobsPerUserLimit": (
-        "{user_name} may have {limit} jobs running at a time and has {held}.",
+        "The cap on jobs of {user_name} at a time is {limit}, and {held} hold CPUs now.",
         "{user_name} 同时最多可运行 {limit} 个作业，现有 {held} 个。",
     ),
     "JobArrayTaskLimit": (
-        "Array {array_job_id} may have {limit} tasks running at a time and has {held}.",
+        "The limit on tasks of array {array_job_id} at a time is {limit}, and {held} hold CPUs now.",
         "数组 {array_job_id} 同时最多可运行 {limit} 个任务，现有 {held} 个。",
     ),
     "Licenses": (
