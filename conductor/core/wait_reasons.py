@@ -173,10 +173,9 @@ class Judge:
 
     def ahead(self, job: Job) -> list[JobId]:
         """Waiting jobs that are looked at before this one, in order."""
-        key = self.cluster.key_of(job.job_id)
-        if key is None:
+        key, own = self.cluster.key_of(job.job_id), self.cluster.place_of(job.job_id)
+        if key is None or own is None:
             return []
-        own = next(place for place in self.cluster.queues[key] if place.job_id == job.job_id)
         mine = self._place(own, key)
         before: list[Place] = []
         for other, queue in self.cluster.queues.items():
