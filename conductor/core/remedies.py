@@ -187,8 +187,8 @@ def _higher_priority(tries: _Tries) -> Iterator[Remedy]:
 
 def _shorter_limit(tries: _Tries) -> Iterator[Remedy]:
     """What ends before the protected job's planned start does not delay it."""
-    head = tries.judge.protected
-    if head is None or head.starts_at is None or head.job_id == tries.job.job_id:
+    head = tries.judge.protected_from(tries.job)
+    if head is None or head.starts_at is None:
         return
     minutes = int((head.starts_at - tries.judge.now).total_seconds() // 60)
     limit = tries.job.submitted.time_limit_seconds

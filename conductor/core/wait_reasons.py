@@ -16,7 +16,7 @@ from conductor.core.events import JobSubmitted
 from conductor.core.identifiers import JobId, NodeName
 from conductor.core.job import AllocationStatus, Job, JobState
 from conductor.core.node import Node, NodeState
-from conductor.core.placement import Placement, Protected, plan
+from conductor.core.placement import Obstacle, Placement, Protected, plan
 from conductor.core.pools import PoolsInPass, claims
 from conductor.core.queues import Place, QueueKey, splitting
 from conductor.core.supposing import ALL, ends_by
@@ -83,9 +83,11 @@ class Judge:
         self._reasons: dict[QueueKey | None, str] = {}
         self._policy = cluster.policy.policy
 
-    @property
-    def protected(self) -> Protected | None:
-        return self._plan.protected
+    def protected_from(self, job: Job) -> Protected | None:
+        """The job that this one must not delay, if that is what keeps it."""
+        key = self.cluster.key_of(job.job_id)
+        blocked = self._plan.blocked.get(key) if key is not None else None
+        return self._plan.protected if blocked and blocked.obstacle is Obstacle.PROTECTED else None
 
     def placement(self, job_id: JobId) -> Placement | None:
         """Where the plan of this moment puts it."""

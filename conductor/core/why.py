@@ -109,7 +109,7 @@ def explain_by(judge: Judge, job_id: JobId) -> Why:
         holders_count=len(holders),
         ahead=tuple(ahead[:AHEAD_SHOWN]),
         ahead_count=len(ahead),
-        protected=judge.protected if reason == "Priority" else None,
+        protected=judge.protected_from(job) if reason == "Priority" else None,
         starts_by=starts_by,
         starts_by_told=starts_by_told,
         remedies=tuple(remedies(judge, job, reason, holders)),
@@ -144,8 +144,8 @@ def _cap(judge: Judge, job: Job) -> Cap:
 
 
 def _told_of_priority(judge: Judge, job: Job, ahead_count: int) -> Told:
-    head = judge.protected
-    if head is None or head.job_id == job.job_id:
+    head = judge.protected_from(job)
+    if head is None:
         return Told(code="Priority", parameters={"ahead": ahead_count})
     parameters = {"head": head.job_id, "head_node": head.node_name, "starts_at": head.starts_at}
     return Told(code=f"Priority_{head.because}", parameters=parameters)
