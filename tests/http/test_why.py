@@ -119,6 +119,23 @@ def test_last_night_is_asked_of_what_the_log_says_of_then(api: Api) -> None:
     assert why(api, job_id, as_of=then) == why(api, job_id, as_of=then)
 
 
+def test_fair_share_is_that_of_then(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who had used much stood behind; whoever asks later is told the same."""
+    monkeypatch.setattr("conductor.core.fair_share.STEP_SECONDS", 0.05)  # else use counts 20 s late
+    heard(api)
+    assert api.post("/policy", {"changes": {"fair_share_weight": 100.0}}).status_code == 200
+    used = api.submit(cpus=4, account="physics")
+    allocation_id = api.start(used)
+    api.sql("SELECT pg_sleep(0.3)")
+    api.end(allocation_id)
+    api.start(api.submit(cpus=4, account="biology"))
+    heavy, light = api.submit(cpus=4, account="physics"), api.submit(cpus=4, account="chemistry")
+    now = why(api, heavy)
+    assert now["ahead"] == [light]
+    then = why(api, heavy, as_of=now["position"])
+    assert (then["ahead"], then["reason"]) == ([light], now["reason"])
+
+
 def test_before_it_was_submitted_there_was_no_such_job(api: Api) -> None:
     job_id = api.submit()
     answer = api.client.get(f"/api/v1/jobs/{job_id}/why", params={"as_of": 0})
