@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
 
-from conductor.core.job import Allocation, Job
+from conductor.core.allocation import Allocation
+from conductor.core.job import Job
 
 
 def allocation_row(job: Job, allocation: Allocation) -> dict[str, Any]:
@@ -15,11 +16,11 @@ def allocation_row(job: Job, allocation: Allocation) -> dict[str, Any]:
         "job_id": job.job_id,
         "attempt": allocation.attempt,
         "node_name": allocation.node_name,
-        "allocated_cpus": len(allocation.cpu_ids),
+        "allocated_cpus": allocation.cpus,
         "cpu_ids": list(allocation.cpu_ids),
         "memory_mb": allocation.memory_mb,
         "status": allocation.status,
-        "process_id": process.pid if process else None,
+        "process_id": process.pid if process else allocation.imported_pid,
         "boot_id": process.boot_id if process else None,
         "pid_namespace": process.pid_namespace if process else None,
         "process_start_ticks": process.start_ticks if process else None,

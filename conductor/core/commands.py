@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from conductor.core.events import ProcessIdentity, ReleaseReason
+from conductor.core.events import JobImported, ProcessIdentity, ReleaseReason
 from conductor.core.identifiers import AllocationId, Incarnation, JobId, NodeName, Term
 
 
@@ -38,6 +38,18 @@ class Submit:
     comment: str | None = None
     signal: str | None = None
     job_id: JobId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportJob:
+    """Take in a job of the original system under its own number. `submission` is kept as it was, bad or good."""
+
+    submission: Submit
+    imported: JobImported
+
+    @property
+    def job_id(self) -> JobId | None:
+        return self.submission.job_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +221,7 @@ class AcknowledgeFinding:
 
 JobCommand = (
     Submit
+    | ImportJob
     | Cancel
     | Hold
     | Unhold
@@ -224,3 +237,14 @@ JobCommand = (
 )
 NodeCommand = RegisterNode | DrainNode | ResumeNode | DeclareNodeLost | RemoveNode
 Command = JobCommand | NodeCommand | ElectLeader | AcknowledgeFinding
+
+
+def submission_of(command: Command) -> Submit | None:
+    """What a command brings a script and an environment with, if it does."""
+    return (
+        command.submission
+        if isinstance(command, ImportJob)
+        else command
+        if isinstance(command, Submit)
+        else None
+    )

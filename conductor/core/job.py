@@ -11,25 +11,30 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypedDict, assert_never
 
+from conductor.core import allocation as allocations
+from conductor.core.allocation import Allocation
+from conductor.core.end_reasons import because, end_reason, import_reason
 from conductor.core.errors import IllegalTransition
 from conductor.core.events import (
     CancelRequested,
     CleanupBlocked,
+    ImportedAllocationClosed,
+    ImportOutcome,
     JobCancelled,
     JobEvent,
     JobHeld,
+    JobImported,
     JobReprioritized,
     JobRequeued,
     JobSubmitted,
     JobUnheld,
     LateReport,
-    ProcessIdentity,
     ReleaseReason,
     ResourcesAllocated,
     ResourcesReleased,
     ResourcesReserved,
 )
-from conductor.core.identifiers import AllocationId, JobId, NodeName, Version
+from conductor.core.identifiers import AllocationId, JobId, Version
 
 
 class JobState(StrEnum):
@@ -48,12 +53,6 @@ class JobState(StrEnum):
         return self in FINAL_STATES
 
 
-class AllocationStatus(StrEnum):
-    RESERVED = "reserved"
-    ALLOCATED = "allocated"
-    RELEASED = "released"
-
-
 S = JobState
 FINAL_STATES = frozenset({S.COMPLETED, S.FAILED, S.CANCELLED, S.TIMEOUT, S.NODE_FAIL, S.OUT_OF_MEMORY})
 
@@ -68,6 +67,10 @@ TRANSITIONS: Mapping[JobState | None, Mapping[str, JobState]] = {
         "JobReprioritized": S.PENDING,
         "ResourcesReserved": S.RESERVED,
         "JobCancelled": S.CANCELLED,
+        "JobImported(waiting)": S.PENDING,
+        "JobImported(completed)": S.COMPLETED,
+        "JobImported(failed)": S.FAILED,
+        "JobImported(cancelled)": S.CANCELLED,
     },
     S.RESERVED: {
         "ResourcesAllocated": S.RUNNING,
@@ -100,35 +103,13 @@ TRANSITIONS: Mapping[JobState | None, Mapping[str, JobState]] = {
 
 def trigger(event: JobEvent) -> str:
     """The key under which an event stands in `TRANSITIONS`."""
+    if isinstance(event, JobImported):
+        return f"JobImported({event.outcome})"
     if not isinstance(event, ResourcesReleased):
         return type(event).__name__
     if event.reason is ReleaseReason.FINISHED and event.exit_code == 0:
         return "ResourcesReleased(finished, exit 0)"
     return f"ResourcesReleased({event.reason})"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allocation:
-    """CPUs promised to, then used by, one attempt."""
-
-    allocation_id: AllocationId
-    attempt: int
-    node_name: NodeName
-    cpu_ids: tuple[int, ...]
-    cpu_block: int
-    memory_mb: int | None
-    status: AllocationStatus
-    reserved_at: datetime
-    expires_at: datetime
-    version: Version
-    process: ProcessIdentity | None = None
-    allocated_at: datetime | None = None
-    released_at: datetime | None = None
-    release: ResourcesReleased | None = None
-
-    @property
-    def live(self) -> bool:
-        return self.status is not AllocationStatus.RELEASED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +152,7 @@ class Changes(TypedDict, total=False):
 
     version: Version
     state: JobState
+    submitted_at: datetime
     priority: int
     held: bool
     eligible_at: datetime | None
@@ -239,6 +221,8 @@ def _after(before: JobState | None, event: JobEvent, version: Version) -> JobSta
 def _changes(job: Job, event: JobEvent, at: datetime, version: Version) -> Changes:
     if isinstance(event, LateReport):
         return {"version": version, "late_reports": job.late_reports | {event.allocation_id}}
+    if isinstance(event, ImportedAllocationClosed):
+        return {"version": version, **_closed(job, event, version)}
     state = _after(job.state, event, version)
     changes = _changed_by(job, event, at, version, state)
     changes["version"], changes["state"] = version, state
@@ -256,9 +240,10 @@ def _changed_by(job: Job, event: JobEvent, at: datetime, version: Version, state
         case JobReprioritized():
             return {"priority": event.priority}
         case ResourcesReserved():
-            return {"allocation": _reserved(event, at, version), "reason": None}
+            return {"allocation": allocations.reserved(event, at, version), "reason": None}
         case ResourcesAllocated():
-            return {"allocation": _allocated(job, event, at, version), "started_at": at}
+            assert job.allocation is not None
+            return {"allocation": allocations.allocated(job.allocation, event, at, version), "started_at": at}
         case CancelRequested():
             return {"cancel_requested_at": at, "requeue_requested": event.requeue}
         case CleanupBlocked():
@@ -266,10 +251,12 @@ def _changed_by(job: Job, event: JobEvent, at: datetime, version: Version, state
         case ResourcesReleased():
             return _released(job, event, at, version, state)
         case JobCancelled():
-            return {"ended_at": at, "reason": _because("Cancelled", event.reason)}
+            return {"ended_at": at, "reason": because("Cancelled", event.reason)}
         case JobRequeued():
             return _requeued(job, event, at)
-        case JobSubmitted() | LateReport():
+        case JobImported():
+            return _imported(job, event, at, version)
+        case JobSubmitted() | LateReport() | ImportedAllocationClosed():
             raise IllegalTransition(f"{trigger(event)} is not a move of a job that exists")
         case _:
             assert_never(event)
@@ -279,41 +266,9 @@ def _eligible_from(begins_at: datetime, at: datetime) -> Changes:
     return {"eligible_at": max(begins_at, at), "reason": "BeginTime" if begins_at > at else None}
 
 
-def _reserved(event: ResourcesReserved, at: datetime, version: Version) -> Allocation:
-    return Allocation(
-        allocation_id=event.allocation_id,
-        attempt=event.attempt,
-        node_name=event.node_name,
-        cpu_ids=event.cpu_ids,
-        cpu_block=event.cpu_block,
-        memory_mb=event.memory_mb,
-        status=AllocationStatus.RESERVED,
-        reserved_at=at,
-        expires_at=event.expires_at,
-        version=version,
-    )
-
-
-def _allocated(job: Job, event: ResourcesAllocated, at: datetime, version: Version) -> Allocation:
-    assert job.allocation is not None
-    return replace(
-        job.allocation,
-        status=AllocationStatus.ALLOCATED,
-        process=event.process,
-        allocated_at=at,
-        version=version,
-    )
-
-
 def _released(job: Job, event: ResourcesReleased, at: datetime, version: Version, state: JobState) -> Changes:
     assert job.allocation is not None
-    released = replace(
-        job.allocation,
-        status=AllocationStatus.RELEASED,
-        released_at=at,
-        release=event,
-        version=version,
-    )
+    released = allocations.released(job.allocation, event, at, version)
     if not state.final:  # back to the queue: the reservation is history, the attempt goes on
         return {"allocation": None, "past_allocations": (*job.past_allocations, released)}
     return {
@@ -321,7 +276,7 @@ def _released(job: Job, event: ResourcesReleased, at: datetime, version: Version
         "ended_at": at,
         "exit_code": event.exit_code,
         "exit_signal": event.exit_signal,
-        "reason": _end_reason(event),
+        "reason": end_reason(event),
     }
 
 
@@ -347,36 +302,43 @@ def _requeued(job: Job, event: JobRequeued, at: datetime) -> Changes:
     return changes
 
 
+def _imported(job: Job, event: JobImported, at: datetime, version: Version) -> Changes:
+    """As it ended there, at its times; an end that nobody noted there is the time when it is recorded here."""
+    if job.version != 1:
+        raise IllegalTransition(
+            f"{trigger(event)} must be the second event of its stream (version {version})"
+        )
+    changes: Changes = {
+        "submitted_at": event.submitted_at or at,
+        "held": False,
+        "eligible_at": None,
+        "reason": import_reason(event),
+    }
+    kept = allocations.imported(event, at, version)
+    if event.outcome is ImportOutcome.WAITING:
+        changes["held"], changes["past_allocations"] = True, (kept,) if kept else ()
+        return changes
+    changes["allocation"], changes["started_at"] = kept, event.started_at
+    changes["ended_at"], changes["eligible_at"] = event.ended_at or at, event.submitted_at
+    changes["exit_code"], changes["exit_signal"] = event.exit_code, event.exit_signal
+    return changes
+
+
+def _closed(job: Job, event: ImportedAllocationClosed, version: Version) -> Changes:
+    """Whether it is the job's last one, or history already: a job that is waiting has nothing else."""
+
+    def after(before: Allocation) -> Allocation:
+        mine = before.allocation_id == event.allocation_id and before.never_given_back
+        return allocations.closed(before, event, version) if mine else before
+
+    changes: Changes = {
+        "allocation": after(job.allocation) if job.allocation else None,
+        "past_allocations": tuple(map(after, job.past_allocations)),
+    }
+    if (changes["allocation"], changes["past_allocations"]) == (job.allocation, job.past_allocations):
+        raise IllegalTransition(f"{trigger(event)} names no allocation that was never given back")
+    return changes
+
+
 def _held_reason(event: JobHeld) -> str:
     return "JobHoldMaxRequeue" if event.automatic else "JobHeldUser"
-
-
-def _end_reason(event: ResourcesReleased) -> str | None:
-    match event.reason:
-        case ReleaseReason.FINISHED if event.exit_code == 0:
-            return None
-        case ReleaseReason.FINISHED if event.exit_code is not None:
-            return "NonZeroExitCode"
-        case ReleaseReason.FINISHED if event.exit_signal is not None:
-            return "RaisedSignal"
-        case ReleaseReason.FINISHED:
-            return _because("ExitUnknown", event.detail)
-        case ReleaseReason.CANCELLED:
-            return _because("Cancelled", event.detail)
-        case ReleaseReason.TIMED_OUT:
-            return "TimeLimit"
-        case ReleaseReason.LAUNCH_FAILED:
-            return _because("JobLaunchFailure", event.detail)
-        case ReleaseReason.NODE_LOST:
-            return _because("NodeFail", event.detail)
-        case ReleaseReason.OUT_OF_MEMORY:
-            return "OutOfMemory"
-        case ReleaseReason.REPAIRED | ReleaseReason.EXPIRED:
-            return _because("Repaired", event.detail)
-        case _:
-            assert_never(event.reason)
-
-
-def _because(word: str, detail: str | None) -> str:
-    """A stable word that programs may rely on, then what a person said, if anything."""
-    return f"{word}: {detail}" if detail else word

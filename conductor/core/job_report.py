@@ -5,6 +5,7 @@ A fenced executor, a closed attempt and an impossible report are refused; what t
 once an allocation as a `LateReport`.
 """
 
+from conductor.core.allocation import Allocation, AllocationStatus
 from conductor.core.commands import Allocate, Release, ReleaseLost, Repair, ReportCleanup
 from conductor.core.decision import Decision, Refused, Surroundings, refuse
 from conductor.core.errors import RejectionCode
@@ -19,7 +20,8 @@ from conductor.core.events import (
     ResourcesReleased,
 )
 from conductor.core.identifiers import Incarnation
-from conductor.core.job import Allocation, AllocationStatus, Job
+from conductor.core.imported import decide_close
+from conductor.core.job import Job
 from conductor.core.node import Node, NodeState
 
 AUTOMATIC_REQUEUES = 5  # then the job is held: something about it, or about its nodes, needs a person
@@ -164,6 +166,8 @@ def decide_repair(command: Repair, job: Job) -> Decision:
         if found is None:
             return refuse(RejectionCode.NOT_FOUND, f"There is no allocation {command.allocation_id}.", job)
         allocation = found
+    if allocation.never_given_back:
+        return decide_close(command, allocation)
     if not allocation.live:
         return refuse(
             RejectionCode.WRONG_STATE,

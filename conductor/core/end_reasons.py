@@ -1,0 +1,56 @@
+"""Why a job ended, as `jobs.reason` says it: a stable word that programs may rely on, then what a person said."""
+
+from typing import assert_never
+
+from conductor.core.events import ImportOutcome, JobImported, ReleaseReason, ResourcesReleased
+
+
+def because(word: str, detail: str | None) -> str:
+    """The word, with the detail if there is any."""
+    return f"{word}: {detail}" if detail else word
+
+
+def end_reason(event: ResourcesReleased) -> str | None:
+    """Of a job whose allocation has ended it."""
+    match event.reason:
+        case ReleaseReason.FINISHED if event.exit_code == 0:
+            return None
+        case ReleaseReason.FINISHED if event.exit_code is not None:
+            return "NonZeroExitCode"
+        case ReleaseReason.FINISHED if event.exit_signal is not None:
+            return "RaisedSignal"
+        case ReleaseReason.FINISHED:
+            return because("ExitUnknown", event.detail)
+        case ReleaseReason.CANCELLED:
+            return because("Cancelled", event.detail)
+        case ReleaseReason.TIMED_OUT:
+            return "TimeLimit"
+        case ReleaseReason.LAUNCH_FAILED:
+            return because("JobLaunchFailure", event.detail)
+        case ReleaseReason.NODE_LOST:
+            return because("NodeFail", event.detail)
+        case ReleaseReason.OUT_OF_MEMORY:
+            return "OutOfMemory"
+        case ReleaseReason.REPAIRED | ReleaseReason.EXPIRED:
+            return because("Repaired", event.detail)
+        case _:
+            assert_never(event.reason)
+
+
+def import_reason(event: JobImported) -> str | None:
+    """Of a job that another system had: its own words where it had any, never a guess."""
+    match event.outcome:
+        case ImportOutcome.WAITING:
+            return "JobHeldUser"
+        case ImportOutcome.COMPLETED:
+            return None
+        case ImportOutcome.CANCELLED:
+            return because("Cancelled", event.error)
+        case ImportOutcome.FAILED if event.exit_signal is not None:
+            return "RaisedSignal"
+        case ImportOutcome.FAILED if event.exit_code:
+            return "NonZeroExitCode"
+        case ImportOutcome.FAILED:
+            return because("ExitUnknown", event.error)
+        case _:
+            assert_never(event.outcome)
