@@ -170,9 +170,9 @@ CATALOGUE: Mapping[str, Entry] = {
             "the allocation in the log."
         ),
         chinese=(
-            "原系统（{source}）从未归还 {node_name} 的 {allocated_cpus} 个 CPU：作业 {job_id} 的分配 {allocation_id} 自 {since} 起"
-            "一直为 `{status}`（PID {pid}），导入时该作业为 {state}。此处没有任何占用。若该 PID 在 {node_name} 上仍是此作业，"
-            "请结束它；修复会在日志中关闭该分配。"
+            "原系统（{source}）从未归还 {node_name} 的 {allocated_cpus} 个 CPU：作业 {job_id} 的分配 {allocation_id} "
+            "自 {since} 起一直为 `{status}`（PID {pid}），导入时该作业为 {state}。此处没有任何占用。"
+            "若该 PID 在 {node_name} 上仍是此作业，请结束它；修复会在日志中关闭该分配。"
         ),
     ),
     "row_differs": Entry(

@@ -41,6 +41,8 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "output_file": ("core", "database", "log"),
     # the one door to writing
     "handler": ("core", "codec", "crash_points", "database", "log", "running"),
+    # from the original system's database
+    "scns": ("core", "database", "handler", "migrate", "projections"),
     # the two that act on their own
     "scheduler": (
         *("core", "crash_points", "database", "handler", "log", "projections", "running", "settings"),
@@ -66,7 +68,7 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     ),
     "cli": (
         *("api", "client", "core", "database", "embedded", "executor", "migrate", "projections", "scheduler"),
-        *("checkpoint", "settings", "supervisor", "up", "version"),
+        *("checkpoint", "scns", "settings", "supervisor", "up", "version"),
     ),
 }
 # Modules that lie side by side and are one room.
@@ -96,7 +98,7 @@ DOORS = {
     "httpx": {"client"},
     "psutil": {"executor"},
     "cryptography": {"checkpoint"},
-    "psycopg": {"database", "log", "handler", "migrate", "projections", "scheduler", "api", "embedded", "up", "cli"},
+    "psycopg": {"database", "log", "handler", "migrate", "projections", "scheduler", "api", "embedded", "up", "cli", "scns"},
     "psycopg_pool": {"database", "log"},
     "orjson": {"codec", "database", "api"},
     "msgspec": {"codec"},
