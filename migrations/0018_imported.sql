@@ -10,6 +10,22 @@ ALTER TABLE past_allocations
     ADD CONSTRAINT resource_allocations_cpus_match CHECK (
         allocated_cpus = cardinality(cpu_ids) OR (status = 'released' AND cardinality(cpu_ids) = 0));
 
+-- One that is history already may still be closed.
+CREATE OR REPLACE FUNCTION supersede_allocations(past_rows jsonb) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    superseded bigint[] := ARRAY(SELECT id FROM jsonb_populate_recordset(NULL::past_allocations, past_rows) ORDER BY id);
+BEGIN
+    LOOP
+        DELETE FROM resource_allocations WHERE id = ANY(superseded);
+        EXIT WHEN NOT EXISTS (SELECT FROM resource_allocations WHERE id = ANY(superseded));
+    END LOOP;
+    INSERT INTO past_allocations
+    SELECT * FROM jsonb_populate_recordset(NULL::past_allocations, past_rows) ORDER BY id
+    ON CONFLICT (id) DO UPDATE SET release_reason = EXCLUDED.release_reason, version = EXCLUDED.version;
+END
+$$;
+
 -- What was never given back has no reason; the audit looks for those alone.
 CREATE INDEX resource_allocations_never_given_back ON resource_allocations (id)
     WHERE status = 'released' AND release_reason IS NULL;

@@ -28,7 +28,7 @@ def allocation_row(job: Job, allocation: Allocation) -> dict[str, Any]:
         "expires_at": allocation.expires_at,
         "allocation_time": allocation.allocated_at,
         "release_time": allocation.released_at,
-        "release_reason": release.reason if release else None,
+        "release_reason": release.reason if release and not allocation.never_given_back else None,
         "exit_code": release.exit_code if release else None,
         "exit_signal": release.exit_signal if release else None,
         "cpu_seconds": release.cpu_seconds if release else None,

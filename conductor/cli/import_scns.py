@@ -37,6 +37,7 @@ def import_scns(
     Example: conductor import-scns postgresql://scns:secret@db01/scns --dry-run
     """
     import asyncio
+    from dataclasses import replace
 
     from conductor.cli.progress import progress_bar
     from conductor.cli.screen import Screen
@@ -52,7 +53,7 @@ def import_scns(
                 database_url_of(load_settings()),
                 url,
                 terms=terms,
-                provenance=operator(),
+                provenance=replace(operator(), channel="import-scns"),
                 dry_run=dry_run,
                 skip_bad=skip_bad,
                 progress=progress,

@@ -46,6 +46,9 @@ class Allocation:
     release: ResourcesReleased | None = None
     imported_cpus: int | None = None  # the original system counted CPUs and numbered none
     imported_pid: int | None = None  # and of a process it knew no more than this
+    never_given_back: bool = (
+        False  # by the original system; here it holds nothing, but nobody has closed it yet
+    )
 
     @property
     def live(self) -> bool:
@@ -54,11 +57,6 @@ class Allocation:
     @property
     def cpus(self) -> int:
         return len(self.cpu_ids) if self.imported_cpus is None else self.imported_cpus
-
-    @property
-    def never_given_back(self) -> bool:
-        """By the original system; here it holds nothing, but nobody has closed it yet."""
-        return not self.live and self.release is None
 
 
 def reserved(event: ResourcesReserved, at: datetime, version: Version) -> Allocation:
@@ -99,7 +97,7 @@ def released(before: Allocation, event: ResourcesReleased, at: datetime, version
 def imported(event: JobImported, at: datetime, version: Version) -> Allocation | None:
     """One that the original system made. Whatever it says of it, here it holds nothing: no CPU of it has a number.
 
-    One that it never gave back ends with its job, or when that is noted here; it has no release.
+    One that it never gave back ends with its job, or when that is noted here.
     """
     known = event.allocation
     if known is None:
@@ -119,7 +117,8 @@ def imported(event: JobImported, at: datetime, version: Version) -> Allocation |
         version=version,
         allocated_at=(event.started_at or since) if used else None,
         released_at=(known.released_at if known.given_back else None) or event.ended_at or at,
-        release=_release_there(event, known.allocation_id) if known.given_back else None,
+        release=_release_there(event, known.allocation_id),
+        never_given_back=not known.given_back,
         imported_cpus=known.cpus,
         imported_pid=known.pid,
     )
@@ -140,7 +139,6 @@ def _release_there(event: JobImported, allocation_id: AllocationId) -> Resources
 
 def closed(before: Allocation, event: ImportedAllocationClosed, version: Version) -> Allocation:
     """Its times stay: it was of no use to anybody since then, whenever somebody says so."""
-    release = ResourcesReleased(
-        allocation_id=event.allocation_id, reason=ReleaseReason.REPAIRED, detail=event.detail
-    )
-    return replace(before, release=release, version=version)
+    assert before.release is not None
+    release = replace(before.release, reason=ReleaseReason.REPAIRED, detail=event.detail)
+    return replace(before, release=release, never_given_back=False, version=version)

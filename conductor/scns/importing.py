@@ -21,7 +21,7 @@ from conductor.core.events import ImportedAllocation, Provenance
 from conductor.core.job import TRANSITIONS, JobState, trigger
 from conductor.database import open_pool
 from conductor.handler import Handler, Outcome, running_handler
-from conductor.scns.numbers import connected_as_owner, imported_before, numbers_of, set_aside
+from conductor.scns.numbers import check_free, connected_as_owner, imported_before, numbers_of, set_aside
 from conductor.scns.original import Original, open_original
 from conductor.scns.translation import Terms, Untranslatable, command_id_of, translate
 from projections.rows import changed_rows
@@ -104,11 +104,13 @@ async def import_original(
             raise CannotImport(_bad_rows(found))
         found.before = imported_before(owner, sorted(found.numbers))
         result = Imported(found=found, dry_run=dry_run)
-        if dry_run or not found.numbers:
-            return result
         jobs = numbers_of(found.numbers, max(found.before, default=0))
         known = max((found.numbers[number] for number in found.before), default=0)
-        set_aside(owner, jobs, numbers_of(filter(None, found.numbers.values()), known))
+        allocations = numbers_of(filter(None, found.numbers.values()), known)
+        if dry_run or not found.numbers:
+            check_free(owner, jobs, allocations)
+            return result
+        set_aside(owner, jobs, allocations)
         async with (
             open_pool(database_url, size=2) as pool,
             running_handler(pool, changed_rows) as handler,

@@ -69,24 +69,35 @@ def _taken(others: Mapping[int, str]) -> str:
     return f"Job numbers of the original are taken here by other jobs: {named}{more}. Nothing was imported. {_FRESH}"
 
 
+def check_free(connection: psycopg.Connection[Any], jobs: Numbers, allocations: Numbers) -> None:
+    """As `set_aside` would at this moment; changes nothing. Raises `NumbersTaken`."""
+    _drawn(connection, jobs, allocations)
+
+
 def set_aside(connection: psycopg.Connection[Any], jobs: Numbers, allocations: Numbers) -> None:
     """Move numbering behind them, in one transaction that nobody draws a number in. Raises `NumbersTaken`."""
     with connection.transaction():
         connection.execute("SET LOCAL lock_timeout = '10s'")
         connection.execute(SQL["hold_job_ids"])
         connection.execute(SQL["hold_allocation_ids"])
-        row = connection.execute(SQL["drawn"]).fetchone()
-        assert row is not None
-        drawn_jobs, drawn_allocations, untouched = row
-        # Killed after it had moved the numbers and before it took in the first job.
-        moved = untouched and (drawn_jobs, drawn_allocations) == (jobs.highest, allocations.highest)
-        if not moved:
-            _check("Job", jobs, drawn_jobs)
-            _check("Allocation", allocations, drawn_allocations)
+        drawn_jobs, drawn_allocations = _drawn(connection, jobs, allocations)
         if jobs.highest > drawn_jobs:
             connection.execute(SQL["move_job_ids"], {"until": jobs.highest})
         if allocations.highest > drawn_allocations:
             connection.execute(SQL["move_allocation_ids"], {"until": allocations.highest})
+
+
+def _drawn(connection: psycopg.Connection[Any], jobs: Numbers, allocations: Numbers) -> tuple[int, int]:
+    """The highest numbers that were ever drawn, when they leave room for the original's."""
+    row = connection.execute(SQL["drawn"]).fetchone()
+    assert row is not None
+    drawn_jobs, drawn_allocations, untouched = row
+    # Killed after it had moved the numbers and before it took in the first job.
+    moved = untouched and (drawn_jobs, drawn_allocations) == (jobs.highest, allocations.highest)
+    if not moved:
+        _check("Job", jobs, drawn_jobs)
+        _check("Allocation", allocations, drawn_allocations)
+    return drawn_jobs, drawn_allocations
 
 
 def _check(kind: str, numbers: Numbers, drawn: int) -> None:

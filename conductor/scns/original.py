@@ -104,7 +104,7 @@ class Original:
 
     def _named(self, query: str) -> sql.Composed:
         tables = {"jobs": self.jobs.identifier, "allocations": self.allocations.identifier}
-        return sql.SQL(query).format(**tables)  # type: ignore[arg-type]  # ours, from above
+        return sql.SQL(query).format(**tables)
 
 
 @contextmanager

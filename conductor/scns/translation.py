@@ -113,11 +113,8 @@ def _submission(job_id: JobId, job: Row, terms: Terms) -> Submit:
 
 def _comment(job: Row) -> str | None:
     """What it asked for besides. It enforced none of this, so nothing here does."""
-    said = [
-        f"{word} {job[name]}"
-        for word, name in (("partition", "partition"), ("memory", "memory_per_node"))
-        if job.get(name)
-    ]
+    named = (("partition", "partition"), ("memory", "memory_per_node"))
+    said = [f"{word} {job[name]}" for word, name in named if job.get(name)]
     said += ["exclusive"] if job.get("exclusive") is True else []
     return ", ".join(said) or None
 
