@@ -171,7 +171,7 @@ def _table(found: Sequence[_Table], wanted: str, columns: Sequence[str], databas
             return table
     needed = ", ".join(column.replace("|", " or ") for column in columns)
     if named:
-        there = f"{named[0].name} has {', '.join(sorted(named[0].columns))}"
+        there = f"{named[0].schema}.{named[0].name} has {', '.join(sorted(named[0].columns))}"
     else:
         names = [f"{table.schema}.{table.name}" for table in found]
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
