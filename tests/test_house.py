@@ -317,14 +317,14 @@ def query_files() -> list[Path]:
     return [
         path
         for folder in ("conductor", "projections", "api")
-        for path in sorted((ROOT / folder).glob("*.sql"))
+        for path in sorted((ROOT / folder).rglob("*.sql"))
     ]
 
 
 def test_every_named_query_is_used_and_every_used_one_exists() -> None:
     """A query is used where its name stands as a text of its own, in the package that the file lies in."""
     defined = {
-        (path.parent.name, name)
+        (path.relative_to(ROOT).parts[0], name)
         for path in query_files()
         for name in re.findall(r"^-- name: (\w+)$", path.read_text("utf-8"), re.MULTILINE)
     }

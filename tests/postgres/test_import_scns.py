@@ -297,7 +297,9 @@ def test_what_is_no_original_is_refused_and_says_what_was_looked_for(
         connection.execute("CREATE TABLE jobs (number integer)")
         with pytest.raises(OriginalUnreadable, match=r"columns id, state; public\.jobs has number"):
             take_in(engine, empty_database_url)
-        connection.execute("DROP TABLE jobs; CREATE TABLE job (id bigint, state text); CREATE TABLE other (a integer)")
+        connection.execute(
+            "DROP TABLE jobs; CREATE TABLE job (id bigint, state text); CREATE TABLE other (a integer)"
+        )
     with pytest.raises(OriginalUnreadable, match=r"table resource_allocations .*public\.job, public\.other"):
         take_in(engine, empty_database_url)
 
