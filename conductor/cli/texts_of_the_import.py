@@ -6,7 +6,7 @@ Part of the catalogue in `texts`, under the same promises.
 from collections.abc import Mapping
 
 TEXTS_OF_THE_IMPORT: Mapping[str, tuple[str, str]] = {
-    "importing": ("Importing", "正在导入"),
+    "importing": ("Reading, then writing", "先读取，再写入"),
     "import_found": (
         "Database {name}: {jobs} jobs, {allocations} allocations.",
         "数据库 {name}：{jobs} 个作业，{allocations} 个分配。",

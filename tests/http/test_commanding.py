@@ -206,4 +206,4 @@ def test_every_command_of_the_core_but_our_own_processes_can_be_sent(shared_api:
         for name, kind in vars(core).items()
         if isinstance(kind, type) and kind.__module__ == core.__name__
     }
-    assert names == classes - {"Expire", "ElectLeader", "ReleaseLost", "ReportCleanup"}
+    assert names == classes - {"Expire", "ElectLeader", "ReleaseLost", "ReportCleanup", "ImportJob"}
