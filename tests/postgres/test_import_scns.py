@@ -4,6 +4,7 @@ Each test's engine ends with a replay, so every import here is proved equal to i
 """
 
 import asyncio
+import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from conductor.core.commands import Repair, Requeue, Reserve, Unhold
 from conductor.core.errors import ConductorError
 from conductor.core.identifiers import AllocationId, JobId, NodeName
+from conductor.migrate import migrate
 from conductor.scns import importing, numbers
 from conductor.scns.importing import CannotImport, Imported, import_original
 from conductor.scns.numbers import NumbersTaken
@@ -21,10 +23,15 @@ from conductor.scns.original import OriginalUnreadable
 from conductor.scns.translation import Terms
 from projections import audit_reading
 from projections.audit import Margins, judge
+from projections.known import KnownPosition
 from projections.rebuild import rebuild
+from projections.replay import verify
 from tests.fix_engine import PROVENANCE, Engine
+from tests.fix_postgres import _database
 from tests.given_scns import PLAIN, RELEASED, STATUS, Schema, Scns, untouched
+from tests.postgres.test_migrate import ordinary_url
 
+__all__ = ["ordinary_url"]
 SCHEMAS = pytest.mark.parametrize(
     "scns", [STATUS, RELEASED, PLAIN], ids=["status", "released", "plain"], indirect=True
 )
@@ -328,3 +335,30 @@ def test_a_database_without_our_tables_says_to_migrate(empty_database_url: str) 
         numbers.connected_as_owner(empty_database_url),
     ):
         pass
+
+
+def test_an_environment_leaves_no_digest_in_the_log(engine: Engine, empty_database_url: str) -> None:
+    """A digest of a short secret can be guessed: so another value there is the same wish."""
+    scns = Scns(empty_database_url, STATUS)
+    scns.job(1, environment={"PIN": "1234"})
+    take_in(engine, scns.url)
+    scns.run("""UPDATE jobs SET environment = '{"PIN": "4321"}'""")
+    assert take_in(engine, scns.url).changed == []
+    assert engine.sql('SELECT "values" FROM environments') == [({"PIN": "1234"},)]
+
+
+def test_the_role_that_migrates_may_import(ordinary_url: str, postgres_url: str) -> None:
+    migrate(ordinary_url)
+    with _database(postgres_url, f"scns_{secrets.token_hex(4)}") as url:
+        original = Scns(url, STATUS)
+        original.everyday()
+        assert take_in(Engine(ordinary_url), original.url).imported == 10
+    assert verify(ordinary_url).equal
+
+
+def test_a_checkpoint_in_the_middle_of_an_import_is_one_to_go_on_from(engine: Engine, scns: Scns) -> None:
+    take_in(engine, scns.url)
+    for position in (3, 14, 16, 20):
+        [(remembered,)] = engine.sql("SELECT hash FROM events WHERE position = %s", position)
+        known = KnownPosition(position=position, hash=remembered, origin="note")
+        assert verify(engine.url, since=known).differences == []
