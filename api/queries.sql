@@ -151,7 +151,7 @@ FROM (
 JOIN jobs j ON j.id = p.job_id
 LEFT JOIN events submitted ON submitted.stream = 'job-' || p.job_id AND submitted.version = 1
 LEFT JOIN events released ON released.stream = 'job-' || p.job_id AND released.version = p.version
-     AND p.release_reason IN ('cancelled', 'node_lost', 'repaired')
+     AND p.release_reason IN ('cancelled', 'node_lost', 'repaired') AND released.type = 'ResourcesReleased'
 LEFT JOIN events ender ON (ender.stream, ender.version) = (
     split_part(coalesce(released.metadata ->> 'causation', released.stream || '@' || released.version), '@', 1),
     split_part(coalesce(released.metadata ->> 'causation', released.stream || '@' || released.version), '@', 2)::integer)

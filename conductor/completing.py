@@ -13,6 +13,7 @@ from psycopg import AsyncConnection
 from conductor.core.commands import (
     Allocate,
     Command,
+    ImportJob,
     RegisterNode,
     Release,
     Repair,
@@ -87,6 +88,9 @@ async def _draw(connection: AsyncConnection[Any], requests: Sequence[Request], s
         ):
             request.command = replace(reserve, allocation_id=AllocationId(number))
     for request in requests:
+        if isinstance(wish := request.command, ImportJob) and wish.submission.environment_id is None:
+            random_id = str(uuid.uuid4()) if wish.submission.environment else None
+            request.command = replace(wish, submission=replace(wish.submission, environment_id=random_id))
         if isinstance(request.command, RegisterNode) and request.command.cpu_block is None:
             [number] = await stock.draw(connection, "draw_cpu_blocks", 1)
             request.command = replace(request.command, cpu_block=number)

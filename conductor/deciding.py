@@ -12,7 +12,7 @@ from psycopg import AsyncConnection
 
 from conductor.completing import SQL, Request
 from conductor.core.causes import NO_TRACE, Cause, Trace, cause_of, followed
-from conductor.core.commands import DeclareNodeLost, RegisterNode, Submit
+from conductor.core.commands import DeclareNodeLost, RegisterNode, Submit, submission_of
 from conductor.core.decider import State, decide, evolve, fold, streams_read
 from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.events import (
@@ -335,9 +335,9 @@ def _version_conflict(request: Request, state: State | None) -> Rejection | None
 def _keep_bodies(plan: Plan, requests: Sequence[Request], events: Sequence[NewEvent]) -> None:
     submitted = {e.event.job_id: e.event for e in events if isinstance(e.event, JobSubmitted)}
     for request in requests:
-        command = request.command
-        event = submitted.get(command.job_id) if isinstance(command, Submit) and command.job_id else None
-        if event is None or not isinstance(command, Submit):
+        command = submission_of(request.command)
+        event = submitted.get(command.job_id) if command is not None and command.job_id else None
+        if event is None or command is None:
             continue
         plan.scripts[event.script_sha256] = command.script
         if event.environment_id is not None:

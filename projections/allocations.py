@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
 
-from conductor.core.job import Allocation, Job
+from conductor.core.allocation import Allocation
+from conductor.core.job import Job
 
 
 def allocation_row(job: Job, allocation: Allocation) -> dict[str, Any]:
@@ -15,12 +16,12 @@ def allocation_row(job: Job, allocation: Allocation) -> dict[str, Any]:
         "job_id": job.job_id,
         "attempt": allocation.attempt,
         "node_name": allocation.node_name,
-        "allocated_cpus": len(allocation.cpu_ids),
+        "allocated_cpus": allocation.cpus,
         "cpu_ids": list(allocation.cpu_ids),
         "memory_mb": allocation.memory_mb,
         "gres": {name: list(ids) for name, ids in allocation.gres.items()},
         "status": allocation.status,
-        "process_id": process.pid if process else None,
+        "process_id": process.pid if process else allocation.imported_pid,
         "boot_id": process.boot_id if process else None,
         "pid_namespace": process.pid_namespace if process else None,
         "process_start_ticks": process.start_ticks if process else None,
@@ -28,7 +29,7 @@ def allocation_row(job: Job, allocation: Allocation) -> dict[str, Any]:
         "expires_at": allocation.expires_at,
         "allocation_time": allocation.allocated_at,
         "release_time": allocation.released_at,
-        "release_reason": release.reason if release else None,
+        "release_reason": release.reason if release and not allocation.never_given_back else None,
         "exit_code": release.exit_code if release else None,
         "exit_signal": release.exit_signal if release else None,
         "cpu_seconds": release.cpu_seconds if release else None,

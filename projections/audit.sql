@@ -54,6 +54,19 @@ SELECT data ->> 'code' AS code, data ->> 'subject' AS subject, data ->> 'reason'
        metadata ->> 'actor' AS actor
 FROM events WHERE stream = 'audit' AND type = 'FindingAcknowledged' ORDER BY version;
 
+-- name: audit_imported
+-- What the original system never gave back, and nobody has closed since; with what it said of it.
+SELECT a.id, a.job_id, a.node_name, a.allocated_cpus, a.process_id, a.reservation_time, j.version AS job_version,
+       e.data ->> 'state' AS state, e.data ->> 'source' AS source, e.data -> 'allocation' ->> 'status' AS status
+FROM (
+    SELECT * FROM resource_allocations WHERE status = 'released' AND release_reason IS NULL
+    UNION ALL
+    SELECT * FROM past_allocations WHERE status = 'released' AND release_reason IS NULL
+) a
+JOIN jobs j ON j.id = a.job_id
+JOIN events e ON e.stream = 'job-' || a.job_id AND e.version = 2 AND e.type = 'JobImported'
+ORDER BY a.id;
+
 -- name: audit_events
 -- The last events of some streams, and events at some positions.
 SELECT e.position, e.at, e.type, e.metadata ->> 'actor' AS actor, e.stream

@@ -160,6 +160,21 @@ CATALOGUE: Mapping[str, Entry] = {
             "这类进程停在内核中（磁盘或文件服务器故障）：请排除故障或重启机器。修复会在进程仍存在时让出这些 CPU。"
         ),
     ),
+    "imported_never_released": Entry(
+        severity=Severity.WARNING,
+        mending=Mending.REPAIR,
+        english=(
+            "The original system ({source}) never gave back {allocated_cpus} CPUs of {node_name}: its allocation "
+            "{allocation_id} of job {job_id} was still `{status}` (since {since}, PID {pid}) when the job was imported "
+            "as {state}. Nothing is held here. If the PID is still that job on {node_name}, end it; the repair closes "
+            "the allocation in the log."
+        ),
+        chinese=(
+            "原系统（{source}）从未归还 {node_name} 的 {allocated_cpus} 个 CPU：作业 {job_id} 的分配 {allocation_id} "
+            "自 {since} 起一直为 `{status}`（PID {pid}），导入时该作业为 {state}。此处没有任何占用。"
+            "若该 PID 在 {node_name} 上仍是此作业，请结束它；修复会在日志中关闭该分配。"
+        ),
+    ),
     "row_differs": Entry(
         severity=Severity.ERROR,
         mending=Mending.REBUILD,

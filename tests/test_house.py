@@ -41,6 +41,8 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "output_file": ("core", "database", "log"),
     # the one door to writing
     "handler": ("core", "codec", "crash_points", "database", "log", "running"),
+    # from the original system's database
+    "scns": ("core", "database", "handler", "migrate", "projections"),
     # the two that act on their own
     "scheduler": (
         *("core", "crash_points", "database", "handler", "log", "projections", "running", "settings"),
@@ -66,7 +68,7 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     ),
     "cli": (
         *("api", "client", "core", "database", "embedded", "executor", "migrate", "projections", "scheduler"),
-        *("checkpoint", "settings", "supervisor", "up", "version"),
+        *("checkpoint", "scns", "settings", "supervisor", "up", "version"),
     ),
 }
 # Modules that lie side by side and are one room.
@@ -97,7 +99,8 @@ DOORS = {
     "httpx": {"client"},
     "psutil": {"executor"},
     "cryptography": {"checkpoint"},
-    "psycopg": {"database", "log", "handler", "migrate", "projections", "scheduler", "api", "embedded", "up", "cli"},
+    "psycopg": {"database", "log", "handler", "migrate", "projections", "scheduler", "api", "embedded", "up", "cli",
+                "scns"},
     "psycopg_pool": {"database", "log"},
     "orjson": {"codec", "database", "api"},
     "msgspec": {"codec"},
@@ -315,14 +318,14 @@ def query_files() -> list[Path]:
     return [
         path
         for folder in ("conductor", "projections", "api")
-        for path in sorted((ROOT / folder).glob("*.sql"))
+        for path in sorted((ROOT / folder).rglob("*.sql"))
     ]
 
 
 def test_every_named_query_is_used_and_every_used_one_exists() -> None:
     """A query is used where its name stands as a text of its own, in the package that the file lies in."""
     defined = {
-        (path.parent.name, name)
+        (path.relative_to(ROOT).parts[0], name)
         for path in query_files()
         for name in re.findall(r"^-- name: (\w+)$", path.read_text("utf-8"), re.MULTILINE)
     }

@@ -61,6 +61,15 @@ def _elected(data: Data) -> str:
     return f"term {data.get('term')}, {data.get('holder')}"
 
 
+def _imported(data: Data) -> str:
+    """As the original system had it."""
+    allocation = data.get("allocation")
+    known = allocation if isinstance(allocation, dict) else {}
+    said = [str(data.get("state")), f"exit {data['exit']}" if data.get("exit") else ""]
+    said += [f"allocation {known['allocation_id']} {known.get('status')}"] if "allocation_id" in known else []
+    return ", ".join(filter(None, said))
+
+
 def _rebuilt(data: Data) -> str:
     rows = data.get("rows") or {}
     counts = ", ".join(f"{table} {len(keys)}" for table, keys in rows.items())
@@ -86,5 +95,6 @@ _DETAILS: Mapping[str, Callable[[Data], str]] = {
     "NodeResumed": _reason,
     "NodeLost": _reason,
     "LeaderElected": _elected,
+    "JobImported": _imported,
     "ProjectionsRebuilt": _rebuilt,
 }

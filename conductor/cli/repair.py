@@ -147,6 +147,12 @@ def _becomes(command: Raw, finding: Mapping[str, Any]) -> str:
     """The event of an accepted command, in the words of `conductor events`."""
     said = command.get("reason")
     match command["type"]:
+        case "Repair" if command["finding"] == "imported_never_released":
+            detail = f"{command['finding']}: {said}" if said else command["finding"]
+            return (
+                f"job-{finding['parameters']['job_id']}: ImportedAllocationClosed "
+                f"allocation_id={command['allocation_id']} detail={detail!r}"
+            )
         case "Repair":
             detail = f"{command['finding']}: {said}" if said else command["finding"]
             job_id = finding["parameters"].get("job_id")

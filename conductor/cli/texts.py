@@ -7,6 +7,7 @@ names: they are never translated. Refuses to know when anything is said.
 from collections.abc import Mapping
 from typing import Literal
 
+from conductor.cli.texts_of_the_import import TEXTS_OF_THE_IMPORT
 from conductor.cli.texts_of_the_log import TEXTS_OF_THE_LOG
 
 Language = Literal["en", "zh"]
@@ -260,7 +261,7 @@ _EVERYDAY: Mapping[str, tuple[str, str]] = {
     "up_to_date": ("The schema is up to date.", "数据库结构已是最新。"),
 }  # fmt: skip
 
-TEXTS: Mapping[str, tuple[str, str]] = {**_EVERYDAY, **TEXTS_OF_THE_LOG}
+TEXTS: Mapping[str, tuple[str, str]] = {**_EVERYDAY, **TEXTS_OF_THE_LOG, **TEXTS_OF_THE_IMPORT}
 
 
 def text(language: Language, key: str, **values: object) -> str:

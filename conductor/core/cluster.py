@@ -11,6 +11,7 @@ from datetime import datetime
 from heapq import heappop, heappush
 from typing import NamedTuple
 
+from conductor.core.allocation import Allocation, AllocationStatus
 from conductor.core.decider import State, evolve
 from conductor.core.events import JobRequeued, JobSubmitted, ProjectionsRebuilt, RecordedEvent
 from conductor.core.identifiers import (
@@ -23,7 +24,7 @@ from conductor.core.identifiers import (
     StreamName,
     job_of_stream,
 )
-from conductor.core.job import Allocation, AllocationStatus, Job, JobState
+from conductor.core.job import Job, JobState
 from conductor.core.leadership import Leadership
 from conductor.core.node import Node, NodeState
 from conductor.core.policy import PolicyInForce

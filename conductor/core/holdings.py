@@ -9,10 +9,11 @@ live row: the door tries it (`try_reservations`).
 
 from collections.abc import Iterable
 
+from conductor.core.allocation import Allocation
 from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.events import ResourcesReserved
 from conductor.core.identifiers import AllocationId
-from conductor.core.job import Allocation, Job
+from conductor.core.job import Job
 
 
 class Holdings:

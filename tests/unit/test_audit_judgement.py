@@ -218,3 +218,18 @@ def test_the_command_that_mends_is_named_exactly() -> None:
     accepts = "conductor repair acknowledge hash_broken position 17"
     assert repair_of("hash_broken", "position 17") == accepts
     assert repair_of("process_stray", "node-a pid 1 start 2") is None
+
+
+def test_what_another_system_never_gave_back_is_named_unless_its_row_is_wrong() -> None:
+    row = {
+        "id": 31, "job_id": 4, "node_name": "old", "allocated_cpus": 2, "process_id": None, "reservation_time": ago(9),
+        "job_version": 2, "state": "FAILED", "source": "scns", "status": "allocated",
+    }  # fmt: skip
+    seen = Seen(now=NOW, position=9, allocations=(), nodes=(), strays=(), memories=(), imported=[row])
+    [leak] = judge(seen, MARGINS)
+    assert (leak.code, leak.subject) == ("imported_never_released", "allocation 31")
+    assert leak.commands[0] == {
+        "type": "Repair", "allocation_id": 31, "finding": "imported_never_released", "expected_version": 2,
+    }  # fmt: skip
+    wrong = Finding(code="row_differs", subject="past_allocations 31", parameters={})
+    assert together([leak], [wrong]) == [wrong]
