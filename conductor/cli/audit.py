@@ -24,7 +24,10 @@ def audit(
     ] = "info",
     as_json: Json = False,
 ) -> int:
-    """Say what is wrong, what led there, and what mends it; exit code 1 when there is an error or a warning.
+    """Say what is wrong, what led there, and what mends it.
+
+    Exit code 1 when there is an error or a warning that is shown, 125 when the audit could not look, 69 when no server
+    answers.
 
     Example: conductor audit --quick
     """

@@ -36,7 +36,9 @@ def verify(
     file: CaseFilePath = None,
     as_json: Json = False,
 ) -> int:
-    """Fold the whole log and compare every row of every table with it; exit code 1 when anything differs.
+    """Fold the whole log and compare every row of every table with it.
+
+    Exit code 1 when anything differs, 125 when it could not be read to the end.
 
     Example: conductor replay verify --checkpoint monday.json
     """
@@ -83,7 +85,7 @@ def rebuild(
 ) -> int:
     """Make rows that differ from the log anew from it, beside live work; an event says which, who and why.
 
-    With --dry-run the exit code is 1 when anything differs.
+    Exit code 1 when something could not be mended (with --dry-run: when anything differs), 125 when it could not look.
 
     Example: conductor replay rebuild --reason "restored from a backup"
     """

@@ -86,12 +86,12 @@ def test_verify_names_what_a_superuser_rewrote(
 
 def test_strangers_notes_are_refused_by_name(conduct: Type, engine: Engine, tmp_path: Path) -> None:
     missing = conduct("replay", "verify", "--checkpoint", "monday.json")
-    assert (missing.exit_code, "no checkpoint was signed on this home" in missing.stderr) == (1, True)
+    assert (missing.exit_code, "no checkpoint was signed on this home" in missing.stderr) == (125, True)
     conduct("checkpoint", "-o", "ours.json")
     stranger = typist(engine, tmp_path / "stranger")
     stranger("checkpoint", "-o", "theirs.json")
     refused = conduct("replay", "verify", "--checkpoint", "ours.json", "--checkpoint", "theirs.json")
-    assert (refused.exit_code, "signed by another key" in refused.stderr) == (1, True)
+    assert (refused.exit_code, "signed by another key" in refused.stderr) == (125, True)
     trusted = conduct(
         "replay",
         "verify",
@@ -115,11 +115,11 @@ def test_another_clusters_note_is_refused(conduct: Type, tmp_path: Path, empty_d
     elsewhere.run(a_busy_day)
     there = typist(elsewhere, tmp_path / "home")
     refused = there("replay", "verify", "--checkpoint", "ours.json")
-    assert (refused.exit_code, "says nothing about this log" in refused.stderr) == (1, True)
+    assert (refused.exit_code, "says nothing about this log" in refused.stderr) == (125, True)
     there("export", "--from", 1, "-o", "theirs.jsonl")
     assert conduct("replay", "verify", "--checkpoint", "ours.json", "--file", "ours.jsonl").exit_code == 0
     refused = conduct("replay", "verify", "--checkpoint", "ours.json", "--file", "theirs.jsonl")
-    assert (refused.exit_code, "says nothing about this log" in refused.stderr) == (1, True)
+    assert (refused.exit_code, "says nothing about this log" in refused.stderr) == (125, True)
 
 
 def test_a_case_file_is_read_with_no_database_and_no_server(conduct: Type, tmp_path: Path) -> None:
