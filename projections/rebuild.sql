@@ -3,7 +3,8 @@ SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = to_regclass('public.e
 
 -- name: differing_rows
 SELECT row_key, owner, found_xmin, said
-FROM differing_rows(%(table)s::text::regclass, %(expected)s::jsonb, %(owners)s::text[]);
+FROM differing_rows(%(table)s::text::regclass, %(expected)s::jsonb, %(owners)s::text[])
+ORDER BY length(row_key), row_key;
 
 -- name: unexplained_streams
 -- Of rows that belong to no stream of the log: the stream that they would belong to.
