@@ -39,22 +39,24 @@ TEXTS_OF_THE_LOG: Mapping[str, tuple[str, str]] = {
         "审计中没有名为 {code} 的问题；`conductor audit` 会列出每个问题及其修复命令",
     ),
     "repair_usage": (
-        ("write the code and the subject as `conductor audit` prints them: "
-        "conductor repair reservation_expired allocation 7"),
-        "请按 `conductor audit` 的输出写明代码和对象：conductor repair reservation_expired allocation 7",
+        ("write the code and the subject as `conductor audit` prints them:\n"
+        "  conductor repair reservation_expired allocation 7"),
+        "请按 `conductor audit` 的输出写明代码和对象：\n  conductor repair reservation_expired allocation 7",
     ),
     "repair_rebuild": (
-        "{code} is mended by making the rows anew from the log: conductor replay rebuild",
-        "{code} 须由日志重建数据行来修复：conductor replay rebuild",
+        "{code} is mended by making the rows anew from the log:\n  conductor replay rebuild",
+        "{code} 须由日志重建数据行来修复：\n  conductor replay rebuild",
     ),
     "repair_by_hand": (
         ("{code} is mended on the machine itself, as `conductor audit` says; "
-        "to leave it as it is: conductor repair acknowledge {code} {subject}"),
-        "{code} 须按 `conductor audit` 所述在该机器上处理；若保持现状：conductor repair acknowledge {code} {subject}",
+        'to leave it as it is:\n  conductor repair acknowledge {code} {subject} --reason "..."'),
+        ("{code} 须按 `conductor audit` 所述在该机器上处理；若保持现状：\n"
+        '  conductor repair acknowledge {code} {subject} --reason "..."'),
     ),
     "repair_acknowledge": (
-        "nothing mends {code}; once you know why it is so: conductor repair acknowledge {code} {subject}",
-        "{code} 无法修复；查明原因后：conductor repair acknowledge {code} {subject}",
+        ("nothing mends {code}; once you know why it is so:\n"
+        '  conductor repair acknowledge {code} {subject} --reason "..."'),
+        '{code} 无法修复；查明原因后：\n  conductor repair acknowledge {code} {subject} --reason "..."',
     ),
     "repair_not_to_acknowledge": (
         "{code} can be mended, so it cannot be acknowledged; `conductor audit` prints the command",
