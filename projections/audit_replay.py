@@ -17,6 +17,7 @@ from conductor.database import load_queries
 from projections.audit import Finding
 from projections.audit_damage import ClockStep, Context, StoredRow, faults, place_of, row_of
 from projections.replay import Difference, Report, verify
+from projections.snapshot import snapshot
 
 SQL = load_queries("projections", "audit.sql")
 
@@ -37,10 +38,9 @@ class Replayed:
 
 
 def replay(database_url: str) -> Replayed:
-    """Verify, and judge what differs. Raises `ReplayError`, `psycopg.Error`."""
+    """Verify, and judge what differs. Raises as `snapshot`."""
     report = verify(database_url)
-    with psycopg.connect(database_url) as connection:
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    with snapshot(database_url) as connection:
         steps = [
             ClockStep(position, seconds)
             for position, seconds in _all(

@@ -53,7 +53,7 @@ class Exported:
 def export_case(
     database_url: str, selection: Selection, *, write: Write, release: str, now: datetime
 ) -> Exported:
-    """Write a case file, piece by piece. Raises `CannotExport` before the first piece, `LogUnreadable` at any."""
+    """Write a case file, piece by piece. Raises `CannotExport` before the first piece, as `snapshot` at any."""
     with snapshot(database_url) as connection:
         head = log_head(connection)
         if head is None:

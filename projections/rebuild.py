@@ -24,6 +24,7 @@ from conductor.database import connect_error, load_queries
 from conductor.log import LOG_CHANNEL, SCHEDULER_CHANNEL, node_channel
 from projections.log_stream import last_position
 from projections.replay import Difference, Report, verify
+from projections.snapshot import lock_tables, snapshot
 from projections.stream_folds import (
     Connection,
     Folded,
@@ -101,8 +102,8 @@ def rebuild(
 ) -> Rebuilt:
     """Fold the log, and mend the rows that differ from it; with `dry_run` only name them.
 
-    Raises `RebuildError` when the log itself is broken or the role may not mend, `ReplayError` when the database
-    cannot be read.
+    Raises `RebuildError` when the log itself is broken or the role may not mend, and as `snapshot` when
+    the database cannot be read.
     """
     report = verify(database_url, progress=progress)
     wrong = next(iter(_faults_of_the_log(database_url, report)), None)
@@ -130,7 +131,7 @@ def _faults_of_the_log(database_url: str, report: Report) -> list[Difference]:
     found = [difference for difference in report.differences if difference.code in _OF_THE_LOG]
     if not found:
         return []
-    with psycopg.connect(database_url) as connection:
+    with snapshot(database_url) as connection:
         noted = [(code, _places(subject)) for code, subject in connection.execute(SQL["acknowledged"])]
     return [
         difference
@@ -161,6 +162,7 @@ def _owning(database_url: str) -> Iterator[Connection]:
         owner = row[0] if row else "the owner"
         try:
             connection.execute(sql.SQL("SET ROLE {}; SET jit = off").format(sql.Identifier(owner)))
+            connection.execute(SQL["watch_client"])
             yield connection
         except psycopg.errors.InsufficientPrivilege as error:
             raise RebuildError(
@@ -175,7 +177,7 @@ def _owning(database_url: str) -> Iterator[Connection]:
 def _snapshot(connection: Connection) -> Iterator[None]:
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        connection.execute(SQL["lock_tables"])
+        lock_tables(connection)
         yield
 
 

@@ -34,6 +34,6 @@ SELECT mend_rows(%(at)s, %(streams_read)s, %(found)s, %(said)s, %(events)s, %(ch
 -- Faults of the log that somebody left as they are.
 SELECT data ->> 'code', data ->> 'subject' FROM events WHERE stream = 'audit' AND type = 'FindingAcknowledged';
 
--- name: lock_tables
--- Before the snapshot is taken: a table that a migration swapped in after it would look empty.
-LOCK TABLE jobs, resource_allocations, past_allocations, nodes IN ACCESS SHARE MODE;
+-- name: watch_client
+-- A rebuild that was killed leaves no query behind.
+SET client_connection_check_interval = '1s';

@@ -14,14 +14,14 @@ import psycopg
 
 from conductor.core.errors import ConductorError
 from conductor.core.identifiers import StreamName
-from conductor.database import connect_error, load_queries
-from conductor.migrate import pending
+from conductor.database import load_queries
 from projections.comparing import compare
 from projections.folded import Folded
 from projections.known import KnownPosition, Witness
 from projections.ledger import Ledger
 from projections.log_stream import LogEvent, last_position, read_log
 from projections.resuming import resume
+from projections.snapshot import snapshot
 from projections.tables import TABLES
 
 SQL = load_queries("projections", "replay.sql")
@@ -30,10 +30,6 @@ _TELL_EVERY = 5000
 _KEPT = 100  # differences named; all are counted
 
 Progress = Callable[[int, int], None]
-
-
-class ReplayError(ConductorError):
-    """The log could not be replayed at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,28 +75,10 @@ def verify(
     """Replay everything and compare, also with what is `known` from outside the database.
 
     `since` a position that was verified before, only what came after is replayed, and only rows that it touched, or
-    that still may change, are compared. Raises `ReplayError` when the database cannot be read.
+    that still may change, are compared. Raises as `snapshot`.
     """
-    try:
-        connection = psycopg.connect(database_url)
-    except psycopg.OperationalError as error:
-        raise ReplayError(connect_error(database_url, error)) from error
-    try:
-        with connection:
-            if pending(connection):
-                raise ReplayError(
-                    "The database lacks migrations of this release. Run `conductor migrate` first."
-                )
-            connection.rollback()
-            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            # Before the snapshot: a table that a migration swaps in after it would look empty.
-            connection.execute(
-                "LOCK TABLE jobs, resource_allocations, past_allocations, nodes IN ACCESS SHARE MODE"
-            )
-            connection.execute("SET LOCAL TIME ZONE 'UTC'")
-            return Replay(connection, progress, Witness(known), since).run()
-    except psycopg.OperationalError as error:
-        raise ReplayError(f"The replay broke off. {connect_error(database_url, error)}") from error
+    with snapshot(database_url, tables=True) as connection:
+        return Replay(connection, progress, Witness(known), since).run()
 
 
 class Replay:

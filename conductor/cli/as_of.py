@@ -136,9 +136,10 @@ def _at(
     """The database in one snapshot, and the moment asked for. Raises `WrongUsage` beyond the head."""
     from conductor.cli.exits import WrongUsage
     from conductor.settings import database_url_of, load_settings
-    from projections.moment import BeyondHead, find_moment, open_snapshot
+    from projections.moment import BeyondHead, find_moment
+    from projections.snapshot import snapshot
 
-    with open_snapshot(database_url_of(load_settings()), read_only=read_only) as connection:
+    with snapshot(database_url_of(load_settings()), read_only=read_only) as connection:
         try:
             moment = find_moment(connection, asked)
         except BeyondHead as error:
