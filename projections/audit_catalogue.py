@@ -236,11 +236,11 @@ CATALOGUE: Mapping[str, Entry] = {
         severity=Severity.ERROR,
         mending=Mending.ACKNOWLEDGE,
         english=(
-            "The script body with the digest {sha256} is another one now, so jobs {job_ids} may run, or show, what "
-            "nobody submitted. Restore the body from a backup; a body may be deleted, never altered."
+            "The script body with the digest {sha256} is another one now ({found_sha256}), so jobs {job_ids} may "
+            "run, or show, what nobody submitted. Restore the body from a backup; a body may be deleted, never altered."
         ),
         chinese=(
-            "摘要为 {sha256} 的脚本内容已变，因此作业 {job_ids} 可能运行或显示无人提交过的内容。"
+            "摘要为 {sha256} 的脚本内容已变（现为 {found_sha256}），因此作业 {job_ids} 可能运行或显示无人提交过的内容。"
             "请从备份恢复该内容；脚本内容可以删除，绝不能改动。"
         ),
     ),

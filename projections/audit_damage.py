@@ -62,6 +62,12 @@ def row_of(difference: Difference) -> str:
     return difference.subject.rpartition(".")[0] if differs else difference.subject
 
 
+def digests_of(difference: Difference) -> tuple[str, str]:
+    """`scripts A now B` -> (A, B): the digest that a script was submitted with, and that of its body now."""
+    _, submitted, _, found = difference.subject.split()
+    return submitted, found
+
+
 def faults(differences: Iterable[Difference], steps: Iterable[ClockStep], context: Context) -> list[Finding]:
     """Findings of a replay, causes only."""
     by_code: dict[str, list[Difference]] = defaultdict(list)
@@ -209,12 +215,12 @@ def _cell(difference: Difference) -> dict[str, str]:
 
 
 def _script(difference: Difference, context: Context) -> Finding:
-    sha256 = difference.subject.removeprefix("scripts ")
+    sha256, found = digests_of(difference)
     jobs = list(context.jobs_with_script.get(sha256, ()))
     return Finding(
         code="script_altered",
-        subject=difference.subject,
-        parameters={"sha256": sha256, "job_ids": jobs[:20]},
+        subject=difference.subject,  # with what it is now: another alteration is another finding
+        parameters={"sha256": sha256, "found_sha256": found, "job_ids": jobs[:20]},
         streams=tuple(f"job-{job_id}" for job_id in jobs[:3]),
     )
 

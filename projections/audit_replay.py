@@ -15,7 +15,7 @@ import psycopg
 from conductor.core.errors import ConductorError
 from conductor.database import load_queries
 from projections.audit import Finding
-from projections.audit_damage import ClockStep, Context, StoredRow, faults, place_of, row_of
+from projections.audit_damage import ClockStep, Context, StoredRow, digests_of, faults, place_of, row_of
 from projections.replay import Difference, Report, verify
 from projections.snapshot import snapshot
 
@@ -79,7 +79,7 @@ def _context(connection: psycopg.Connection[Any], differences: Sequence[Differen
         gaps = frozenset(stream for (stream,) in _all(connection, SQL["streams_with_gaps"]))
     rows = _stored_rows(connection, {row_of(d) for d in differences if d.code.startswith("row_")})
     streams = {stream for stream, _ in events_at.values()} | {one.stream for one in rows.values()}
-    scripts = [d.subject.removeprefix("scripts ") for d in differences if d.code == "script_altered"]
+    scripts = [digests_of(d)[0] for d in differences if d.code == "script_altered"]
     return Context(
         next_positions={position: _next(connection, position) for position in missing},
         streams_with_gaps=gaps,

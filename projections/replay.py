@@ -117,8 +117,10 @@ class Replay:
         self._folded.finish()
         for table in TABLES:
             report.rows[table] = compare(self._connection, self._folded, table, report.add, only=judged)
-        for (sha256,) in self._connection.execute(SQL["altered_scripts"]):
-            report.add("script_altered", f"scripts {sha256}", "the body no longer has this digest")
+        for sha256, found in self._connection.execute(SQL["altered_scripts"]):
+            report.add(
+                "script_altered", f"scripts {sha256} now {found}", "the body no longer has this digest"
+            )
         return report
 
     def _resume(self, since: KnownPosition, last: int) -> frozenset[StreamName]:

@@ -1,5 +1,7 @@
 """Whatever a superuser does to the log or to a table is one finding, named by its cause, with nothing beside it."""
 
+import hashlib
+import json
 from collections.abc import Sequence
 
 import pytest
@@ -114,6 +116,15 @@ def test_an_altered_script_is_found_with_the_jobs_that_have_it(tampered_engine: 
     [finding] = damaged(tampered_engine, "UPDATE scripts SET body = 'rm -rf /'")
     assert finding.code == "script_altered"
     assert finding.parameters["job_ids"] == [1, 2, 3, 4]
+    now = hashlib.sha256(b"rm -rf /").hexdigest()
+    assert finding.subject == f"scripts {finding.parameters['sha256']} now {now}"
+    noted = {"code": finding.code, "subject": finding.subject, "reason": "a disk gave wrong bytes"}
+    tampered_engine.sql(appended("audit", 1, ACKNOWLEDGED, json.dumps(noted)))
+    assert names(replay(tampered_engine.url).findings) == names([finding])
+    tampered_engine.sql("UPDATE scripts SET body = 'rm -rf ~'")
+    [other] = replay(tampered_engine.url).findings
+    assert other.subject.startswith(f"scripts {finding.parameters['sha256']} now ")
+    assert other.subject != finding.subject
 
 
 def test_two_faults_are_two_findings(tampered_engine: Engine) -> None:
