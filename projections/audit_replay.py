@@ -47,7 +47,7 @@ def replay(database_url: str) -> Replayed:
                 connection, SQL["clock_steps"], {"tolerance_seconds": CLOCK_TOLERANCE_SECONDS}
             )
         ]
-        context = _context(connection, report.differences) if report.differences else Context()
+        context = context_of(connection, report.differences) if report.differences else Context()
     return Replayed(
         findings=faults(report.differences, steps, context),
         events=report.events,
@@ -67,7 +67,7 @@ def _all(
     return connection.execute(query, values).fetchall()
 
 
-def _context(connection: psycopg.Connection[Any], differences: Sequence[Difference]) -> Context:
+def context_of(connection: psycopg.Connection[Any], differences: Sequence[Difference]) -> Context:
     """Looked up only when something differs, so it may read more than is quick."""
     by_place = [d for d in differences if d.subject.startswith("position ")]
     positions = {place_of(d.subject)[0] for d in by_place}

@@ -66,8 +66,13 @@ def fold_streams(connection: Connection, streams: Iterable[StreamName]) -> Folde
     return Folded(streams=wanted, states=states)
 
 
-def folded_log(connection: Connection, progress: Progress | None = None) -> Iterator[Folded]:
-    """Every stream of the log, some at a time. Inside a transaction; raises like `fold_streams`."""
+def folded_log(
+    connection: Connection, progress: Progress | None = None, broken: set[StreamName] | None = None
+) -> Iterator[Folded]:
+    """Every stream of the log, some at a time. Inside a transaction.
+
+    Streams that cannot be folded are left out and put into `broken`; without it, it raises like `fold_streams`.
+    """
     total, _ = extent(connection)
     done = 0
     states: dict[StreamName, State] = {}
@@ -80,8 +85,16 @@ def folded_log(connection: Connection, progress: Progress | None = None) -> Iter
                 states = {}
                 if progress is not None:
                     progress(done, total)
-            _fold(states, row)
             done += 1
+            if broken is not None and row[1] in broken:
+                continue
+            try:
+                _fold(states, row)
+            except ConductorError:
+                if broken is None:
+                    raise
+                broken.add(row[1])
+                states.pop(row[1], None)
     if states:
         yield Folded(streams=tuple(states), states=states)
     if progress is not None:
@@ -91,7 +104,7 @@ def folded_log(connection: Connection, progress: Progress | None = None) -> Iter
 def _fold(states: dict[StreamName, State], row: tuple[Any, ...]) -> None:
     try:
         fold(states, recorded_event(row))
-    except ValueError as error:
+    except (ValueError, TypeError, LookupError, OverflowError) as error:
         raise ConductorError(f"Position {row[0]}: {row[3]} cannot be read. {error}") from error
 
 

@@ -112,11 +112,12 @@ def rebuild(
                 "differences": [{"table": d.table, "key": d.key, "kind": d.kind} for d in rebuilt.damages],
                 "events": rebuilt.events,
                 "not_mended": rebuilt.not_mended,
+                "streams_left": sorted(rebuilt.left),
             }
         )
     else:
         _tell_rebuilt(rebuilt, screen, dry_run)
-    return 1 if rebuilt.not_mended or (dry_run and rebuilt.damages) else 0
+    return 1 if rebuilt.not_mended or rebuilt.left or (dry_run and rebuilt.damages) else 0
 
 
 def _tell_rebuilt(rebuilt: Any, screen: "Screen", dry_run: bool) -> None:
@@ -134,6 +135,9 @@ def _tell_rebuilt(rebuilt: Any, screen: "Screen", dry_run: bool) -> None:
         screen.say("replay_more", count=count - SHOWN)
     for sentence in rebuilt.not_mended:
         screen.warn("rebuild_not_mended", what=sentence)
+    if rebuilt.left:
+        shown = ", ".join(sorted(rebuilt.left)[:SHOWN]) + (" ..." if len(rebuilt.left) > SHOWN else "")
+        screen.warn("rebuild_left", count=len(rebuilt.left), streams=shown)
 
 
 def _document(report: Any, notes: "Notes") -> dict[str, Any]:

@@ -186,3 +186,37 @@ def test_from_what_was_acknowledged_nothing_follows_any_more_and_tables_are_mend
     ]  # fmt: skip
     assert len(rebuild(tampered_engine.url, provenance=BY).damages) == 2
     assert names(replay(tampered_engine.url).findings) == [("hash_broken", "position 3")]
+
+
+@pytest.mark.parametrize(
+    ("hole", "left", "mended"),
+    [
+        # all of job 1: every stream that is there is whole, and the row of job 1 is explained by nothing
+        (3, set(), {"jobs 1 unexpected", "jobs 4 differing"}),
+        # the reservation of job 2: what its rows should be is not known any more
+        (5, {"job-2"}, {"jobs 4 differing"}),
+        # its submission
+        (4, {"job-2"}, {"jobs 4 differing"}),
+    ],
+)
+def test_beside_a_hole_that_was_acknowledged_whole_streams_are_mended_and_others_left(
+    tampered_engine: Engine, hole: int, left: set[str], mended: set[str]
+) -> None:
+    rows_of_job_2 = """
+        SELECT to_jsonb(j), to_jsonb(a) FROM jobs j JOIN resource_allocations a ON job_id = j.id WHERE j.id = 2
+    """
+    damaged(tampered_engine)
+    tampered_engine.sql("DELETE FROM events WHERE position = %s", hole)
+    tampered_engine.sql("UPDATE jobs SET comment = 'x' WHERE id = 4 OR (id = 2 AND %s)", bool(left))
+    with pytest.raises(RebuildError, match=f"position_missing, position {hole}.*Nothing was changed"):
+        rebuild(tampered_engine.url, provenance=BY)
+    noted = json.dumps({"code": "position_missing", "subject": f"position {hole}", "reason": "by mistake"})
+    tampered_engine.sql(appended("audit", 1, ACKNOWLEDGED, noted))
+    before = tampered_engine.sql(rows_of_job_2)
+    rebuilt = rebuild(tampered_engine.url, provenance=BY)
+    assert rebuilt.left == left
+    assert {f"{d.table} {d.key} {d.kind}" for d in rebuilt.damages} == mended
+    assert tampered_engine.sql(rows_of_job_2) == before
+    assert names(replay(tampered_engine.url).findings) == [("position_missing", f"position {hole}")]
+    again = rebuild(tampered_engine.url, provenance=BY)
+    assert (again.damages, again.left) == ([], left)
