@@ -42,12 +42,13 @@ class Selection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
-    """What was written, in lines by kind."""
+    """What was written, in lines by kind. `damage`: code and position of the first event that does not follow."""
 
     events: int
     scripts: int
     environments: int
     sha256: str
+    damage: tuple[str, int] | None
 
 
 def export_case(
@@ -61,11 +62,11 @@ def export_case(
         wanted = _wanted(connection, selection, head)
         lines = _Lines(write)
         lines.put(_header(connection, selection, wanted, head, release, now))
-        events = _events(connection, wanted, lines)
+        events, damage = _events(connection, wanted, lines)
         scripts = _bodies(connection, "scripts", wanted, lines) if selection.scripts else 0
         environments = _bodies(connection, "environments", wanted, lines) if selection.environments else 0
         digest = lines.end()
-    return Exported(events=events, scripts=scripts, environments=environments, sha256=digest)
+    return Exported(events=events, scripts=scripts, environments=environments, sha256=digest, damage=damage)
 
 
 class _Lines:
@@ -132,12 +133,18 @@ def _header(
     }
 
 
-def _events(connection: psycopg.Connection[Any], wanted: dict[str, Any], lines: _Lines) -> int:
-    count = 0
-    for text, event_hash, previous_hash in _rows(connection, "texts", wanted):
+def _events(
+    connection: psycopg.Connection[Any], wanted: dict[str, Any], lines: _Lines
+) -> tuple[int, tuple[str, int] | None]:
+    """How many there are, and the first damage among them. The event after a gap names no event before it."""
+    count, damage = 0, None
+    for position, text, event_hash, previous_hash in _rows(connection, "texts", wanted):
         lines.put({"event": text, "previous_hash": previous_hash.hex(), "hash": event_hash.hex()})
         count += 1
-    return count
+        if damage is None and hashlib.sha256(previous_hash + text.encode()).digest() != event_hash:
+            lacking = position > 1 and not previous_hash
+            damage = ("position_missing", position - 1) if lacking else ("hash_broken", position)
+    return count, damage
 
 
 def _bodies(connection: psycopg.Connection[Any], kind: str, wanted: dict[str, Any], lines: _Lines) -> int:

@@ -130,8 +130,9 @@ def fold_stream(rows: Iterable[Row]) -> State:
             event = decode_text(kind, schema_version, text.encode())
             fold_owned(states, stream, event, at=at, version=version)
         except (ConductorError, ValueError) as error:
+            why = str(error).rstrip(".")
             raise UnreadableLog(
-                f"The log cannot be folded beyond position {position}: {error}. "
+                f"The log cannot be folded beyond position {position}: {why}. "
                 "`conductor replay verify` names everything that is wrong with it."
             ) from error
     [state] = states.values()

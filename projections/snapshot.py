@@ -94,3 +94,25 @@ def log_head(connection: psycopg.Connection[Any]) -> LogHead | None:
     """The end of the log; None when nothing has happened yet."""
     row = connection.execute(SQL["head"]).fetchone()
     return LogHead(*row) if row else None
+
+
+def first_missing(connection: psycopg.Connection[Any], until: int) -> int | None:
+    """The first position up to `until` that has no event."""
+    if connection.execute(SQL["is_whole"], {"until": until}).fetchone() == (True,):
+        return None
+    row = connection.execute(SQL["first_missing"], {"until": until}).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def first_damage(connection: psycopg.Connection[Any], until: int) -> tuple[str, int] | None:
+    """The audit's code and the position of the first place where the log does not hold together.
+
+    PostgreSQL computes the hashes, some microseconds each.
+    """
+    missing = first_missing(connection, until)
+    row = connection.execute(SQL["first_altered"], {"until": until}).fetchone()
+    altered = int(row[0]) if row else None
+    if missing is not None and (altered is None or missing < altered):
+        return "position_missing", missing
+    return None if altered is None else ("hash_broken", altered)

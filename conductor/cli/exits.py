@@ -5,6 +5,7 @@ Promises: no traceback for anything that a user or a server can cause; `run` end
 
 import functools
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -99,10 +100,15 @@ def explain(error: ConductorError, failed: int = FAILED) -> int:
         case Refused() if error.status == 401:
             screen.warn("unauthorized")
         case Refused():
-            first, *others = error.problem.sentences()
+            first, *others = map(_as_typed, error.problem.sentences())
             screen.warn("error", what=first)
             for other in others:
                 screen.note(f"  {other}")
         case _:
             screen.warn("error", what=str(error))
     return failed
+
+
+def _as_typed(sentence: str) -> str:
+    """Fields by the names of the options that they come from."""
+    return re.sub(r"\bas_of\b", "--as-of", sentence)
