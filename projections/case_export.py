@@ -13,8 +13,8 @@ from typing import Any
 
 import psycopg
 
-from conductor.core.errors import ConductorError
 from conductor.database import load_queries
+from conductor.evidence_texts import EvidenceError
 from projections.case_file import FORMAT, VERSION, end_line
 from projections.snapshot import LogHead, cluster_id, log_head, snapshot
 
@@ -25,7 +25,7 @@ _FETCH = 2000
 Write = Callable[[bytes], object]
 
 
-class CannotExport(ConductorError):
+class CannotExport(EvidenceError):
     """What was asked for is not in the log; nothing was written."""
 
 
@@ -58,7 +58,7 @@ def export_case(
     with snapshot(database_url) as connection:
         head = log_head(connection)
         if head is None:
-            raise CannotExport("The log is empty: there is nothing to export yet.")
+            raise CannotExport("export_empty")
         wanted = _wanted(connection, selection, head)
         lines = _Lines(write)
         lines.put(_header(connection, selection, wanted, head, release, now))
@@ -95,15 +95,12 @@ def _wanted(connection: psycopg.Connection[Any], selection: Selection, head: Log
         jobs = {"jobs": list(selection.jobs)}
         missing = [str(row[0]) for row in connection.execute(SQL["jobs_missing"], jobs)]
         if missing:
-            raise CannotExport(f"The log knows no job {', '.join(missing)}; nothing was exported.")
+            raise CannotExport("export_no_job", jobs=", ".join(missing))
         positions = [row[0] for row in connection.execute(SQL["positions_of_jobs"], jobs)]
         return {"first": positions[0], "last": positions[-1], "positions": positions}
     last = head.position if selection.last is None else selection.last
     if last > head.position or selection.first > last:
-        raise CannotExport(
-            f"There are no events {selection.first} to {last}: the log ends at position {head.position}; "
-            "nothing was exported."
-        )
+        raise CannotExport("export_no_events", first=selection.first, last=last, head=head.position)
     return {"first": selection.first, "last": last, "positions": None}
 
 

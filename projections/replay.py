@@ -15,6 +15,7 @@ import psycopg
 from conductor.core.errors import ConductorError
 from conductor.core.identifiers import StreamName
 from conductor.database import load_queries
+from conductor.evidence_texts import Language, said
 from projections.comparing import compare
 from projections.folded import Folded
 from projections.known import KnownPosition, Witness
@@ -39,9 +40,20 @@ class Difference:
     code: str
     subject: str
     text: str
+    chinese: str = ""
 
-    def sentence(self) -> str:
-        return f"{self.subject}: {self.text}"
+    @classmethod
+    def told(cls, code: str, subject: str, key: str, /, **values: object) -> "Difference":
+        """With its sentence from the catalogue."""
+        return cls(
+            code=code, subject=subject, text=said("en", key, **values), chinese=said("zh", key, **values)
+        )
+
+    def sentence(self, language: Language = "en") -> str:
+        return f"{self.subject}：{self.chinese}" if language == "zh" else f"{self.subject}: {self.text}"
+
+    def as_json(self) -> dict[str, str]:
+        return {"code": self.code, "subject": self.subject, "text": self.text}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,10 +71,11 @@ class Report:
     def equal(self) -> bool:
         return self.differences_total == 0
 
-    def add(self, code: str, subject: str, text: str) -> None:
+    def add(self, code: str, subject: str, key: str, /, **values: object) -> None:
+        """`key` and `values` are those of a sentence of `evidence_texts`."""
         self.differences_total += 1
         if len(self.differences) < _KEPT:
-            self.differences.append(Difference(code=code, subject=subject, text=text))
+            self.differences.append(Difference.told(code, subject, key, **values))
 
 
 def verify(
@@ -118,9 +131,7 @@ class Replay:
         for table in TABLES:
             report.rows[table] = compare(self._connection, self._folded, table, report.add, only=judged)
         for sha256, found in self._connection.execute(SQL["altered_scripts"]):
-            report.add(
-                "script_altered", f"scripts {sha256} now {found}", "the body no longer has this digest"
-            )
+            report.add("script_altered", f"scripts {sha256} now {found}", "differs_body")
         return report
 
     def _resume(self, since: KnownPosition, last: int) -> frozenset[StreamName]:
@@ -136,7 +147,7 @@ class Replay:
 
     def _tell_rewritten(self, found: Iterable[tuple[str, str]]) -> None:
         for subject, text in found:
-            self._report.add("history_rewritten", subject, text)
+            self._report.add("history_rewritten", subject, "differs_rewritten", why=text)
 
     def _check_chain(self, logged: LogEvent) -> None:
         """Positions without gaps, and each hash made of the one before."""
@@ -146,10 +157,11 @@ class Replay:
             report.add(
                 "position_missing",
                 f"position {report.position + 1}",
-                f"the next event in the log is {logged.position}",
+                "differs_next",
+                position=logged.position,
             )
         if self._last_hash is not None and logged.hash_after(self._last_hash) != logged.hash:
-            report.add("hash_broken", f"position {logged.position}", "the event or one before it was altered")
+            report.add("hash_broken", f"position {logged.position}", "differs_chain")
         report.position = logged.position
         report.events += 1
         self._last_hash = logged.hash
@@ -161,7 +173,9 @@ class Replay:
             event = self._folded.fold(logged)
         except (ConductorError, ValueError, TypeError, LookupError, OverflowError) as error:
             self._folded.give_up(logged.stream)
-            self._report.add("event_illegal", f"position {logged.position} in {logged.stream}", str(error))
+            self._report.add(
+                "event_illegal", f"position {logged.position} in {logged.stream}", "differs_rule", why=error
+            )
             return
         for breach in self._ledger.book(event):
-            self._report.add("conservation_broken", f"position {logged.position}", breach)
+            self._report.add("conservation_broken", f"position {logged.position}", "differs_rule", why=breach)

@@ -88,12 +88,15 @@ def explain(error: ConductorError, failed: int = FAILED) -> int:
     # Imported here: the client brings httpx, a tenth of a second that `--help` need not wait for.
     from conductor.cli.screen import Screen
     from conductor.client.errors import Refused, Unreachable
+    from conductor.evidence_texts import EvidenceError
 
     screen = Screen.open()
     match error:
         case WrongUsage():
             screen.warn("error", what=str(error))
             return USAGE
+        case EvidenceError():
+            screen.warn("error", what=error.sentence(screen.language))
         case Unreachable():
             screen.warn("unreachable", url=error.url, cause=error.cause)
             return UNREACHABLE

@@ -1,6 +1,5 @@
 """`conductor replay`: the tables, proved by the log."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -149,7 +148,7 @@ def _document(report: Any, notes: "Notes") -> dict[str, Any]:
         "since": report.since,
         "checkpoints": notes.as_json(),
         "differences_total": report.differences_total,
-        "differences": [asdict(one) for one in report.differences],
+        "differences": [one.as_json() for one in report.differences],
     }
 
 
@@ -164,6 +163,6 @@ def _tell(report: Any, screen: "Screen") -> None:
         return
     screen.say("replay_differs", events=f"{events:,}", position=position, count=count)
     for difference in report.differences[:SHOWN]:
-        screen.line(f"  {difference.sentence()}")
+        screen.line(f"  {difference.sentence(screen.language)}")
     if count > SHOWN:
         screen.say("replay_more", count=count - SHOWN)

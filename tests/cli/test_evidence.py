@@ -144,6 +144,30 @@ def test_strangers_notes_are_refused_by_name(conduct: Type, engine: Engine, tmp_
     assert (alone.exit_code, "--checkpoint" in alone.stderr) == (2, True)
 
 
+def test_what_is_wrong_with_notes_and_files_is_said_in_the_readers_language(
+    tampered_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tampered_engine.run(a_busy_day)
+    monkeypatch.chdir(tmp_path)
+    conduct = typist(tampered_engine, tmp_path / "home")
+    chinese = {"CONDUCTOR_LANG": "zh"}
+    missing = conduct("replay", "verify", "--checkpoint", "monday.json", **chinese)
+    assert "此目录从未签过检查点" in missing.stderr
+    (tmp_path / "case.jsonl").write_text("{}\n")
+    assert "不是案例文件" in conduct("job", 1, "--file", "case.jsonl", **chinese).stderr
+    assert "日志中没有作业 99" in conduct("export", "--job", 99, **chinese).stderr
+    for statement in (DISARM, "UPDATE events SET data = data || '{\"priority\": 9}' WHERE stream = 'job-1'"):
+        tampered_engine.sql(statement)
+    said = conduct("replay", "verify", **chinese).stdout
+    assert "该事件或其前一个事件被改动过" in said
+    assert "jobs 1.priority：日志为 9，表中为 0" in said
+    conduct("export", "--from", 1, "-o", "all.jsonl")
+    proved = conduct("replay", "verify", "--file", "all.jsonl", **chinese)
+    assert "该事件与其哈希不符" in proved.stdout
+    [first, *_] = json.loads(conduct("replay", "verify", "--json", **chinese).stdout)["differences"]
+    assert first.keys() == {"code", "subject", "text"}
+
+
 def test_another_clusters_note_is_refused(conduct: Type, tmp_path: Path, empty_database_url: str) -> None:
     from conductor.migrate import migrate
 
