@@ -188,6 +188,20 @@ CATALOGUE: Mapping[str, Entry] = {
         english="No event explains row {key} of table {table}: somebody inserted it past the door.",
         chinese="没有事件能解释表 {table} 的行 {key}：有人绕过写入入口插入了它。",
     ),
+    "row_ahead": Entry(
+        severity=Severity.ERROR,
+        mending=Mending.REBUILD,
+        english=(
+            "Row {key} of table {table} is of version {row_version} of {stream}, and the log has only {log_version}: "
+            "the log's last events were cut off, or somebody changed the row past the door. If they were cut off, such "
+            "rows are the last trace of them: note what they say, and compare with a backup, before you make them anew."
+        ),
+        chinese=(
+            "表 {table} 的行 {key} 属于流 {stream} 的第 {row_version} 版，而日志中只有 {log_version} 版："
+            "日志末尾的事件被截去，或有人绕过写入入口改动了该行。若为截去，这些行是它们最后的痕迹："
+            "重建之前，请记下其内容，并与备份比对。"
+        ),
+    ),
     "conservation_broken": Entry(
         severity=Severity.ERROR,
         mending=Mending.ACKNOWLEDGE,

@@ -8,7 +8,7 @@ lies in the streams and on the nodes that it touches follows from it.
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from projections.audit import Finding
@@ -179,7 +179,16 @@ def _rows(found: Sequence[Difference], context: Context) -> list[Finding]:
         stream = finding.parameters["stream"]
         if finding.parameters["behind"] or finding.parameters["ahead"]:
             together.setdefault(stream, finding)
-    return [f for f in findings if together.get(f.parameters["stream"], f) is f]
+    return _named_ahead([f for f in findings if together.get(f.parameters["stream"], f) is f])
+
+
+def _named_ahead(findings: Sequence[Finding]) -> list[Finding]:
+    """Rows that know more than the log does: its end is gone. One that was inserted by hand knows of no other stream,
+    and of one whose version alone was changed nothing else differs.
+    """
+    ahead = [f for f in findings if f.parameters["ahead"] and f.parameters["columns"] != ["version"]]
+    known = [f for f in ahead if f.parameters["log_version"] or len(ahead) > 1]
+    return [replace(f, code="row_ahead") if f in known else f for f in findings]
 
 
 def _row(subject: str, found: Sequence[Difference], context: Context) -> Finding:
@@ -197,6 +206,8 @@ def _row(subject: str, found: Sequence[Difference], context: Context) -> Finding
             "columns": [cell["column"] for cell in cells],
             "cells": cells,
             "stream": stored.stream,
+            "row_version": stored.version,
+            "log_version": in_log,
             "behind": version_differs and stored.version is not None and stored.version < in_log,
             "ahead": version_differs and stored.version is not None and stored.version > in_log,
         },

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from typing import get_args
 
 import pytest
 
@@ -10,6 +11,7 @@ from conductor.core.commands import Allocate, Release, Requeue
 from conductor.core.events import ProcessIdentity, Provenance, ReleaseReason
 from conductor.core.identifiers import NodeName
 from projections.audit import Finding
+from projections.audit_catalogue import Language, sentence
 from projections.audit_replay import from_json, replay, to_json
 from projections.rebuild import RebuildError, rebuild
 from tests.fix_engine import Engine
@@ -220,3 +222,25 @@ def test_beside_a_hole_that_was_acknowledged_whole_streams_are_mended_and_others
     assert names(replay(tampered_engine.url).findings) == [("position_missing", f"position {hole}")]
     again = rebuild(tampered_engine.url, provenance=BY)
     assert (again.damages, again.left) == ([], left)
+
+
+@pytest.mark.parametrize(
+    ("damage", "found"),
+    [
+        ("DELETE FROM events WHERE position > 13", [("row_ahead", "jobs 4")]),
+        ("DELETE FROM events WHERE position > 11", [("row_ahead", "jobs 3"), ("row_ahead", "jobs 4")]),
+        # one submission, and what a hand does to one row, look alike
+        ("DELETE FROM events WHERE position > 12", [("row_unexpected", "jobs 4")]),
+        ("UPDATE jobs SET version = 9 WHERE id = 1", [("row_differs", "jobs 1")]),
+    ],
+)
+def test_an_end_that_was_cut_off_is_told_by_the_rows_that_know_more(
+    tampered_engine: Engine, damage: str, found: list[tuple[str, str]]
+) -> None:
+    findings = damaged(tampered_engine, damage)
+    assert names(findings) == found
+    for finding in findings:
+        told = [sentence(finding.code, finding.parameters, language) for language in get_args(Language)]
+        assert all(str(finding.parameters["key"]) in one for one in told)
+    rebuild(tampered_engine.url, provenance=BY)
+    assert names(replay(tampered_engine.url).findings) == []
