@@ -12,7 +12,6 @@ from typing import Any
 
 import psycopg
 
-from conductor.core.errors import ConductorError
 from conductor.core.identifiers import StreamName
 from conductor.database import load_queries
 from conductor.evidence_texts import Language, said
@@ -20,7 +19,7 @@ from projections.comparing import compare
 from projections.folded import Folded
 from projections.known import KnownPosition, Witness
 from projections.ledger import Ledger
-from projections.log_stream import LogEvent, last_position, read_log
+from projections.log_stream import ILLEGAL, LogEvent, last_position, read_log
 from projections.resuming import resume
 from projections.snapshot import snapshot
 from projections.tables import TABLES
@@ -171,7 +170,7 @@ class Replay:
             return
         try:
             event = self._folded.fold(logged)
-        except (ConductorError, ValueError, TypeError, LookupError, OverflowError) as error:
+        except ILLEGAL as error:
             self._folded.give_up(logged.stream)
             self._report.add(
                 "event_illegal", f"position {logged.position} in {logged.stream}", "differs_rule", why=error
