@@ -30,6 +30,9 @@ WHERE e.position <= %(until)s AND (p.position IS NOT NULL OR e.position = 1)
       e.position, e.stream, e.version, e.type, e.schema_version, e.at, e.recorded_at, e.data, e.metadata), 'UTF8'))
 ORDER BY e.position LIMIT 1;
 
+-- name: no_time_limit
+SET LOCAL statement_timeout = 0;
+
 -- name: settings
 -- The whole log is read, so a cursor's plan must be the best for all of it, and a sort should not be starved. A sort
 -- tells its client nothing for a while, so the server looks whether that is still there.

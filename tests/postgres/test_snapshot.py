@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from projections.snapshot import first_damage, snapshot
 from tests.fix_engine import Engine
 
 # Each begins a query of minutes, as a sort of a long log is, and says so.
@@ -41,3 +42,10 @@ def _until_query(engine: Engine, backend: int, state: str | None) -> None:
     while engine.sql(asked, backend) != wanted:
         assert time.monotonic() < deadline, f"backend {backend} is not {state or 'gone'}"
         time.sleep(0.05)
+
+
+def test_a_time_limit_for_questions_does_not_end_the_look_at_the_whole_chain(engine: Engine) -> None:
+    with snapshot(engine.url) as connection:
+        connection.execute("SET LOCAL statement_timeout = '1s'")
+        assert first_damage(connection, 0) is None
+        assert connection.execute("SHOW statement_timeout").fetchone() == ("0",)
