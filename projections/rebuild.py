@@ -73,9 +73,8 @@ class Rebuilt:
     damages: list[Damage] = field(default_factory=list)
     events: list[int] = field(default_factory=list)
     not_mended: list[str] = field(default_factory=list)
-    left: set[StreamName] = field(
-        default_factory=set
-    )  # streams that cannot be folded: nobody knows their rows
+    # Streams whose rows stay: they cannot be folded, so nobody knows their rows, or those stand in the way.
+    left: set[StreamName] = field(default_factory=set)
 
     @property
     def rows(self) -> Mapping[str, list[int | str]]:
@@ -244,7 +243,12 @@ def _mend(connection: Connection, rebuilt: Rebuilt, streams: Sequence[StreamName
 
 
 def _mend_streams(
-    connection: Connection, rebuilt: Rebuilt, streams: set[StreamName], teller: _Teller
+    connection: Connection,
+    rebuilt: Rebuilt,
+    streams: set[StreamName],
+    teller: _Teller,
+    *,
+    alone: bool = False,
 ) -> None:
     """Fold, compare, mend; again when one of these streams or rows moved meanwhile."""
     for attempt in range(_TRIES):
@@ -259,8 +263,8 @@ def _mend_streams(
                 raise
             if error.sqlstate in _COLLISIONS:
                 colliding = _colliding(connection, allocations)
-                if colliding & rebuilt.left:  # their rows stay, so these cannot come
-                    rebuilt.left |= streams
+                if colliding & rebuilt.left:  # their rows stay, so one of these cannot come
+                    _mend_or_leave(connection, rebuilt, streams, teller, alone=alone)
                     return
                 streams |= colliding
             time.sleep(_pause(attempt))
@@ -273,6 +277,17 @@ def _mend_streams(
         f"Rows of {', '.join(sorted(streams)[:3])} changed again and again while they were read. What was mended "
         f"until then stays mended ({len(rebuilt.damages)} rows). Run `conductor replay rebuild` again."
     )
+
+
+def _mend_or_leave(
+    connection: Connection, rebuilt: Rebuilt, streams: set[StreamName], teller: _Teller, *, alone: bool
+) -> None:
+    """One after the other, so that only what cannot be mended is left."""
+    if alone:
+        rebuilt.left |= streams
+        return
+    for stream in sorted(streams):
+        _mend_streams(connection, rebuilt, {stream}, teller, alone=True)
 
 
 def _prepare(

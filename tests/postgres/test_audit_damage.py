@@ -244,3 +244,20 @@ def test_an_end_that_was_cut_off_is_told_by_the_rows_that_know_more(
         assert all(str(finding.parameters["key"]) in one for one in told)
     rebuild(tampered_engine.url, provenance=BY)
     assert names(replay(tampered_engine.url).findings) == []
+
+
+def test_what_stands_in_the_way_of_a_row_and_cannot_be_mended_leaves_both(tampered_engine: Engine) -> None:
+    """A row of job 2, whose reservation is not in the log any more, has the CPUs that the log promised to job 4."""
+    damaged(
+        tampered_engine,
+        "DELETE FROM events WHERE position = 5",
+        "CREATE TABLE kept AS SELECT cpu_spans FROM resource_allocations WHERE job_id = 4",
+        "DELETE FROM resource_allocations WHERE job_id = 4",
+        "UPDATE resource_allocations SET status = 'allocated', cpu_spans = kept.cpu_spans FROM kept WHERE job_id = 2",
+        "UPDATE jobs SET comment = 'x' WHERE id = 1",
+    )
+    noted = json.dumps({"code": "position_missing", "subject": "position 5", "reason": "by mistake"})
+    tampered_engine.sql(appended("audit", 1, ACKNOWLEDGED, noted))
+    rebuilt = rebuild(tampered_engine.url, provenance=BY)
+    assert rebuilt.left == {"job-2", "job-4"}
+    assert {f"{d.table} {d.key}" for d in rebuilt.damages} == {"jobs 1"}
