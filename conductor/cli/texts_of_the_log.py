@@ -116,7 +116,7 @@ TEXTS_OF_THE_LOG: Mapping[str, tuple[str, str]] = {
         "截至位置 {position}，有 {count} 行与日志不一致；未作任何更改：",
     ),
     "rebuild_done": (
-        "Rows made anew from the log: {count}; what says which, by position: {events}:",
+        "Rows made anew from the log: {count}. Positions of the events that say which: {events}.",
         "已按日志重建 {count} 行；位置 {events} 的事件列出了这些行：",
     ),
     "rebuild_not_mended": (
