@@ -17,7 +17,8 @@ import psycopg
 
 from conductor.core.errors import ConductorError
 from conductor.database import DatabaseUnavailable
-from projections.moment import open_snapshot, states_at
+from projections.moment import states_at
+from projections.snapshot import snapshot
 from projections.survey import AllocationFilter, JobFilter, Survey
 
 
@@ -40,7 +41,7 @@ def _listen(requests: "queue.SimpleQueue[bytes]") -> None:
 
 def _answer(request: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     try:
-        with open_snapshot(request["database_url"]) as connection:
+        with snapshot(request["database_url"]) as connection:
             survey = Survey.of(
                 states_at(connection, request["position"]),
                 jobs=_job_filter(request["jobs"]),

@@ -167,8 +167,8 @@ DETAILS: Mapping[str, tuple[str, str]] = {
         "发送的作业 {job_id} 的 {stream} 与已有内容不衔接。请从第 {offset} 字节继续。",
     ),
     "replay_failed": (
-        "The log could not be replayed: {why}. `?replay=false` leaves that part of the audit out.",
-        "无法重放日志：{why}。加上 `?replay=false` 可跳过审计的这一部分。",
+        "The log could not be replayed: {why}. `?replay=false` or `conductor audit --quick` leaves that part out.",
+        "无法重放日志：{why}。`?replay=false` 或 `conductor audit --quick` 可跳过审计的这一部分。",
     ),
     "piece_too_large": (
         "The piece is larger than {limit_mib} MiB. Send the output in smaller pieces, one after the other.",

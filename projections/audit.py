@@ -158,7 +158,9 @@ def _absent_nodes(seen: Seen, margins: Margins) -> Iterator[Finding]:
         if row["final"] is False:
             held[row["node_name"]].append(row)
     for node in seen.nodes:
-        if node["state"] in ("UP", "DRAINED"):
+        if not node["in_log"]:
+            yield _ghost(node)
+        elif node["state"] in ("UP", "DRAINED"):
             if _stale_since(node, seen.now, margins):
                 yield _stale(node)
         elif held[node["name"]] and _settled(node, seen.now):
@@ -180,6 +182,17 @@ def _stale_since(node: Row, now: datetime, margins: Margins) -> bool:
     registered = node["registered_at"] + timedelta(seconds=margins.lease_seconds)
     ended = max(own, registered) if own else registered
     return bool(now - ended > timedelta(seconds=margins.lost))
+
+
+def _ghost(node: Row) -> Finding:
+    """Of a node that never registered: no command finds it, and whatever its row says follows from the row."""
+    row = f"nodes {node['name']}"
+    return Finding(
+        code="row_unexpected",
+        subject=row,
+        parameters={"node_name": node["name"], "table": "nodes", "key": node["name"]},
+        rests_on=frozenset({row}),
+    )
 
 
 def _stale(node: Row) -> Finding:

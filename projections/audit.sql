@@ -20,7 +20,8 @@ ORDER BY a.id;
 -- name: audit_nodes
 -- With the last that the log says of those that are lost or removed.
 SELECT n.name, n.state, n.incarnation, n.registered_at, l.expires_at AS lease_expires_at,
-       l.incarnation AS lease_incarnation, e.at AS left_at, coalesce((e.data ->> 'jobs_lost')::boolean, false) AS jobs_lost
+       l.incarnation AS lease_incarnation, e.at AS left_at, coalesce((e.data ->> 'jobs_lost')::boolean, false) AS jobs_lost,
+       EXISTS (SELECT FROM events WHERE stream = 'node-' || n.name) AS in_log
 FROM nodes n
 LEFT JOIN node_leases l ON l.node_name = n.name
 LEFT JOIN LATERAL (

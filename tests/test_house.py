@@ -31,13 +31,14 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "version": (),
     "home": ("core",),
     "settings": ("core", "crash_points", "home"),
-    "checkpoint": ("core", "home"),
+    "evidence_texts": ("core",),
+    "checkpoint": ("core", "evidence_texts", "home"),
     # the log and its tables
     "database": ("core",),
     "migrations": (),
     "migrate": ("core", "database"),
     "log": ("core", "codec", "database"),
-    "projections": ("core", "codec", "database", "log", "migrate"),
+    "projections": ("core", "codec", "database", "evidence_texts", "log", "migrate"),
     "output_file": ("core", "database", "log"),
     # the one door to writing
     "handler": ("core", "codec", "crash_points", "database", "log", "running"),
@@ -68,7 +69,7 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     ),
     "cli": (
         *("api", "client", "core", "database", "embedded", "executor", "migrate", "projections", "scheduler"),
-        *("checkpoint", "scns", "settings", "supervisor", "up", "version"),
+        *("checkpoint", "evidence_texts", "scns", "settings", "supervisor", "up", "version"),
     ),
 }
 # Modules that lie side by side and are one room.

@@ -83,6 +83,33 @@ def test_a_lease_names_what_the_node_must_end(api: Api) -> None:
     assert answer.json()["cancel"] == [cancelled, 999]
 
 
+WRONG_ROWS = (
+    "UPDATE jobs SET cancel_requested_at = now()",
+    "UPDATE resource_allocations SET status = 'released'",
+    "UPDATE resource_allocations SET node_name = 'n2'",
+    "DELETE FROM resource_allocations",
+)
+
+
+@pytest.mark.parametrize("damage", WRONG_ROWS)
+def test_a_wrong_row_ends_no_job_of_a_foreign_executor(api: Api, damage: str) -> None:
+    incarnation = api.register("n1", 4)
+    held = [api.start(api.submit(), node="n1"), 999]
+    api.sql("CREATE TABLE kept AS SELECT * FROM resource_allocations")
+    api.sql(damage)
+    answer = api.client.put("/api/v1/nodes/n1/lease", json={"incarnation": incarnation, "allocations": held})
+    assert answer.json()["cancel"] == [999]
+    for mend in (
+        "UPDATE jobs SET cancel_requested_at = NULL",
+        "DELETE FROM resource_allocations",
+        "INSERT INTO resource_allocations SELECT * FROM kept",
+    ):
+        api.sql(mend)
+    api.end(held[0])
+    answer = api.client.put("/api/v1/nodes/n1/lease", json={"incarnation": incarnation, "allocations": held})
+    assert answer.json()["cancel"] == held
+
+
 def test_the_lease_of_an_older_incarnation_is_refused(api: Api) -> None:
     api.register("n1")
     api.register("n1")
