@@ -137,6 +137,18 @@ def test_a_reservation_by_hand_counts_memory(engine: Engine) -> None:
     assert (refused.code, "has 400 MB free" in refused.message) == (RejectionCode.CPUS_TAKEN, True)
 
 
+def test_reservations_by_hand_that_come_together_count_each_others_memory(engine: Engine) -> None:
+    async def story(engine: Engine) -> list[type]:
+        await two_nodes(engine)
+        jobs = [await engine.submit(memory_mb=600) for _ in range(2)]
+        wishes = [
+            Request(command=Reserve(job_id=job_id, node_name=A), provenance=PROVENANCE) for job_id in jobs
+        ]
+        return [type(one) for one in await engine.handler.handle_requests(wishes, atomic=False)]
+
+    assert engine.run(story) == [Accepted, Rejection]
+
+
 def test_an_exclusive_job_takes_every_cpu_of_a_node_that_nobody_is_on(engine: Engine) -> None:
     async def story(engine: Engine) -> ResourcesReserved:
         await two_nodes(engine)
