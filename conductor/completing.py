@@ -146,8 +146,8 @@ async def _choose_resources(
 ) -> None:
     """For a reservation by hand: the lowest free CPUs and generic resources, where none are named.
 
-    Whoever takes one of the CPUs first wins, and the constraint says so. Generic resources and memory have no
-    constraint: they are looked at here, and a scheduler that has not read this reservation yet may promise them again.
+    Whoever takes one of them first wins, and the constraint says so. Memory has no constraint: it is looked at here,
+    and a scheduler that has not read this reservation yet may promise it again.
     """
     request.unfit = None
     wanted = await _wanted(connection, command)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from projections.allocations import runs
+from conductor.core.held_numbers import runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,7 @@
 """What jobs ask of nodes, through the one door: refused when none could ever run it, chosen by hand, counted once."""
 
+import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -176,25 +178,67 @@ def test_within_a_batch_a_generic_resource_goes_to_one(engine: Engine) -> None:
     assert engine.run(story) == [Accepted, Rejection]
 
 
-@pytest.mark.parametrize(
-    ("wish", "gres", "code"),
-    [
-        ({"gres": {"gpu": 1}}, {"gpu": (0,)}, "gres_promised_twice"),
-        ({"memory_mb": 2500}, {}, "memory_overpromised"),
-    ],
-)
-def test_the_audit_names_what_crossing_reservations_promise_twice(
-    tampered_engine: Engine, wish: dict[str, Any], gres: dict[str, tuple[int, ...]], code: str
-) -> None:
+def test_a_piece_that_somebody_holds_is_refused_by_the_database(engine: Engine) -> None:
+    """A scheduler's plan that did not know of a person's reservation; its own look finds nothing wrong."""
+
+    async def story(engine: Engine) -> Rejection:
+        await two_nodes(engine)
+        await engine.accepted(ElectLeader(holder="me", host="here"))
+        by_hand, planned = [await engine.submit(gres={"gpu": 1}) for _ in range(2)]
+        await engine.reserve(by_hand, node="b")
+        crossing = Reserve(job_id=planned, node_name=B, cpu_ids=(3,), gres={"gpu": (0,)}, term=Term(1))
+        refused = await engine.refused(crossing)
+        await engine.accepted(replace(crossing, gres={"gpu": (1,)}))
+        return refused
+
+    assert engine.run(story).code is RejectionCode.CPUS_TAKEN
+
+
+def test_a_piece_that_is_promised_and_given_back_in_one_batch_is_refused_as_well(engine: Engine) -> None:
+    async def story(engine: Engine) -> list[type]:
+        await two_nodes(engine)
+        holder, passing = [await engine.submit(gres={"gpu": 1}) for _ in range(2)]
+        await engine.reserve(holder, node="b")
+        await engine.accepted(ElectLeader(holder="me", host="here"))
+        reserve = Reserve(job_id=passing, node_name=B, cpu_ids=(3,), gres={"gpu": (0,)}, term=Term(1))
+        wishes = [Request(command=one, provenance=PROVENANCE) for one in (reserve, Cancel(job_id=passing))]
+        return [type(one) for one in await engine.handler.handle_requests(wishes, atomic=False)]
+
+    assert engine.run(story) == [Rejection, Accepted]
+    assert engine.sql("SELECT count(*) FROM past_allocations") == [(0,)]
+
+
+def test_the_audit_names_memory_that_crossing_reservations_promise_twice(tampered_engine: Engine) -> None:
     """A person's, and then that of a scheduler which had planned before it read of the person's."""
 
     async def story(engine: Engine) -> None:
         await two_nodes(engine)
         await engine.accepted(ElectLeader(holder="me", host="here"))
-        by_hand, planned = [await engine.submit(**wish) for _ in range(2)]
+        by_hand, planned = [await engine.submit(memory_mb=2500) for _ in range(2)]
         await engine.reserve(by_hand, node="b")
-        await engine.accepted(Reserve(job_id=planned, node_name=B, cpu_ids=(3,), gres=gres, term=Term(1)))
+        await engine.accepted(Reserve(job_id=planned, node_name=B, cpu_ids=(3,), term=Term(1)))
 
     tampered_engine.run(story)
     [finding] = replay(tampered_engine.url).findings
-    assert (finding.code, finding.parameters["node_name"]) == (code, "b")
+    assert (finding.code, finding.parameters["node_name"]) == ("memory_overpromised", "b")
+
+
+def test_the_audit_names_a_piece_that_was_promised_twice_past_the_handler(tampered_engine: Engine) -> None:
+    async def story(engine: Engine) -> None:
+        await two_nodes(engine)
+        holder, _ = [await engine.submit(gres={"gpu": 1}) for _ in range(2)]
+        await engine.reserve(holder, node="b")
+
+    tampered_engine.run(story)
+    [(block,)] = tampered_engine.sql("SELECT cpu_block FROM nodes WHERE name = 'b'")
+    data = {
+        "allocation_id": 900, "attempt": 1, "node_name": "b", "cpu_ids": [3], "cpu_block": block,
+        "memory_mb": None, "expires_at": "2030-01-01T00:00:00Z", "term": None, "gres": {"gpu": [0]},
+    }  # fmt: skip
+    event = {
+        "stream": "job-2", "version": 2, "type": "ResourcesReserved", "schema_version": 2, "data": data,
+        "metadata": {"actor": "eve", "channel": "psql"},
+    }  # fmt: skip
+    tampered_engine.sql("SELECT append_events(now(), %s, now())", json.dumps([event]))
+    [finding] = replay(tampered_engine.url).findings
+    assert (finding.code, finding.parameters["node_name"]) == ("gres_promised_twice", "b")
