@@ -104,6 +104,7 @@ def _told_besides(event: Event, settings: Settings) -> dict[str, Any]:
                 "allocation_id": event.allocation_id,
                 "attempt": event.attempt,
                 "cpu_ids": event.cpu_ids,
+                "gres": event.gres,
                 "expires_at": event.expires_at,
             }
         case _:

@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from api.directive_texts import IGNORED
 from api.problems import FieldError
-from api.texts import IGNORED, PHRASES, Language, say
+from api.texts import PHRASES, Language, say
 from conductor.core.sbatch import MARK, Fault, FaultCode, Filled, Remark, directives_of
 from conductor.core.sbatch_options import OPTIONS
 
@@ -26,6 +27,7 @@ _STANDS_FOR: Mapping[str, tuple[str, ...]] = {
 # Faults that the request's own field would have under another code
 _CODES: Mapping[FaultCode, str] = {
     FaultCode.SEVERAL_NODES: "unsupported",
+    FaultCode.EXCLUSIVE_KIND: "unsupported",
     FaultCode.TRUNCATED: "unsupported",
     FaultCode.MORE_TASKS: "contradiction",
 }

@@ -6,12 +6,23 @@ what to do instead. Refuses to know which request has which field.
 
 import re
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from api.validation import complaint
+from conductor.core.resource_texts import (
+    MOST_GRES,
+    MOST_NAMES,
+    checked_gres,
+    checked_labels,
+    checked_nodes,
+    parsed_gres,
+    parsed_labels,
+    parsed_nodes,
+)
 from conductor.core.warning_signal import parse_warning_signal
 from projections.audit_catalogue import CATALOGUE
 
@@ -150,6 +161,26 @@ def instant_of(given: Any) -> datetime:
         raise complaint("bad_time") from None
 
 
+def _texts(given: Any, parsed: Callable[[str], Any], code: str) -> Any:
+    """What is written as Slurm's users do, in the form that JSON has for it."""
+    if not isinstance(given, str):
+        return given
+    try:
+        return parsed(given)
+    except ValueError as error:
+        raise complaint(code, why=str(error)) from None
+
+
+def _checked_by(checked: Callable[[Any], Any], code: str) -> AfterValidator:
+    def check(value: Any) -> Any:
+        try:
+            return checked(value)
+        except ValueError as error:
+            raise complaint(code, why=str(error)) from None
+
+    return AfterValidator(check)
+
+
 def _uuid(text: str) -> str:
     try:
         return str(uuid.UUID(text))
@@ -184,4 +215,17 @@ Count = Annotated[int, Field(ge=0, le=ID_LIMIT)]
 SmallCount = Annotated[int, Field(ge=0, le=_SMALL)]
 Megabytes = Annotated[int, Field(ge=1, le=2**40)]
 Priority = Annotated[int, Field(ge=-_SMALL, le=_SMALL)]
-Labels = Annotated[dict[Line, Line], Field(max_length=100)]
+Labels = Annotated[dict[Line, Line], Field(max_length=MOST_NAMES), _checked_by(checked_labels, "bad_labels")]
+Gres = Annotated[dict[str, int], _checked_by(checked_gres, "bad_gres")]
+NodeList = Annotated[
+    list[str],
+    Field(min_length=1),
+    _checked_by(checked_nodes, "bad_nodelist"),
+    BeforeValidator(lambda given: _texts(given, lambda text: list(parsed_nodes(text)), "bad_nodelist")),
+]
+WantedLabels = Annotated[Labels, BeforeValidator(lambda given: _texts(given, parsed_labels, "bad_labels"))]
+WantedGres = Annotated[Gres, BeforeValidator(lambda given: _texts(given, parsed_gres, "bad_gres"))]
+GresNumbers = Annotated[
+    dict[str, Annotated[list[Annotated[int, Field(ge=0, lt=MOST_GRES)]], Field(max_length=MOST_GRES)]],
+    Field(max_length=MOST_NAMES),
+]

@@ -13,7 +13,8 @@ from typing import Any
 import orjson
 from starlette.responses import Response
 
-from api.texts import DETAILS, DIRECTIVES, FIELDS, PHRASES, TITLES, Language, say
+from api.directive_texts import DIRECTIVES
+from api.texts import DETAILS, FIELDS, PHRASES, TITLES, Language, say
 from conductor.core.errors import Rejection, RejectionCode
 
 MEDIA_TYPE = "application/problem+json"

@@ -166,6 +166,8 @@ SELECT n.name, n.state, n.reason, n.total_cpus, n.cpu_ids, n.memory_mb, n.labels
        coalesce(held.reserved, 0)::integer AS reserved_cpus,
        (n.total_cpus - coalesce(held.own, 0))::integer AS free_cpus,
        coalesce(held.running_jobs, 0)::integer AS running_jobs,
+       coalesce(held_memory.mb, 0)::bigint AS held_memory_mb,
+       coalesce(held_gres.counts, '{}') AS held_gres,
        l.renewed_at AS lease_renewed_at,
        l.expires_at AS lease_expires_at,
        coalesce(l.expires_at > now() AND l.incarnation = n.incarnation, false) AS lease_live
@@ -179,6 +181,19 @@ LEFT JOIN LATERAL (
     FROM resource_allocations a, unnest(a.cpu_ids) cpu
     WHERE a.node_name = n.name AND a.status <> 'released'
 ) held ON true
+LEFT JOIN LATERAL (
+    SELECT sum(a.memory_mb) AS mb
+    FROM resource_allocations a
+    WHERE a.node_name = n.name AND a.status <> 'released'
+) held_memory ON true
+LEFT JOIN LATERAL (
+    SELECT jsonb_object_agg(counted.gres, counted.held) AS counts
+    FROM (
+        SELECT one.key AS gres, sum(jsonb_array_length(one.value)) AS held
+        FROM resource_allocations a, jsonb_each(a.gres) one
+        WHERE a.node_name = n.name AND a.status <> 'released'
+        GROUP BY one.key) counted
+) held_gres ON true
 WHERE %(node_name)s::text IS NULL OR n.name = %(node_name)s
 ORDER BY n.name;
 

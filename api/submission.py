@@ -20,23 +20,27 @@ from api.fields import (
     Instant,
     Line,
     Megabytes,
+    NodeList,
     OutputPath,
     Priority,
     Script,
     SignalText,
     TimeLimit,
     UserName,
+    WantedGres,
+    WantedLabels,
 )
 from api.problems import FieldError
 from api.security import Identity
 from api.validation import ERRORS_LISTED, complaint, field_errors, known_names, problem_of
 from conductor.core import commands
+from conductor.core.identifiers import NodeName
 from conductor.core.sbatch import Remark
 
 STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 # Known to the contract, not honoured by this release.
-UNSUPPORTED = frozenset({"dependency", "array", "nodelist", "labels", "exclusive", "gres"})
+UNSUPPORTED = frozenset({"dependency", "array"})
 
 
 class Submission(BaseModel):
@@ -64,6 +68,10 @@ class Submission(BaseModel):
     stderr_path: OutputPath | None = None
     comment: Comment | None = None
     signal: SignalText | None = None
+    nodelist: NodeList | None = None
+    labels: WantedLabels | None = None
+    exclusive: bool | None = None
+    gres: WantedGres | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -116,6 +124,10 @@ class Submission(BaseModel):
             stderr_path=self.stderr_path,
             comment=self.comment,
             signal=self.signal,
+            nodelist=tuple(NodeName(name) for name in self.nodelist or ()),
+            labels=self.labels or {},
+            exclusive=self.exclusive or False,
+            gres=self.gres or {},
         )
 
 

@@ -14,6 +14,8 @@ from api.fields import (
     Count,
     CpuCount,
     FindingCode,
+    Gres,
+    GresNumbers,
     Id,
     Labels,
     Line,
@@ -30,8 +32,8 @@ from api.submission import STRICT, Submission, submission_errors
 from api.validation import ERRORS_LISTED, complaint, field_errors, known_names, problem_of
 from conductor.core import commands as core
 from conductor.core.events import ProcessIdentity, ReleaseReason
+from conductor.core.held_numbers import CPU_BLOCK_SIZE
 from conductor.core.identifiers import AllocationId, Incarnation, JobId, NodeName
-from conductor.core.node import CPU_BLOCK_SIZE
 from conductor.core.sbatch import Remark
 
 COMMANDS_AT_ONCE = 1000
@@ -93,6 +95,8 @@ class RegisterNode(BaseModel):
     memory_mb: Megabytes | None = None
     cpu_ids: CpuIds | None = None
     labels: Labels | None = None
+    gres: Gres | None = None
+    numa: Annotated[list[CpuIds], Field(max_length=1024)] | None = None
 
     @model_validator(mode="after")
     def _cpus_are_as_many_as_said(self) -> "RegisterNode":
@@ -135,6 +139,7 @@ class Reserve(BaseModel):
     job_id: Id
     node_name: NodeNameText
     cpu_ids: CpuIds | None = None
+    gres: GresNumbers | None = None
     expires_in_seconds: Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)] | None = None
 
 
@@ -330,6 +335,7 @@ def core_command(command: Command, identity: Identity, *, reservation_seconds: f
                 job_id=JobId(command.job_id),
                 node_name=NodeName(command.node_name),
                 cpu_ids=None if command.cpu_ids is None else tuple(sorted(command.cpu_ids)),
+                gres={name: tuple(sorted(ids)) for name, ids in sorted((command.gres or {}).items()) if ids},
                 expires_in_seconds=command.expires_in_seconds or reservation_seconds,
             )
         case Allocate():
@@ -353,6 +359,8 @@ def _register(command: RegisterNode) -> core.RegisterNode:
         memory_mb=command.memory_mb,
         cpu_ids=None if command.cpu_ids is None else tuple(sorted(command.cpu_ids)),
         labels=command.labels or {},
+        gres=command.gres or {},
+        numa=tuple(tuple(sorted(cpus)) for cpus in command.numa or ()),
     )
 
 

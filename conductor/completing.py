@@ -1,10 +1,12 @@
-"""A command on its way, and what it still lacks: ids from the sequences, the job of a bare allocation id, CPUs.
+"""A command on its way, and what it still lacks: ids from the sequences, the job of a bare allocation id, CPUs
+and generic resources.
 
 Ids are drawn once and stay with the request through every try.
 """
 
 import uuid
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -68,9 +70,11 @@ async def complete(connection: AsyncConnection[Any], requests: Sequence[Request]
     """Draw the ids that commands still lack, and find the job and node of bare allocation ids."""
     await _draw(connection, requests, stock)
     await _find_allocations(connection, requests)
+    promised_mb: Counter[NodeName] = Counter()  # in this batch, so in no row yet
     for request in requests:
-        if isinstance(request.command, Reserve) and request.command.cpu_ids is None:
-            await _choose_cpus(connection, request, request.command)
+        by_hand = isinstance(request.command, Reserve) and request.command.term is None
+        if isinstance(request.command, Reserve) and by_hand and (request.unfit or not request.tried):
+            await _choose_resources(connection, request, request.command, promised_mb)
 
 
 async def _draw(connection: AsyncConnection[Any], requests: Sequence[Request], stock: IdStock) -> None:
@@ -128,17 +132,94 @@ def _placed(command: OnAllocation, job_id: JobId, node_name: NodeName) -> Comman
     return replace(command, job_id=job_id, node_name=node_name)
 
 
-async def _choose_cpus(connection: AsyncConnection[Any], request: Request, command: Reserve) -> None:
-    """The lowest free CPUs; whoever takes one of them first wins, and the constraint says so."""
-    free = await connection.execute(SQL["free_cpus"], {"node_name": command.node_name})
-    cpus = [cpu for (cpu,) in await free.fetchall()]
-    needed = await (await connection.execute(SQL["required_cpus"], {"job_id": command.job_id})).fetchone()
-    count = needed[0] if needed else 0
-    if count <= len(cpus):
-        request.command = replace(command, cpu_ids=tuple(cpus[:count]))
-        request.unfit = None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """What a job asks for, and what the node has. No CPUs: the node never registered, which `decide` says."""
+
+    cpus: int
+    exclusive: bool
+    memory_mb: int | None
+    gres: Mapping[str, int]
+    node_cpus: int
+    node_memory_mb: int | None
+    node_gres: Mapping[str, int]
+
+
+async def _choose_resources(
+    connection: AsyncConnection[Any], request: Request, command: Reserve, promised_mb: Counter[NodeName]
+) -> None:
+    """For a reservation by hand: the lowest free CPUs and generic resources, where none are named.
+
+    Whoever takes one of them first wins, and the constraint says so. Memory has no constraint: it is looked at here,
+    and a scheduler that has not read this reservation yet may promise it again.
+    """
+    request.unfit = None
+    wanted = await _wanted(connection, command)
+    held = await connection.execute(SQL["held"], {"node_name": command.node_name})
+    allocations = await held.fetchall()
+    held_mb = promised_mb[command.node_name] + sum(memory_mb or 0 for memory_mb, _ in allocations)
+    if wanted.memory_mb and wanted.node_memory_mb is not None:
+        free_mb = max(0, wanted.node_memory_mb - held_mb)
+        if wanted.memory_mb > free_mb:
+            request.unfit = _taken(command, f"{wanted.memory_mb} MB", f"{free_mb} MB")
+            return
+    gres = _chosen_gres(command, wanted, [held for _, held in allocations])
+    if isinstance(gres, Rejection):
+        request.unfit = gres
         return
-    request.unfit = Rejection(
+    cpus = command.cpu_ids if command.cpu_ids is not None else await _free_cpus(connection, command)
+    count = wanted.node_cpus if wanted.exclusive else wanted.cpus
+    if command.cpu_ids is None and wanted.node_cpus and count > len(cpus):
+        request.unfit = _taken(command, f"{count} CPUs", str(len(cpus)))
+    chosen = cpus if command.cpu_ids is not None else cpus[:count]
+    promised_mb[command.node_name] += wanted.memory_mb or 0
+    request.command = replace(command, cpu_ids=chosen, gres=gres)
+
+
+async def _wanted(connection: AsyncConnection[Any], command: Reserve) -> _Wanted:
+    values = {"job_id": command.job_id, "node_name": command.node_name}
+    row = await (await connection.execute(SQL["wanted"], values)).fetchone()
+    cpus, exclusive, memory_mb, gres, node_cpus, node_memory_mb, node_gres = row or (0, False, *[None] * 5)
+    return _Wanted(
+        cpus=cpus,
+        exclusive=exclusive,
+        memory_mb=memory_mb,
+        gres=gres or {},
+        node_cpus=node_cpus or 0,
+        node_memory_mb=node_memory_mb,
+        node_gres=node_gres or {},
+    )
+
+
+async def _free_cpus(connection: AsyncConnection[Any], command: Reserve) -> tuple[int, ...]:
+    free = await connection.execute(SQL["free_cpus"], {"node_name": command.node_name})
+    return tuple(cpu for (cpu,) in await free.fetchall())
+
+
+def _chosen_gres(
+    command: Reserve, wanted: _Wanted, held: Sequence[Mapping[str, Sequence[int]]]
+) -> Mapping[str, tuple[int, ...]] | Rejection:
+    """What the node does not have is a licence or a mistake; `decide` knows which."""
+    taken = {name: {number for one in held for number in one.get(name, ())} for name in wanted.node_gres}
+    for name, numbers in command.gres.items():
+        twice = sorted(taken.get(name, set()) & set(numbers))
+        if twice:
+            return _taken(command, f"{name} number {twice[0]}", "others only")
+    if command.gres:
+        return command.gres
+    chosen: dict[str, tuple[int, ...]] = {}
+    for name, count in wanted.gres.items():
+        if name not in wanted.node_gres:
+            continue
+        free = [number for number in range(wanted.node_gres[name]) if number not in taken[name]]
+        if len(free) < count <= wanted.node_gres[name]:
+            return _taken(command, f"{name}:{count}", str(len(free)))
+        chosen[name] = tuple(free[:count])
+    return chosen
+
+
+def _taken(command: Reserve, needed: str, free: str) -> Rejection:
+    return Rejection(
         code=RejectionCode.CPUS_TAKEN,
-        message=f"Job {command.job_id} needs {count} CPUs; node {command.node_name} has {len(cpus)} free.",
+        message=f"Job {command.job_id} needs {needed}; node {command.node_name} has {free} free.",
     )

@@ -24,6 +24,8 @@ from conductor.core.events import (
     RecordedEvent,
     ResourcesReserved,
 )
+from conductor.core.fitting import NodeOffer, Offers
+from conductor.core.held_numbers import spans_text
 from conductor.core.holdings import Holdings
 from conductor.core.identifiers import NodeName, Position, StreamName, Version, event_reference
 from conductor.core.job import Job
@@ -54,6 +56,7 @@ class Loaded:
     position: Position
     repeats: Mapping[str, tuple[RecordedEvent, ...]]
     widest_node_cpus: int | None
+    offers: Offers | None = None  # of all nodes, when a job asks for something particular
     live_leases: frozenset[NodeName] = frozenset()  # of the nodes that are to be registered or declared lost
     from_memory: frozenset[StreamName] = frozenset()  # whose states were not read now
 
@@ -113,9 +116,10 @@ async def load(
     from_memory = frozenset(known)
     command_ids = [r.provenance.command_id for r in requests if r.provenance.command_id]
     repeats = await _read_repeats(connection, command_ids) if command_ids else {}
-    widest = None
-    if any(isinstance(request.command, Submit) for request in requests):
-        widest = await _one(await connection.execute(SQL["widest_node_cpus"]))
+    submits = [request.command for request in requests if isinstance(request.command, Submit)]
+    widest = await _one(await connection.execute(SQL["widest_node_cpus"])) if submits else None
+    particular = any(submit.is_particular for submit in submits)
+    offers = await _read_offers(connection) if particular else None
     live_leases = await _read_leases(connection, requests)
     cursor = await connection.execute(
         LOG_SQL["read_streams_and_clock"], {"streams": list(streams - from_memory)}
@@ -140,6 +144,7 @@ async def load(
         position=position,
         repeats=repeats,
         widest_node_cpus=widest,
+        offers=offers,
         live_leases=live_leases,
         from_memory=from_memory,
     )
@@ -152,6 +157,19 @@ async def _read_leases(connection: AsyncConnection[Any], requests: Sequence[Requ
         return frozenset()
     cursor = await connection.execute(SQL["live_leases"], {"names": names})
     return frozenset(NodeName(name) for (name,) in await cursor.fetchall())
+
+
+async def _read_offers(connection: AsyncConnection[Any]) -> Offers:
+    """What every node has that is registered and not removed."""
+    cursor = await connection.execute(SQL["node_offers"])
+    return Offers(
+        [
+            NodeOffer(
+                node_name=NodeName(name), total_cpus=total_cpus, memory_mb=memory_mb, labels=labels, gres=gres
+            )
+            for name, total_cpus, memory_mb, labels, gres in await cursor.fetchall()
+        ]
+    )
 
 
 async def _read_repeats(
@@ -169,7 +187,8 @@ async def _read_repeats(
 
 def _may_exist(request: Request, stream: StreamName) -> bool:
     """A job id drawn just now has no stream yet; after a lost answer it may."""
-    return request.tried or not isinstance(request.command, Submit)
+    submits = isinstance(request.command, Submit)
+    return request.tried or not submits or stream != streams_read(request.command)[0]
 
 
 async def _one(cursor: Any) -> Any:
@@ -232,6 +251,7 @@ def _decide_one(request: Request, loaded: Loaded, plan: Plan) -> Verdict:
         at=loaded.at,
         widest_node_cpus=loaded.widest_node_cpus,
         live_leases=loaded.live_leases,
+        offers=loaded.offers,
     )
     taken = next((t for e in decided.events if (t := _taken(e, plan))), None)
     if taken is not None:
@@ -262,7 +282,13 @@ def _passes(new: NewEvent, plan: Plan) -> bool:
 
 def _passing(event: Event) -> dict[str, Any]:
     assert isinstance(event, ResourcesReserved)
-    return {"id": event.allocation_id, "cpu_block": event.cpu_block, "cpu_ids": event.cpu_ids}
+    spans = spans_text(event.cpu_block, event.cpu_ids, event.gres)
+    return {
+        "id": event.allocation_id,
+        "cpu_block": event.cpu_block,
+        "cpu_ids": event.cpu_ids,
+        "cpu_spans": spans,
+    }
 
 
 def _taken(event: Event, plan: Plan) -> Rejection | None:

@@ -43,6 +43,9 @@ async def register(handler: Handler, settings: Settings, machine: Machine) -> In
         total_cpus=settings.total_cpus,
         cpu_ids=machine.cpu_ids,
         memory_mb=machine.memory_mb,
+        labels=machine.labels,
+        gres=machine.gres,
+        numa=machine.numa,
     )
     host = settings.node_name
     provenance = Provenance(

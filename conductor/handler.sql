@@ -2,6 +2,10 @@
 -- NULL when no node is registered: then a job of any width waits.
 SELECT max(total_cpus) FROM nodes WHERE state <> 'REMOVED';
 
+-- name: node_offers
+-- What every node has, up or not, for jobs that ask for more than CPUs.
+SELECT name, total_cpus, memory_mb, labels, gres FROM nodes WHERE state <> 'REMOVED' ORDER BY name;
+
 -- name: find_allocations
 SELECT id, job_id, node_name FROM allocation_history WHERE id = ANY(%(ids)s);
 
@@ -15,8 +19,15 @@ WHERE n.name = %(node_name)s
       WHERE a.node_name = n.name AND a.status <> 'released' AND cpu = ANY(a.cpu_ids))
 ORDER BY cpu;
 
--- name: required_cpus
-SELECT total_cpus_required FROM jobs WHERE id = %(job_id)s;
+-- name: wanted
+-- What a job asks for, and what the node has of it; NULLs for a node that never registered.
+SELECT j.total_cpus_required, j.exclusive, j.memory_mb, j.gres, n.total_cpus, n.memory_mb, n.gres
+FROM jobs j LEFT JOIN nodes n ON n.name = %(node_name)s
+WHERE j.id = %(job_id)s;
+
+-- name: held
+-- What live allocations hold of a node besides CPUs.
+SELECT memory_mb, gres FROM resource_allocations WHERE node_name = %(node_name)s AND status <> 'released';
 
 -- name: live_leases
 SELECT node_name FROM node_leases WHERE node_name = ANY(%(names)s) AND expires_at > clock_timestamp();

@@ -1,9 +1,9 @@
 """What a job finds in its environment besides its own variables: Conductor's names and Slurm's."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
-from projections.allocations import runs
+from conductor.core.held_numbers import runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,15 +23,18 @@ class JobFacts:
     work_dir: str
     array_job_id: int | None = None
     array_task_id: int | None = None
+    gres: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # which of the node's
 
 
 def standard_environment(facts: JobFacts) -> dict[str, str]:
     """`CONDUCTOR_*` and the `SLURM_*` family (contract, section 6)."""
+    gpus = ",".join(map(str, facts.gres["gpu"])) if "gpu" in facts.gres else None
     known = {
         "CONDUCTOR_JOB_ID": facts.job_id,
         "CONDUCTOR_ATTEMPT": facts.attempt,
         "CONDUCTOR_NODE": facts.node_name,
         "CONDUCTOR_CPU_IDS": cpu_list(facts.cpu_ids),
+        "CONDUCTOR_GRES": gres_list(facts.gres),
         "SLURM_JOB_ID": facts.job_id,
         "SLURM_JOBID": facts.job_id,
         "SLURM_JOB_NAME": facts.name,
@@ -48,6 +51,8 @@ def standard_environment(facts: JobFacts) -> dict[str, str]:
         "SLURM_ARRAY_TASK_ID": facts.array_task_id,
         "SLURM_RESTART_COUNT": facts.attempt - 1,
         "SLURMD_NODENAME": facts.node_name,
+        "SLURM_JOB_GPUS": gpus,
+        "CUDA_VISIBLE_DEVICES": gpus,
     }
     return {name: str(value) for name, value in known.items() if value is not None}
 
@@ -55,3 +60,8 @@ def standard_environment(facts: JobFacts) -> dict[str, str]:
 def cpu_list(cpu_ids: Iterable[int]) -> str:
     """CPU numbers in the kernel's list form: `0-3,8`."""
     return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in runs(cpu_ids))
+
+
+def gres_list(gres: Mapping[str, Iterable[int]]) -> str | None:
+    """Numbers by name: `gpu:0,2;licence:0`; None when there are none."""
+    return ";".join(f"{name}:{','.join(map(str, ids))}" for name, ids in sorted(gres.items())) or None

@@ -239,7 +239,7 @@ class Scheduler:
         assert memory.now is not None
         memory.cluster.admit(memory.now)
         expired = memory.cluster.expired(memory.now)
-        placements = plan(memory.cluster, memory.heard_from, most=_MOST_PLACEMENTS)
+        placements = plan(memory.cluster, memory.now, memory.heard_from, most=_MOST_PLACEMENTS).placements
         if placements:
             crash_point("scheduler.planned")
         commands: list[Command] = [
@@ -283,6 +283,7 @@ class Scheduler:
             job_id=placement.job_id,
             node_name=placement.node_name,
             cpu_ids=placement.cpu_ids,
+            gres=placement.gres,
             expires_in_seconds=self.settings.reservation_seconds,
             term=self.term,
         )

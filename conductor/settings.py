@@ -33,7 +33,9 @@ from pydantic import (
 from conductor import crash_points
 from conductor.core.errors import ConductorError
 from conductor.core.job_rights import parse_limits, parse_run_as
+from conductor.core.resource_texts import parsed_gres, parsed_labels
 from conductor.home import create_private, find_running, make_home
+from conductor.setting_names import is_link_by_kubernetes, is_not_a_setting
 
 PREFIX = "CONDUCTOR_"
 SITE_FILE = Path("/etc/conductor/conductor.toml")
@@ -42,13 +44,6 @@ TOKEN_NAME = "api_token"  # noqa: S105 (the name of a file)
 
 # The original system's names, which carry no prefix.
 UNPREFIXED = {"node_name": "NODE_NAME", "total_cpus": "TOTAL_CPUS"}
-# What a job finds in its own environment; a `conductor` started inside a job must not stumble over it.
-INSIDE_A_JOB = re.compile(r"CONDUCTOR_(JOB_\w+|ATTEMPT|NODE|CPU_IDS)")
-# What Kubernetes sets in every container beside a service whose name begins with `conductor`.
-BY_KUBERNETES = re.compile(
-    r"CONDUCTOR_(\w+_)?(SERVICE_(HOST|PORT)(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
-)
-LINK_BY_KUBERNETES = re.compile(r"(tcp|udp|sctp)://")
 
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
@@ -138,6 +133,30 @@ class Settings(BaseModel):
         default_factory=lambda: len(os.sched_getaffinity(0)),
         description="CPUs this node offers; default those this process may use.",
     )
+
+    node_memory_mb: Annotated[int, Field(ge=1, le=2**40)] | None = Field(
+        None, description="MiB of memory this node offers; left out, all that the machine has."
+    )
+    node_labels: str = Field(
+        "",
+        description="Labels of this node that jobs may ask for, `zone=a,arch=arm64`; `arch` is there by itself.",
+    )
+    node_gres: str = Field(
+        "",
+        description="Generic resources of this node, names and counts: `gpu:4,fpga:1`. Nothing is guessed.",
+    )
+
+    @field_validator("node_labels")
+    @classmethod
+    def _names_and_values(cls, text: str) -> str:
+        parsed_labels(text)
+        return text
+
+    @field_validator("node_gres")
+    @classmethod
+    def _names_and_counts(cls, text: str) -> str:
+        parsed_gres(text)
+        return text
 
     @field_validator("run_as")
     @classmethod
@@ -300,9 +319,9 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, _Found]:
     found: dict[str, _Found] = {}
     for variable, value in environ.items():
         if variable not in known:
-            if variable.startswith(PREFIX) and not _is_not_a_setting(variable, value):
+            if variable.startswith(PREFIX) and not is_not_a_setting(variable, value):
                 raise SettingsError(f"{variable} in the environment is no setting{_nearest(variable, known)}")
-        elif value and not _is_link_by_kubernetes(variable, value):
+        elif value and not is_link_by_kubernetes(variable, value):
             found[known[variable]] = _Found(value, f"{variable} in the environment")
     return found
 
@@ -333,17 +352,6 @@ def _sentence(error: Any, found: Mapping[str, _Found]) -> str:
     said = str(error["msg"]).removeprefix("Value error, ")
     place = found[name].place if name in found else _variable_of(name) if name else ""
     return f"{place}: {said[0].lower()}{said[1:]}" if place else said
-
-
-def _is_not_a_setting(variable: str, value: str) -> bool:
-    if INSIDE_A_JOB.fullmatch(variable) or BY_KUBERNETES.fullmatch(variable):
-        return True
-    return _is_link_by_kubernetes(variable, value)
-
-
-def _is_link_by_kubernetes(variable: str, value: str) -> bool:
-    # A Kubernetes service named `conductor-api` sets CONDUCTOR_API_PORT=tcp://10.0.0.7:8000, no port of ours.
-    return variable.endswith("_PORT") and LINK_BY_KUBERNETES.match(value) is not None
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

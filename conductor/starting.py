@@ -17,7 +17,7 @@ def gate_request(row: Sequence[Any], settings: Settings, machine: Machine) -> Ga
     """From a row of the executor's query `reservations`. Raises `UnknownAccount`."""
     (allocation_id, job_id, attempt, cpu_ids, name, account, user_name, ntasks, cpus_per_task) = row[:9]
     (memory_mb, work_dir, time_limit_seconds, stdout, stderr, array_job_id, array_task_id) = row[9:16]
-    requeue, signal, submitted_by, script, environment = row[16:]
+    requeue, signal, submitted_by, script, environment, gres = row[16:]
     warning = parse_warning_signal(signal) if signal else None
     own_folder = str(settings.spool / "work" / f"job_{job_id}")
     facts = JobFacts(
@@ -34,6 +34,7 @@ def gate_request(row: Sequence[Any], settings: Settings, machine: Machine) -> Ga
         work_dir=work_dir or own_folder,
         array_job_id=array_job_id,
         array_task_id=array_task_id,
+        gres={name: tuple(ids) for name, ids in gres.items()},
     )
     return GateRequest(
         allocation_id=allocation_id,

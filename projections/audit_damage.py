@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from projections.audit import Finding
+from projections.ledger import CODES as LEDGER_CODES
 from projections.replay import Difference
 
 _PLACE = re.compile(r"position (\d+)(?: in (.+))?")
@@ -79,7 +80,9 @@ def faults(differences: Iterable[Difference], steps: Iterable[ClockStep], contex
     damaged = _damaged_streams(_open(missing, context), _open(altered, context), rows, context)
     illegal = _illegal(by_code["event_illegal"], damaged)
     damaged |= {str(f.parameters["stream"]) for f in illegal}
-    unbalanced = _unbalanced(by_code["conservation_broken"], damaged, context)
+    unbalanced = [
+        finding for code in LEDGER_CODES for finding in _unbalanced(code, by_code[code], damaged, context)
+    ]
     unwritten = {
         context.events_at[f.parameters["position"]][0]
         for f in _open(unbalanced, context)
@@ -155,7 +158,7 @@ def _illegal(found: Sequence[Difference], damaged: set[str]) -> list[Finding]:
     return list(findings.values())
 
 
-def _unbalanced(found: Sequence[Difference], damaged: set[str], context: Context) -> list[Finding]:
+def _unbalanced(code: str, found: Sequence[Difference], damaged: set[str], context: Context) -> list[Finding]:
     """The first of each node: from there on its sum cannot hold."""
     touched = frozenset().union(*(context.nodes_of_streams.get(s, frozenset()) for s in damaged))
     findings: dict[str | None, Finding] = {}
@@ -164,7 +167,7 @@ def _unbalanced(found: Sequence[Difference], damaged: set[str], context: Context
         _, node = context.events_at.get(position, ("", None))
         if node in touched or node in findings:
             continue
-        findings[node] = _at("conservation_broken", position, node_name=node, why=difference.text)
+        findings[node] = _at(code, position, node_name=node, why=difference.text)
     return list(findings.values())
 
 

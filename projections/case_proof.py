@@ -119,7 +119,7 @@ def _fold(report: CaseReport, logged: LogEvent, states: dict[StreamName, State],
         report.partial.setdefault(logged.stream, logged.version)
     elif report.whole:
         for breach in ledger.book(recorded.event):
-            report.add("conservation_broken", f"position {logged.position}", "differs_rule", why=breach)
+            report.add(breach.code, f"position {logged.position}", "differs_rule", why=breach.text)
 
 
 def _check_selection(

@@ -177,4 +177,4 @@ class Replay:
             )
             return
         for breach in self._ledger.book(event):
-            self._report.add("conservation_broken", f"position {logged.position}", "differs_rule", why=breach)
+            self._report.add(breach.code, f"position {logged.position}", "differs_rule", why=breach.text)

@@ -16,7 +16,7 @@ from conductor.core.job import Job
 from conductor.core.node import Node
 from conductor.database import load_queries
 from projections.folded import Folded, states_before
-from projections.ledger import Ledger
+from projections.ledger import Breach, Ledger
 
 SQL = load_queries("projections", "resuming.sql")
 
@@ -55,6 +55,7 @@ def _open_account(ledger: Ledger, node: Node) -> None:
                 cpu_ids=node.cpu_ids,
                 cpu_block=node.cpu_block,
                 memory_mb=node.memory_mb,
+                gres=node.gres,
             )
         )
     )
@@ -74,6 +75,7 @@ def _book_holding(ledger: Ledger, job: Job) -> None:
                 memory_mb=allocation.memory_mb,
                 expires_at=allocation.expires_at,
                 term=None,
+                gres=allocation.gres,
             )
         )
     )
@@ -90,7 +92,7 @@ def _book_holding(ledger: Ledger, job: Job) -> None:
         )
 
 
-def _expect_nothing(breaches: Iterable[str]) -> None:
+def _expect_nothing(breaches: Iterable[Breach]) -> None:
     """A breach before the trusted position is not this replay's: CPUs taken off a node while held look like one."""
     for _ in breaches:
         pass

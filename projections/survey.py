@@ -93,6 +93,8 @@ class _Held:
     reserved: int = 0
     running_jobs: int = 0
     cpu_ids: list[int] = field(default_factory=list)
+    memory_mb: int = 0
+    gres: Counter[str] = field(default_factory=Counter)
 
 
 class Survey:
@@ -144,6 +146,8 @@ class Survey:
         if allocation.live:
             held = self._held.setdefault(allocation.node_name, _Held())
             held.cpu_ids += allocation.cpu_ids
+            held.memory_mb += allocation.memory_mb or 0
+            held.gres.update({name: len(ids) for name, ids in allocation.gres.items()})
             if allocation.status is AllocationStatus.ALLOCATED:
                 held.used += len(allocation.cpu_ids)
                 held.running_jobs += 1
@@ -182,6 +186,8 @@ class Survey:
             "reserved_cpus": held.reserved,
             "free_cpus": _free(node, held),
             "running_jobs": held.running_jobs,
+            "held_memory_mb": held.memory_mb,
+            "held_gres": dict(held.gres),
         }
         leases = dict.fromkeys(("lease_renewed_at", "lease_expires_at", "lease_live"))
         return plain({**row, **sums, **leases})

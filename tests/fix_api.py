@@ -53,7 +53,7 @@ class Api:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    def register(self, name: str = "node-1", cpus: int = 4, spool_id: str | None = None) -> int:
+    def register(self, name: str = "node-1", cpus: int = 4, spool_id: str | None = None, **more: Any) -> int:
         """A node on the API's own spool, unless another one's name is given."""
         told = self.command(
             "RegisterNode",
@@ -61,7 +61,7 @@ class Api:
             spool_id=spool_id or self.own_spool_id(),
             boot_id="boot",
             total_cpus=cpus,
-            memory_mb=1000,
+            **{"memory_mb": 1000, **more},
         )
         return int(told["incarnation"])
 

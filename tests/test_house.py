@@ -77,14 +77,15 @@ TOGETHER = {
     ),
     "output_file": ("output_keeping",),
     "checkpoint": ("checkpoint_key",),
+    "settings": ("setting_names",),
     "version": ("",),
     "cli": ("__main__",),
 }
 
 # Modules of the standard library that compute and do nothing else.
 VALUE_MODULES = {
-    "bisect", "collections", "collections.abc", "dataclasses", "datetime", "enum", "hashlib", "heapq", "itertools",
-    "math", "pathlib", "re", "typing",
+    "bisect", "collections", "collections.abc", "dataclasses", "datetime", "difflib", "enum", "hashlib", "heapq",
+    "itertools", "math", "pathlib", "re", "typing",
 }  # fmt: skip
 
 # A third party has a door: the rooms that may know it.

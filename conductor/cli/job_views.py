@@ -12,6 +12,7 @@ from conductor.cli.times import duration, local
 from conductor.cli.visible import visible
 from conductor.client import Job
 from conductor.core.output_path import output_path, pattern_values
+from conductor.core.resource_texts import gres_text, labels_text
 from conductor.core.timeline import Step
 
 LAST_LINES = 10
@@ -102,6 +103,10 @@ def _facts(job: Job, screen: Screen) -> list[tuple[str, str | None]]:
         ("account", job.account),
         ("cpus", _cpus(job, screen)),
         ("memory", f"{job.memory_mb} MB" if job.memory_mb else None),
+        ("gres", _gres(job, screen)),
+        ("exclusive", screen.text("exclusive_node") if job.exclusive else None),
+        ("labels", labels_text(job.labels) or None),
+        ("nodelist", ", ".join(job.nodelist) or None),
         ("priority", str(job.priority) if job.priority else None),
         ("limit", duration(job.time_limit_seconds) if job.time_limit_seconds is not None else None),
         ("begin", local(job.begin_time) if job.begin_time else None),
@@ -146,6 +151,14 @@ def _cpus(job: Job, screen: Screen) -> str:
             "tasks_of", count=job.total_cpus_required, tasks=job.ntasks_per_node, cpus=job.cpus_per_task
         )
     return str(job.total_cpus_required)
+
+
+def _gres(job: Job, screen: Screen) -> str | None:
+    """What it asked for, and which of the node's it got."""
+    asked = gres_text(job.gres)
+    got = job.resource_allocation.gres if job.resource_allocation else {}
+    numbers = "; ".join(f"{name} {number_ranges(ids)}" for name, ids in sorted(got.items()))
+    return screen.text("gres_numbers", asked=asked, numbers=numbers) if numbers else asked or None
 
 
 def _after(at: datetime | None, seconds: float | None, key: str, screen: Screen) -> str | None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from conductor.cli.moments import moment_option, tell_moment
 from conductor.cli.options import AsOf, Json, NodeName, Reason, Wide
+from conductor.core.resource_texts import labels_text
 
 if TYPE_CHECKING:
     from conductor.cli.screen import Screen
@@ -43,10 +44,14 @@ def node_table(nodes: "Sequence[Node]", screen: "Screen", *, wide: bool = False)
         ("total", NUMBER), ("memory", NUMBER), ("reason", FLEXIBLE),
     ]  # fmt: skip
     rows = [
-        (one.name, one.state, one.used_cpus, one.reserved_cpus, one.free_cpus, one.total_cpus,
-         _memory(one), one.reason)
+        [one.name, one.state, one.used_cpus, one.reserved_cpus, one.free_cpus, one.total_cpus,
+         _memory(one), one.reason]
         for one in nodes
     ]  # fmt: skip
+    if wide:
+        columns += [("memory_held", NUMBER), ("gres", FLEXIBLE), ("numa", FLEXIBLE), ("labels", FLEXIBLE)]
+        for row, one in zip(rows, nodes, strict=True):
+            row += [_gigabytes(one.held_memory_mb), _gres(one), _numa(one), labels_text(one.labels)]
     screen.table(columns, rows, wide=wide)
 
 
@@ -92,16 +97,39 @@ def _change(name: str, verb: str, key: str, reason: str | None, *, as_json: bool
 
 
 def _memory(node: "Node") -> str:
-    return "" if node.memory_mb is None else f"{node.memory_mb / 1024:.1f}G"
+    return _gigabytes(node.memory_mb)
+
+
+def _gigabytes(memory_mb: int | None) -> str:
+    return "" if memory_mb is None else f"{memory_mb / 1024:.1f}G"
+
+
+def _gres(node: "Node") -> str:
+    """Held, of how many: `gpu:1/4`. What only jobs know of is a name that the node has given up."""
+    counts = {**dict.fromkeys(node.held_gres, 0), **node.gres}
+    return ",".join(f"{name}:{node.held_gres.get(name, 0)}/{counts[name]}" for name in sorted(counts))
+
+
+def _numa(node: "Node") -> str:
+    from conductor.cli.numbers import number_ranges
+
+    return " | ".join(number_ranges(node.numa[index]) for index in sorted(node.numa, key=int))
 
 
 def _sheet(raw: dict[str, object]) -> None:
     """Every key that has a value: an operator wants to see what there is, under the names SQL has too."""
-    from conductor.cli.numbers import number_ranges
     from conductor.cli.visible import one_line
 
     shown = {key: value for key, value in raw.items() if value not in (None, {}, [])}
     widest = max(map(len, shown), default=0)
     for key, value in shown.items():
-        numbers = isinstance(value, list) and all(isinstance(one, int) for one in value)
-        print(f"{key:<{widest}}  {one_line(number_ranges(value) if numbers else str(value))}")  # type: ignore[arg-type]
+        print(f"{key:<{widest}}  {one_line(_text(value))}")
+
+
+def _text(value: object) -> str:
+    from conductor.cli.numbers import number_ranges
+
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {_text(one)}" for name, one in value.items())
+    numbers = isinstance(value, list) and all(isinstance(one, int) for one in value)
+    return number_ranges(value) if numbers else str(value)  # type: ignore[arg-type]

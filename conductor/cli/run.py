@@ -38,6 +38,10 @@ def run(
     job_name: option.JobName = None,
     work_dir: option.WorkDir = None,
     memory: option.Memory = None,
+    nodelist: option.NodeList = None,
+    constraint: option.Constraint = None,
+    gres: option.Gres = None,
+    exclusive: option.Exclusive = False,
     begin: option.Begin = None,
     account: option.Account = None,
     priority: option.Priority = None,
@@ -61,7 +65,7 @@ def run(
         command="run", arguments=arguments or [], wrap=wrap, ntasks=ntasks, ntasks_per_node=ntasks_per_node,
         cpus_per_task=cpus_per_task, time_limit=time_limit, job_name=job_name, work_dir=work_dir, memory=memory,
         begin=begin, account=account, priority=priority, nice=nice, requeue=requeue, export=export,
-        comment=comment, signal=signal,
+        comment=comment, signal=signal, nodelist=nodelist, constraint=constraint, gres=gres, exclusive=exclusive,
     )  # fmt: skip
     wanted = option.submission_of(wishes, child_environment(settings), screen)
     with _interrupts() as interrupts, _server(settings, screen) as (client, keep_up):

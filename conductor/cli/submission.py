@@ -60,6 +60,17 @@ WorkDir = Annotated[
     Path | None, typer.Option("-D", "--chdir", metavar="FOLDER", help="Work folder; default: this one.")
 ]
 Memory = Annotated[str | None, typer.Option("--mem", metavar="SIZE", help="Megabytes, or with K, M, G, T.")]
+NodeList = Annotated[
+    str | None, typer.Option("-w", "--nodelist", metavar="NODES", help="One of these: n1,n2 or node[1-3].")
+]
+Constraint = Annotated[
+    str | None,
+    typer.Option("-C", "--constraint", metavar="LABELS", help="The node's labels: zone=a&arch=aarch64."),
+]
+Gres = Annotated[
+    str | None, typer.Option("--gres", metavar="LIST", help="Generic resources: gpu:2,licence:1.")
+]
+Exclusive = Annotated[bool, typer.Option("--exclusive", help="A whole node, and nobody beside it.")]
 Begin = Annotated[
     str | None, typer.Option("-b", "--begin", metavar="TIME", help="Not before: 2026-01-31T18:00, now+1hour.")
 ]
@@ -112,6 +123,10 @@ class Wishes:
     comment: str | None
     signal: str | None = None
     hold: bool = False
+    nodelist: str | None = None
+    constraint: str | None = None
+    gres: str | None = None
+    exclusive: bool = False
 
 
 def submission_of(wishes: Wishes, environ: Mapping[str, str], screen: "Screen") -> "Submission":
@@ -142,6 +157,10 @@ def submission_of(wishes: Wishes, environ: Mapping[str, str], screen: "Screen") 
         begin_time=_begin(wishes.begin, _said(lines, "begin_time"), screen),
         comment=wishes.comment,
         signal=wishes.signal,
+        nodelist=wishes.nodelist,
+        labels=wishes.constraint,
+        exclusive=wishes.exclusive or None,
+        gres=wishes.gres,
     )
     _refuse_strays(submission, screen)
     return submission

@@ -20,6 +20,10 @@ def submit(
     error: option.Error = None,
     work_dir: option.WorkDir = None,
     memory: option.Memory = None,
+    nodelist: option.NodeList = None,
+    constraint: option.Constraint = None,
+    gres: option.Gres = None,
+    exclusive: option.Exclusive = False,
     begin: option.Begin = None,
     account: option.Account = None,
     priority: option.Priority = None,
@@ -48,7 +52,7 @@ def submit(
         command="submit", arguments=arguments or [], wrap=wrap, ntasks=ntasks, ntasks_per_node=ntasks_per_node,
         cpus_per_task=cpus_per_task, time_limit=time_limit, job_name=job_name, work_dir=work_dir, memory=memory,
         begin=begin, account=account, priority=priority, nice=nice, requeue=requeue, hold=hold, export=export,
-        comment=comment, signal=signal,
+        comment=comment, signal=signal, nodelist=nodelist, constraint=constraint, gres=gres, exclusive=exclusive,
     )  # fmt: skip
     wanted = option.submission_of(wishes, child_environment(settings), screen)
     stdout = option.slurm_output(wanted.script, output)

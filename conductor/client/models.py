@@ -4,7 +4,7 @@ Promises: a key that a newer server adds is ignored here and kept in `raw`, the 
 Refuses to know: how anything travels.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from functools import cache
@@ -45,6 +45,10 @@ class Submission:
     stderr_path: str | None = None
     comment: str | None = None
     signal: str | None = None
+    nodelist: str | Sequence[str] | None = None  # `n1,n[2-4]`, or names
+    labels: str | Mapping[str, str] | None = None  # `zone=a&arch=arm64`, or values by name
+    exclusive: bool | None = None
+    gres: str | Mapping[str, int] | None = None  # `gpu:2,licence:1`, or counts by name
 
     def to_json(self) -> Raw:
         given = {one.name: getattr(self, one.name) for one in fields(self)}
@@ -97,6 +101,7 @@ class Allocation:
     allocated_cpus: int | None = None
     cpu_ids: tuple[int, ...] = ()
     memory_mb: int | None = None
+    gres: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     process_id: int | None = None
     boot_id: str | None = None
     reservation_time: datetime | None = None
@@ -127,6 +132,10 @@ class Job:
     total_cpus_required: int = 1
     allocated_cpus: int | None = None
     memory_mb: int | None = None
+    nodelist: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    exclusive: bool = False
+    gres: Mapping[str, int] = field(default_factory=dict)
     time_limit_seconds: int | None = None
     priority: int = 0
     held: bool = False
@@ -190,7 +199,11 @@ class Node:
     running_jobs: int | None = None
     cpu_ids: tuple[int, ...] = ()
     memory_mb: int | None = None
+    held_memory_mb: int | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    gres: Mapping[str, int] = field(default_factory=dict)
+    held_gres: Mapping[str, int] = field(default_factory=dict)
+    numa: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     incarnation: int | None = None
     boot_id: str | None = None
     registered_at: datetime | None = None

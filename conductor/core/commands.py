@@ -48,6 +48,15 @@ class Submit:
     gres: Mapping[str, int] = field(default_factory=dict)
     job_id: JobId | None = None
 
+    @property
+    def total_cpus(self) -> int:
+        return self.ntasks_per_node * self.cpus_per_task
+
+    @property
+    def is_particular(self) -> bool:
+        """Whether more than the width of nodes decides where it could run."""
+        return bool(self.memory_mb or self.nodelist or self.labels or self.gres)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportJob:

@@ -29,6 +29,7 @@ from conductor.core.commands import (
     Reserve,
     ResolveDependency,
     ResumeNode,
+    Submit,
 )
 from conductor.core.decision import Refused, Surroundings
 from conductor.core.errors import ConductorError, IllegalTransition, Rejection
@@ -45,6 +46,7 @@ from conductor.core.events import (
     ProjectionsRebuilt,
     RecordedEvent,
 )
+from conductor.core.fitting import Offers
 from conductor.core.identifiers import (
     AUDIT_STREAM,
     POLICY_STREAM,
@@ -114,6 +116,8 @@ def streams_read(command: Command) -> tuple[StreamName, ...]:
         read += [job_stream(job_id) for job_id in command.depends_on]
     if isinstance(command, Reserve | ResolveDependency) and command.term is not None:
         read.append(SCHEDULER_STREAM)
+    if isinstance(command, Reserve) or (isinstance(command, Submit) and command.gres):
+        read.append(POLICY_STREAM)  # which of its generic resources are licences
     return tuple(read)
 
 
@@ -130,6 +134,7 @@ def decide(
     at: datetime,
     widest_node_cpus: int | None = None,
     live_leases: Collection[NodeName] = (),
+    offers: Offers | None = None,
 ) -> Verdict:
     """Events, or a rejection, from the states that the command's streams fold to."""
     stream = stream_of(command)
@@ -152,12 +157,15 @@ def decide(
     leadership = states.get(SCHEDULER_STREAM, Leadership())
     assert node is None or isinstance(node, Node)
     assert isinstance(leadership, Leadership)
+    policy = states.get(POLICY_STREAM)
     around = Surroundings(
         at=at,
         node=node,
         leadership=leadership,
         widest_node_cpus=widest_node_cpus,
         jobs=_jobs_read(command, states),
+        offers=offers,
+        licences=policy.policy.licences if isinstance(policy, PolicyInForce) else {},
     )
     return _verdict(stream, decide_job(command, state, around))
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.events import Event
+from conductor.core.fitting import Offers
 from conductor.core.identifiers import JobId
 from conductor.core.job import Job
 from conductor.core.leadership import Leadership
@@ -31,6 +32,8 @@ class Surroundings:
     node: Node | None = None
     leadership: Leadership = Leadership()
     widest_node_cpus: int | None = None  # None: no node has ever registered, so a job waits
+    offers: Offers | None = None  # looked up for jobs that ask for something particular
+    licences: Mapping[str, int] = field(default_factory=dict)  # of the policy in force
     jobs: Mapping[JobId, Job] = field(default_factory=dict)  # others, that a dependency names
 
 

@@ -1,18 +1,204 @@
-"""Which nodes a job could ever run on: what it asks for, held against what a node has."""
+"""Which nodes a job could ever run on: what it asks for, held against what a node has when it is empty.
 
-from conductor.core.events import JobSubmitted
-from conductor.core.node import Node
+Names of generic resources that are licences of the policy are counted over the cluster, so no node has to have them.
+"""
+
+import difflib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from conductor.core.identifiers import NodeName
+from conductor.core.resource_texts import gres_text, labels_text
+
+_NAMES_SHOWN = 10
 
 
-def mismatch(wanted: JobSubmitted, node: Node) -> str | None:
+class Wish(Protocol):
+    """What a job asks of a node: `JobSubmitted`, or the `Submit` that it came from."""
+
+    @property
+    def total_cpus(self) -> int: ...
+    @property
+    def memory_mb(self) -> int | None: ...
+    @property
+    def nodelist(self) -> tuple[NodeName, ...]: ...
+    @property
+    def labels(self) -> Mapping[str, str]: ...
+    @property
+    def gres(self) -> Mapping[str, int]: ...
+
+
+class Offer(Protocol):
+    """What a node has: `Node`, or `NodeOffer`."""
+
+    @property
+    def node_name(self) -> NodeName: ...
+    @property
+    def total_cpus(self) -> int: ...
+    @property
+    def memory_mb(self) -> int | None: ...
+    @property
+    def labels(self) -> Mapping[str, str]: ...
+    @property
+    def gres(self) -> Mapping[str, int]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeOffer:
+    """A registered node, up or not, as far as it matters for what could ever run there."""
+
+    node_name: NodeName
+    total_cpus: int
+    memory_mb: int | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    gres: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfit:
+    """Why a job can run nowhere: the field that says too much, and a sentence with the nearest possibility."""
+
+    field: str
+    message: str
+
+
+class Offers:
+    """Every node that is registered and not removed. Jobs that ask for the same get one answer, worked out once."""
+
+    def __init__(self, nodes: Sequence[Offer]) -> None:
+        self.nodes = tuple(nodes)
+        self._answers: dict[object, Unfit | None] = {}
+
+    def unfit(self, wish: Wish, licences: Mapping[str, int]) -> Unfit | None:
+        """Why none of them could ever run the job, if so. With no node at all it waits for one."""
+        key = (
+            *(wish.total_cpus, wish.memory_mb, wish.nodelist),
+            *(tuple(named.items()) for named in (wish.labels, wish.gres, licences)),
+        )
+        if key not in self._answers:
+            self._answers[key] = _unfit(wish, self.nodes, licences) if self.nodes else None
+        return self._answers[key]
+
+
+def mismatch(wanted: Wish, node: Offer, licences: Collection[str] = ()) -> str | None:
     """Why the job can never run on this node, however empty it is; None when it could."""
+    return next((sentence for _, sentence in mismatches(wanted, node, licences)), None)
+
+
+def mismatches(wanted: Wish, node: Offer, licences: Collection[str] = ()) -> Iterator[tuple[str, str]]:
+    """Everything that speaks against the node: the submission's field, and a clause."""
     if wanted.nodelist and node.node_name not in wanted.nodelist:
-        return f"it asked for {', '.join(wanted.nodelist)}"
+        yield "nodelist", f"it asked for {_some(wanted.nodelist)}"
     for name, value in wanted.labels.items():
         if node.labels.get(name) != value:
-            return f"it asked for a node with {name}={value}, this one has {node.labels.get(name)}"
+            has = node.labels.get(name)
+            yield (
+                "labels",
+                f"it asked for a node with {name}={value}, this one has {'none' if has is None else has}",
+            )
     if wanted.total_cpus > node.total_cpus:
-        return f"it asked for {wanted.total_cpus} CPUs, the node has {node.total_cpus}"
+        yield "cpus", f"it asked for {wanted.total_cpus} CPUs, the node has {node.total_cpus}"
     if wanted.memory_mb is not None and node.memory_mb is not None and wanted.memory_mb > node.memory_mb:
-        return f"it asked for {wanted.memory_mb} MB, the node has {node.memory_mb}"
-    return None
+        yield "memory_mb", f"it asked for {wanted.memory_mb} MB, the node has {node.memory_mb}"
+    for name, count in wanted.gres.items():
+        if name not in licences and count > node.gres.get(name, 0):
+            yield "gres", f"it asked for {name}:{count}, the node has {node.gres.get(name, 0)}"
+
+
+def _unfit(wish: Wish, nodes: Sequence[Offer], licences: Mapping[str, int]) -> Unfit | None:
+    for name, count in wish.gres.items():
+        if name in licences and count > licences[name]:
+            return Unfit(
+                field="gres",
+                message=f"The job asks for {name}:{count}, but the policy has {licences[name]} licences of {name}. "
+                f"Ask for {licences[name]} or fewer, or have the policy changed.",
+            )
+    wanted = set(wish.nodelist)
+    possible = [node for node in nodes if node.node_name in wanted] if wanted else nodes
+    if any(mismatch(wish, node, licences) is None for node in possible):
+        return None
+    return next(_alone(wish, nodes, licences), None) or _together(wish, nodes, licences)
+
+
+def _alone(wish: Wish, nodes: Sequence[Offer], licences: Collection[str]) -> Iterator[Unfit]:
+    """What no node has, whatever else is asked for."""
+    widest = max(node.total_cpus for node in nodes)
+    if wish.total_cpus > widest:
+        yield too_wide(wish.total_cpus, widest)
+    stated = [node.memory_mb for node in nodes if node.memory_mb is not None]
+    if wish.memory_mb is not None and len(stated) == len(nodes) and wish.memory_mb > max(stated):
+        yield Unfit(
+            field="memory_mb",
+            message=f"The job asks for {wish.memory_mb} MB on one node, but no node has more than {max(stated)}. "
+            f"Ask for {max(stated)} or less.",
+        )
+    for name, count in wish.gres.items():
+        most = max(node.gres.get(name, 0) for node in nodes)
+        if name not in licences and count > most:
+            known = sorted({one for node in nodes for one in node.gres} | set(licences))
+            has = (
+                f"no node has more than {most}. Ask for {most} or fewer"
+                if most
+                else f"no node has any{_there(known)}"
+            )
+            yield Unfit(field="gres", message=f"The job asks for {name}:{count}, but {has}.")
+    for name, value in wish.labels.items():
+        values = sorted({node.labels[name] for node in nodes if name in node.labels})
+        if value not in values:
+            known = [f"{name}={one}" for one in values] or sorted(
+                {one for node in nodes for one in node.labels}
+            )
+            yield Unfit(
+                field="labels",
+                message=f"The job asks for a node with {name}={value}, but no node has that label{_there(known)}.",
+            )
+    names = [node.node_name for node in nodes]
+    if wish.nodelist and not set(wish.nodelist) & set(names):
+        near = difflib.get_close_matches(wish.nodelist[0], names, n=1, cutoff=0.0)
+        yield Unfit(
+            field="nodelist",
+            message=f"The job asks for {_some(wish.nodelist)}, but no node of that name is registered; "
+            f"did you mean {near[0]}?",
+        )
+
+
+def too_wide(cpus: int, widest: int) -> Unfit:
+    return Unfit(
+        field="cpus",
+        message=f"The job asks for {cpus} CPUs on one node, but the widest node has {widest}. "
+        f"Ask for {widest} or fewer.",
+    )
+
+
+def _there(known: Sequence[str]) -> str:
+    return f"; there are {_some(known)}" if known else ""
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _NAMES_SHOWN
+    return ", ".join(names[:_NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _together(wish: Wish, nodes: Sequence[Offer], licences: Collection[str]) -> Unfit:
+    """Each wish has its nodes, but no node has all: the one with the fewest faults is nearest."""
+    against = {node.node_name: list(mismatches(wish, node, licences)) for node in nodes}
+    nearest = min(against, key=lambda name: (len(against[name]), name))
+    return Unfit(
+        field=against[nearest][0][0],
+        message=f"No node has all that the job asks for together ({_said(wish)}). The nearest is {nearest}, where it "
+        f"cannot run: {'; '.join(clause for _, clause in against[nearest])}.",
+    )
+
+
+def _said(wish: Wish) -> str:
+    parts = [f"{wish.total_cpus} CPUs" if wish.total_cpus > 1 else "1 CPU"]
+    if wish.memory_mb is not None:
+        parts.append(f"{wish.memory_mb} MB")
+    if wish.gres:
+        parts.append(gres_text(wish.gres))
+    if wish.labels:
+        parts.append(labels_text(wish.labels))
+    if wish.nodelist:
+        parts.append(f"one of {_some(wish.nodelist)}" if len(wish.nodelist) > 1 else wish.nodelist[0])
+    return ", ".join(parts)

@@ -1,4 +1,4 @@
-"""Which CPUs the live allocations in sight hold, while a batch is decided.
+"""Which CPUs and generic resources the live allocations in sight hold, while a batch is decided.
 
 The database's constraint judges a batch as a whole: it would let a reservation pass whose CPUs are freed only
 later in the same batch. In the log both would stand at positions of their own, and at one of them a CPU would be
@@ -7,18 +7,21 @@ not released in this batch, and the constraint finds it. One that is given back 
 live row: the door tries it (`try_reservations`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from conductor.core.allocation import Allocation
 from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.events import ResourcesReserved
+from conductor.core.held_numbers import cpu_number, gres_number
 from conductor.core.identifiers import AllocationId
 from conductor.core.job import Job
 
 
 class Holdings:
     def __init__(self, jobs: Iterable[Job]) -> None:
-        self._holder: dict[int, AllocationId] = {}  # CPU number within all nodes' blocks -> who holds it
+        self._holder: dict[
+            int, AllocationId
+        ] = {}  # number of a CPU or a piece in the cluster -> who holds it
         for job in jobs:
             self.move(None, job)
 
@@ -39,12 +42,12 @@ class Holdings:
             self._holder[cpu] = now.allocation_id
 
     def conflict(self, wish: ResourcesReserved) -> Rejection | None:
-        for cpu_id in wish.cpu_ids:
-            holder = self._holder.get(wish.cpu_block + cpu_id)
+        for what, number in _named(wish):
+            holder = self._holder.get(number)
             if holder is not None:
                 return Rejection(
                     code=RejectionCode.CPUS_TAKEN,
-                    message=f"CPU {cpu_id} of {wish.node_name} is held by allocation {holder}. Choose another.",
+                    message=f"{what} of {wish.node_name} is held by allocation {holder}. Choose another.",
                 )
         return None
 
@@ -54,4 +57,12 @@ def _live(job: Job | None) -> Allocation | None:
 
 
 def _numbers(allocation: Allocation | None) -> list[int]:
-    return [allocation.cpu_block + cpu_id for cpu_id in allocation.cpu_ids] if allocation else []
+    return [number for _, number in _named(allocation)] if allocation else []
+
+
+def _named(held: Allocation | ResourcesReserved) -> Iterator[tuple[str, int]]:
+    for cpu_id in held.cpu_ids:
+        yield f"CPU {cpu_id}", cpu_number(held.cpu_block, cpu_id)
+    for name, pieces in held.gres.items():
+        for piece in pieces:
+            yield f"{name} number {piece}", gres_number(held.cpu_block, name, piece)

@@ -4,6 +4,7 @@ An idempotent repeat (cancel what is cancelled, allocate with the same process) 
 """
 
 import hashlib
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -41,7 +42,7 @@ from conductor.core.events import (
     ResourcesReleased,
     ResourcesReserved,
 )
-from conductor.core.fitting import mismatch
+from conductor.core.fitting import Unfit, mismatch, too_wide
 from conductor.core.imported import decide_import
 from conductor.core.job import Job, JobState
 from conductor.core.job_report import (
@@ -98,14 +99,9 @@ def _submit(command: Submit, job: Job | None, around: Surroundings) -> Decision:
     assert command.job_id is not None, "the handler draws the id before the first try"
     if job is not None:  # the first try's answer was lost; its commit was not
         return ()
-    total_cpus = command.ntasks_per_node * command.cpus_per_task
-    if around.widest_node_cpus is not None and total_cpus > around.widest_node_cpus:
-        return refuse(
-            RejectionCode.INVALID,
-            f"The job asks for {total_cpus} CPUs on one node, but the widest node has "
-            f"{around.widest_node_cpus}. Ask for {around.widest_node_cpus} or fewer.",
-            field="cpus",
-        )
+    unfit = _runs_nowhere(command, around)
+    if unfit is not None:
+        return refuse(RejectionCode.INVALID, unfit.message, field=unfit.field)
     body = command.script.encode()
     return (
         JobSubmitted(
@@ -140,6 +136,14 @@ def _submit(command: Submit, job: Job | None, around: Surroundings) -> Decision:
             gres=dict(command.gres),
         ),
     )
+
+
+def _runs_nowhere(command: Submit, around: Surroundings) -> Unfit | None:
+    """Why no node that is registered could ever run it, if so; drained and lost ones may come back."""
+    widest = around.widest_node_cpus
+    if widest is not None and command.total_cpus > widest:
+        return too_wide(command.total_cpus, widest)
+    return around.offers.unfit(command, around.licences) if around.offers is not None else None
 
 
 def _cancel(command: Cancel, job: Job) -> Decision:
@@ -204,7 +208,7 @@ def _reserve(command: Reserve, job: Job, around: Surroundings) -> Decision:
     if job.allocation is not None and job.allocation.allocation_id == command.allocation_id:
         return ()  # the first try's answer was lost; its commit was not
     refused = (
-        _deposed(command, job, around) or _not_waiting(job, around.at) or _unusable(around.node, command, job)
+        _deposed(command, job, around) or _not_waiting(job, around.at) or _unusable(around, command, job)
     )
     if refused:
         return refused
@@ -254,13 +258,14 @@ def _not_waiting(job: Job, at: datetime) -> Refused | None:
     return None
 
 
-def _unusable(node: Node | None, command: Reserve, job: Job) -> Refused | None:
+def _unusable(around: Surroundings, command: Reserve, job: Job) -> Refused | None:
+    node = around.node
     name, cpu_ids = command.node_name, command.cpu_ids or ()
     if node is None or node.state is NodeState.REMOVED:
         return refuse(RejectionCode.NODE_UNKNOWN, f"No node {name} is registered.", job)
     if node.state is not NodeState.UP:
         return refuse(RejectionCode.NODE_DRAINED, f"Node {name} is {node.state}: it takes no new jobs.", job)
-    unwanted = mismatch(job.submitted, node)
+    unwanted = mismatch(job.submitted, node, around.licences)
     if unwanted is not None:
         return refuse(RejectionCode.INVALID, f"Job {job.job_id} cannot run on {name}: {unwanted}.", job)
     wanted = node.total_cpus if job.submitted.exclusive else job.submitted.total_cpus
@@ -274,6 +279,22 @@ def _unusable(node: Node | None, command: Reserve, job: Job) -> Refused | None:
     foreign = sorted(set(cpu_ids) - set(node.cpu_ids))
     if foreign:
         return refuse(RejectionCode.INVALID, f"Node {name} has no CPU {foreign[0]}.", job, field="cpu_ids")
+    wrong = _wrong_gres(command, job, node, around.licences)
+    return refuse(RejectionCode.INVALID, wrong, job, field="gres") if wrong else None
+
+
+def _wrong_gres(command: Reserve, job: Job, node: Node, licences: Collection[str]) -> str | None:
+    """As many of each name as the job asked for, each once, and all of them the node's. A licence is no node's."""
+    wanted = job.submitted.gres
+    for name in sorted(wanted.keys() | command.gres.keys()):
+        ids, count = command.gres.get(name, ()), wanted.get(name, 0)
+        if name in licences and name not in command.gres:
+            continue
+        if len(ids) != count or len(set(ids)) != count:
+            return f"Job {job.job_id} needs {count} different {name}; {len(set(ids))} were named."
+        foreign = [number for number in ids if not 0 <= number < node.gres.get(name, 0)]
+        if foreign and name not in licences:
+            return f"Node {node.node_name} has no {name} number {foreign[0]}; they count from 0."
     return None
 
 

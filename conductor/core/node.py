@@ -27,9 +27,8 @@ from conductor.core.events import (
     NodeRemoved,
     NodeResumed,
 )
+from conductor.core.held_numbers import CPU_BLOCK_SIZE, colliding
 from conductor.core.identifiers import Incarnation, NodeName, Version
-
-CPU_BLOCK_SIZE = 1 << 20
 
 
 class NodeState(StrEnum):
@@ -191,6 +190,22 @@ def _register(
             f"cpu_ids must name {command.total_cpus} different CPUs from 0 to {CPU_BLOCK_SIZE - 1}.",
             node,
         )
+    pair = colliding(command.gres)
+    if pair is not None:
+        return _no(
+            RejectionCode.INVALID,
+            f"{pair[0]} and {pair[1]} cannot be told apart in the log's numbers; rename one of them.",
+            node,
+            field="gres",
+        )
+    numa = [cpu for cpus in command.numa for cpu in cpus]
+    if len(set(numa)) != len(numa) or not set(numa) <= set(cpu_ids):
+        return _no(
+            RejectionCode.INVALID,
+            "numa must name each CPU of the node at most once, and no other.",
+            node,
+            field="numa",
+        )
     return (
         NodeRegistered(
             node_name=command.node_name,
@@ -202,8 +217,8 @@ def _register(
             cpu_block=node.cpu_block if node else command.cpu_block,
             memory_mb=command.memory_mb,
             labels=dict(command.labels),
-            gres=dict(command.gres),
-            numa=tuple(tuple(sorted(cpus)) for cpus in command.numa),
+            gres={name: count for name, count in sorted(command.gres.items()) if count},
+            numa=tuple(tuple(sorted(cpus)) for cpus in command.numa if cpus),
         ),
     )
 
@@ -221,10 +236,11 @@ def _move(node: Node, wanted: NodeState, event: NodeEvent) -> tuple[NodeEvent, .
     return (event,)
 
 
-def _no(code: RejectionCode, message: str, node: Node | None) -> Rejection:
+def _no(code: RejectionCode, message: str, node: Node | None, *, field: str | None = None) -> Rejection:
     return Rejection(
         code=code,
         message=message,
         state=str(node.state) if node else None,
         version=int(node.version) if node else None,
+        field=field,
     )

@@ -38,6 +38,7 @@ class FaultCode(StrEnum):
     UNKNOWN = "unknown_directive"
     UNSUPPORTED = "unsupported"
     SEVERAL_NODES = "several_nodes"
+    EXCLUSIVE_KIND = "exclusive_kind"
     TRUNCATED = "truncated_output"
     VALUE_MISSING = "value_missing"
     VALUE_UNWANTED = "value_unwanted"
@@ -292,6 +293,11 @@ def _time(text: str) -> object:
     return None if text.upper() in ("UNLIMITED", "INFINITE") else text
 
 
+def _exclusive(text: str) -> object:
+    """A job of its own node; sharing it with jobs of the same user and the like there is not."""
+    raise _Unfit(FaultCode.EXCLUSIVE_KIND)
+
+
 def _export(text: str) -> object:
     """The variables that come with their values; NONE forgets those before it."""
     values: dict[str, str] = {}
@@ -312,14 +318,18 @@ _FIELDS: Mapping[str, tuple[str, Callable[[str], object], object]] = {
     "begin": ("begin_time", str, None),
     "chdir": ("work_dir", str, None),
     "comment": ("comment", str, None),
+    "constraint": ("labels", str, None),
     "cpus-per-task": ("cpus_per_task", _count, None),
     "error": ("stderr_path", str, None),
+    "exclusive": ("exclusive", _exclusive, True),
     "export": ("environment", _export, None),
+    "gres": ("gres", str, None),
     "hold": ("hold", str, True),
     "job-name": ("name", str, None),
     "mem": ("memory_mb", _memory, None),
     "nice": ("nice", _number, DEFAULT_NICE),
     "no-requeue": ("requeue", str, False),
+    "nodelist": ("nodelist", str, None),
     "nodes": ("nodes", _nodes, None),
     "ntasks": ("ntasks", _count, None),
     "ntasks-per-node": ("ntasks_per_node", _count, None),

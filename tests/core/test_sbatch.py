@@ -116,8 +116,7 @@ def test_a_line_fills_fields(line: str, fields: dict[str, Any]) -> None:
         ("-n 4 --ntasks-per-node=2", "--ntasks", FaultCode.MORE_TASKS),
         ("--array=1-5", "--array", FaultCode.UNSUPPORTED),
         ("-a1-5", "--array", FaultCode.UNSUPPORTED),
-        ("--exclusive", "--exclusive", FaultCode.UNSUPPORTED),
-        ("--exclusive=user", "--exclusive", FaultCode.UNSUPPORTED),
+        ("--exclusive=user", "--exclusive", FaultCode.EXCLUSIVE_KIND),
     ],
 )
 def test_a_line_that_cannot_be_honoured_is_a_fault_of_that_line(

@@ -75,7 +75,7 @@ def test_a_person_steers_by_commands_too(api: Api) -> None:
     [
         ({"type": "Cancel", "job_id": 99}, 404, "not_found"),
         ({"type": "DrainNode", "node_name": "nowhere"}, 404, "node_unknown"),
-        ({"type": "Reserve", "job_id": 1, "node_name": "nowhere"}, 409, "cpus_taken"),
+        ({"type": "Reserve", "job_id": 1, "node_name": "nowhere"}, 404, "node_unknown"),
         ({"type": "Reserve", "job_id": 1, "node_name": "nowhere", "cpu_ids": [0]}, 404, "node_unknown"),
         ({"type": "Reserve", "job_id": 1, "node_name": "node-1", "cpu_ids": [9]}, 422, "invalid"),
         ({"type": "Submit", "script": "true\n", "cpus": 64}, 422, "invalid"),

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from api.texts import DIRECTIVES, FIELDS, IGNORED
+from api.directive_texts import DIRECTIVES, IGNORED
+from api.texts import FIELDS
 from conductor.core.sbatch import FaultCode, RemarkCode
 from conductor.core.sbatch_options import OPTIONS, Fate
 from tests.fix_api import Api
@@ -21,6 +22,17 @@ LINES = """#!/bin/bash
 #SBATCH -o script.out -e script.err -D /of/script --export=A=1
 true
 """
+
+
+@pytest.fixture(scope="module", autouse=True)
+def rich_node(shared_api: Api) -> None:
+    """Whatever a printed line asks for, this node has it."""
+    shared_api.register(
+        "n1",
+        memory_mb=4096,
+        labels={"zone": "a", "arch": "aarch64", "intel": "true"},
+        gres={"gpu": 2, "licence": 1},
+    )
 
 
 def table(heading: str) -> list[tuple[str, str]]:

@@ -37,7 +37,14 @@ def session(engine: Engine, home: Path) -> Session:
         handler=engine.handler,
         supervisor=supervisor,
         machine=Machine(
-            boot_id="boot", spool_id="spool", cpu_ids=(0, 1, 2, 3), set_affinity=False, memory_mb=1
+            boot_id="boot",
+            spool_id="spool",
+            cpu_ids=(0, 1, 2, 3),
+            set_affinity=False,
+            memory_mb=1,
+            labels={},
+            gres={},
+            numa=(),
         ),
         incarnation=Incarnation(1),
         wake_ups=WakeUps(),

@@ -1,0 +1,133 @@
+"""Node names, labels and generic resources as people write them, and the one form in which they are kept.
+
+Settings, requests, `#SBATCH` lines and options of the command line all read them here. Raises `ValueError` with a
+sentence that says which part is wrong.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from conductor.core.identifiers import NodeName
+
+MOST_NODES = 1000
+MOST_GRES = 4096  # of one name: each has a number of its own in the log
+MOST_NAMES = 100
+
+_NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
+_NODE_PART = re.compile(r"(?:[^,\[\]]|\[[^\[\]]*\])+")
+_BRACKETS = re.compile(r"([^\[\]]*)\[([^\[\]]+)\]([^\[\]]*)")
+_RANGE = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?", re.ASCII)
+_GRES_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
+_COUNT = re.compile(r"\d{1,9}", re.ASCII)
+_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,254}")
+_LABEL_VALUE = re.compile(r"[\w.+:/-]{1,255}")
+
+
+def parsed_nodes(text: str) -> tuple[NodeName, ...]:
+    """`n1,n2` and `node[1-3,07-09]`, each once, in the order of names."""
+    names: list[str] = []
+    left = _NODE_PART.sub("", text).replace(",", "").strip()
+    if left:
+        raise ValueError(f"{text[:40]!r} has a bracket without its other")
+    for part in _NODE_PART.findall(text):
+        for name in _expanded(part.strip()):
+            names.append(name)
+            if len(names) > MOST_NODES:  # also of one that is named again and again: others wait meanwhile
+                raise ValueError(f"{text[:40]!r} names more than {MOST_NODES} nodes")
+    return checked_nodes(names)
+
+
+def checked_nodes(names: Sequence[str]) -> tuple[NodeName, ...]:
+    """Each once, in the order of names."""
+    for name in names:
+        if not _NODE.fullmatch(name):
+            raise ValueError(f"{name[:40]!r} is no name of a node")
+    if not names:
+        raise ValueError("no node is named")
+    if len(set(names)) > MOST_NODES:
+        raise ValueError(f"more than {MOST_NODES} nodes are named")
+    return tuple(NodeName(name) for name in sorted(set(names)))
+
+
+def _expanded(part: str) -> Iterator[str]:
+    found = _BRACKETS.fullmatch(part)
+    if found is None:
+        if "[" in part:
+            raise ValueError(f"{part[:40]!r} has more than one pair of brackets")
+        yield part
+        return
+    before, inside, after = found.groups()
+    for one in inside.split(","):
+        for number in _numbers(one.strip()):
+            yield before + number + after
+
+
+def _numbers(text: str) -> Iterator[str]:
+    """`07-09`: as wide as its first number is written."""
+    found = _RANGE.fullmatch(text)
+    if found is None or (found[2] is not None and int(found[2]) < int(found[1])):
+        raise ValueError(f"{text[:40]!r} is no number or range")
+    for number in range(int(found[1]), int(found[2] or found[1]) + 1):
+        yield str(number).zfill(len(found[1]))
+
+
+def parsed_gres(text: str) -> dict[str, int]:
+    """`gpu:2,licence` -> {"gpu": 2, "licence": 1}; `none` is none."""
+    counts: dict[str, int] = {}
+    if text.strip().lower() in ("none", ""):
+        return counts
+    for part in text.split(","):
+        name, colon, count = part.strip().partition(":")
+        if colon and not _COUNT.fullmatch(count):
+            raise ValueError(f"{part.strip()!r} is no NAME:COUNT, such as gpu:2")
+        if name in counts:
+            raise ValueError(f"{name} is named twice")
+        counts[name] = int(count) if colon else 1
+    return checked_gres(counts)
+
+
+def checked_gres(counts: Mapping[str, int]) -> dict[str, int]:
+    """In the order of names; those of which there are none are left out."""
+    for name, count in counts.items():
+        if not _GRES_NAME.fullmatch(name):
+            raise ValueError(
+                f"{name[:40]!r} is no name of a generic resource: a letter, then letters, digits, . _ -"
+            )
+        if not 0 <= count <= MOST_GRES:
+            raise ValueError(f"{name} must be from 0 to {MOST_GRES}")
+    if len(counts) > MOST_NAMES:
+        raise ValueError(f"more than {MOST_NAMES} generic resources are named")
+    return {name: counts[name] for name in sorted(counts) if counts[name]}
+
+
+def parsed_labels(text: str) -> dict[str, str]:
+    """`zone=a,arch=arm64`, or with `&` between; a name alone has the value `true`."""
+    labels: dict[str, str] = {}
+    for part in re.split("[,&]", text):
+        if not part.strip():
+            continue
+        name, equals, value = (piece.strip() for piece in part.partition("="))
+        if not _LABEL.fullmatch(name) or (equals and not _LABEL_VALUE.fullmatch(value)):
+            raise ValueError(f"{part.strip()[:40]!r} is no NAME=VALUE; several are joined by & or a comma")
+        value = value if equals else "true"
+        if labels.get(name, value) != value:
+            raise ValueError(f"{name} cannot be {labels[name]} and {value}")
+        labels[name] = value
+    return checked_labels(labels)
+
+
+def checked_labels(labels: Mapping[str, str]) -> dict[str, str]:
+    """In the order of names."""
+    if len(labels) > MOST_NAMES:
+        raise ValueError(f"more than {MOST_NAMES} labels are named")
+    return {name: labels[name] for name in sorted(labels)}
+
+
+def gres_text(counts: Mapping[str, int]) -> str:
+    """`gpu:2,licence:1`."""
+    return ",".join(f"{name}:{count}" for name, count in sorted(counts.items()))
+
+
+def labels_text(labels: Mapping[str, str]) -> str:
+    """`arch=arm64,zone=a`."""
+    return ",".join(f"{name}={value}" for name, value in sorted(labels.items()))
