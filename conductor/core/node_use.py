@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 from math import inf
 from typing import NamedTuple
 
+from conductor.core.allocation import Allocation
 from conductor.core.cpu_choice import chosen, lowest, mask_of, numbers_of
 from conductor.core.demand import Demand, could_hold, is_among
 from conductor.core.identifiers import JobId
-from conductor.core.job import Allocation, Job
+from conductor.core.job import Job
 from conductor.core.node import Node, NodeState
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
