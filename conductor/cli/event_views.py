@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from conductor.cli.numbers import number_ranges
+from conductor.cli.policy_values import DEFAULTS, differences
 from conductor.client import Event
 from conductor.core.resource_texts import gres_text, labels_text
 
@@ -85,6 +86,12 @@ def _rebuilt(data: Data) -> str:
     return ", ".join(filter(None, [counts, _reason(data)]))
 
 
+def _policy_changed(data: Data) -> str:
+    """What is not as by default; the whole policy is in every event."""
+    told = differences(DEFAULTS, data.get("policy") or {})
+    return ", ".join(filter(None, [told, _reason(data)]))
+
+
 def _cpus(count: int) -> str:
     return "1 CPU" if count == 1 else f"{count} CPUs"
 
@@ -106,4 +113,5 @@ _DETAILS: Mapping[str, Callable[[Data], str]] = {
     "LeaderElected": _elected,
     "JobImported": _imported,
     "ProjectionsRebuilt": _rebuilt,
+    "PolicyChanged": _policy_changed,
 }

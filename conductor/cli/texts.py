@@ -9,6 +9,7 @@ from typing import Literal
 
 from conductor.cli.texts_of_the_import import TEXTS_OF_THE_IMPORT
 from conductor.cli.texts_of_the_log import TEXTS_OF_THE_LOG
+from conductor.cli.texts_of_the_policy import TEXTS_OF_THE_POLICY
 
 Language = Literal["en", "zh"]
 
@@ -271,7 +272,12 @@ _EVERYDAY: Mapping[str, tuple[str, str]] = {
     "up_to_date": ("The schema is up to date.", "数据库结构已是最新。"),
 }  # fmt: skip
 
-TEXTS: Mapping[str, tuple[str, str]] = {**_EVERYDAY, **TEXTS_OF_THE_LOG, **TEXTS_OF_THE_IMPORT}
+TEXTS: Mapping[str, tuple[str, str]] = {
+    **_EVERYDAY,
+    **TEXTS_OF_THE_LOG,
+    **TEXTS_OF_THE_IMPORT,
+    **TEXTS_OF_THE_POLICY,
+}
 
 
 def text(language: Language, key: str, **values: object) -> str:

@@ -42,7 +42,7 @@ class Cluster:
     nodes: dict[NodeName, NodeUse] = field(default_factory=dict)
     leadership: Leadership = field(default_factory=Leadership)
     policy: PolicyInForce = field(default_factory=PolicyInForce)
-    fair_share: Mapping[str | None, float] = field(default_factory=dict)  # by account, 0 to 1; absent: 1
+    fair_share: Mapping[str, float] = field(default_factory=dict)  # factors by account, 0 to 1; absent: 1
     queues: dict[QueueKey, Queue] = field(default_factory=dict)
     pools: Pools = field(default_factory=dict)
     reserved: dict[JobId, Allocation] = field(default_factory=dict)
@@ -185,6 +185,10 @@ class Cluster:
         """The queue that a job waits in; None: it is in none (held, depends, begins later, does not wait)."""
         queue = self._queued.get(job_id)
         return queue.key if queue is not None else None
+
+    def place_of(self, job_id: JobId) -> Place | None:
+        """Its place in that queue."""
+        return self._splitting.place_of(self.jobs[job_id]) if job_id in self._queued else None
 
     def _enqueue(self, job: Job, at: datetime) -> None:
         if job.begins_at > at:
