@@ -27,6 +27,8 @@ class SwfJob:
     allocated_processors: int | None
     requested_processors: int | None
     requested_seconds: int | None
+    requested_memory_kb: int | None  # of each processor
+    status: int | None
     user_id: int | None
     group_id: int | None
 
@@ -82,6 +84,8 @@ def _job(line: int, words: list[str]) -> SwfJob:
         allocated_processors=known[4],
         requested_processors=known[7],
         requested_seconds=known[8],
+        requested_memory_kb=known[9],
+        status=known[10],
         user_id=known[11],
         group_id=known[12],
     )
