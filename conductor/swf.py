@@ -1,11 +1,13 @@
-"""The Standard Workload Format: traces of real machines, one job a line. Pure.
+"""The Standard Workload Format: traces of real machines, one job a line. `parse` is pure.
 
 Eighteen numbers a line, -1 where nobody knows; comments and `; Key: value` headers begin with a semicolon. The
 format is described at https://www.cs.huji.ac.il/labs/parallel/workload/swf.html
 """
 
+import gzip
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from conductor.core.errors import ConductorError
 
@@ -57,6 +59,13 @@ def parse(lines: Iterable[str]) -> Trace:
         elif text:
             jobs.append(_job(number, text.split()))
     return Trace(header=header, jobs=tuple(sorted(jobs, key=lambda job: (job.submit_seconds, job.number))))
+
+
+def read_trace(path: Path) -> Trace:
+    """The trace in a file, packed or not. Raises `OSError`, `EOFError`, `UnicodeDecodeError`, `SwfError`."""
+    data = path.read_bytes()
+    text = gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
+    return parse(text.decode().splitlines())
 
 
 def _header_line(text: str) -> Iterator[tuple[str, str]]:

@@ -5,7 +5,7 @@ the order of their submission, because that is what the queue goes by.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -16,7 +16,6 @@ from conductor.core.workload import NodeKind, NodeNews, Ran, Step, Work, Workloa
 from conductor.swf import SwfJob, Trace
 
 Limits = Literal["asked", "exact", "none"]
-Skipped = Literal["no_processors", "no_run_time", "part_of_another"]
 
 _PARTS = (2, 3, 4)  # status: pieces of a job that has a line of its own for the whole
 
@@ -29,7 +28,7 @@ class TraceWorkload:
     kinds: tuple[NodeKind, ...]
     really: tuple[Ran, ...]
     real_cpus: int
-    skipped: Counter[Skipped]
+    skipped: Mapping[str, int]
     without_limit: int
     without_wait: int
 
@@ -53,7 +52,7 @@ def workload_of(
     `within`: only what was submitted from the one time up to the other.
     """
     zero = _zero(trace)
-    skipped: Counter[Skipped] = Counter()
+    skipped: Counter[str] = Counter()
     usable = [
         job
         for job in trace.jobs
@@ -72,13 +71,11 @@ def workload_of(
         ran for number, job in enumerate(usable, 1) if (ran := _really(JobId(number), job, zero)) is not None
     )
     return TraceWorkload(
-        workload=Workload(
-            begins_at=begins_at, jobs=works, nodes=nodes, policies=((begins_at, policy),)
-        ),
+        workload=Workload(begins_at=begins_at, jobs=works, nodes=nodes, policies=((begins_at, policy),)),
         kinds=kinds,
         really=really if load == 1.0 else (),
         real_cpus=real_cpus,
-        skipped=skipped,
+        skipped=dict(skipped),
         without_limit=sum(work.submitted.time_limit_seconds is None for work in works),
         without_wait=len(usable) - len(really),
     )
@@ -98,7 +95,7 @@ def _is_within(at: datetime, within: tuple[datetime | None, datetime | None]) ->
     return (since is None or at >= since) and (until is None or at <= until)
 
 
-def _is_usable(job: SwfJob, skipped: Counter[Skipped]) -> bool:
+def _is_usable(job: SwfJob, skipped: Counter[str]) -> bool:
     if job.status in _PARTS:
         skipped["part_of_another"] += 1
     elif not job.processors:

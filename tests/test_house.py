@@ -66,7 +66,7 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     ),
     "cli": (
         *("api", "client", "core", "database", "embedded", "executor", "migrate", "projections", "scheduler"),
-        *("checkpoint", "settings", "supervisor", "up", "version"),
+        *("checkpoint", "settings", "supervisor", "swf", "up", "version"),
     ),
 }
 # Modules that lie side by side and are one room.
@@ -78,6 +78,7 @@ TOGETHER = {
     ),
     "output_file": ("output_keeping",),
     "checkpoint": ("checkpoint_key",),
+    "swf": ("swf_workload",),
     "version": ("",),
     "cli": ("__main__",),
 }
@@ -94,6 +95,7 @@ DOORS = {
     "uvicorn": {"api"},
     "typer": {"cli"},
     "rich": {"cli"},
+    "matplotlib": {"cli"},
     "httpx": {"client"},
     "psutil": {"executor"},
     "cryptography": {"checkpoint"},

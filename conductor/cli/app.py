@@ -23,6 +23,7 @@ from conductor.cli import (
     services,
     submit,
     token,
+    whatif,
 )
 from conductor.cli.exits import EXIT_CODES, OWN_FAILURE, answering
 
@@ -63,6 +64,7 @@ COMMANDS: tuple[tuple[str, str, Callable[..., int | None], dict[str, bool]], ...
     ("repair", "Mend what the audit found.", repair.repair, {}),
     ("checkpoint", "Sign what the log says now, to be kept elsewhere.", evidence.checkpoint, {}),
     ("export", "Write a case file: events that can be checked anywhere.", evidence.export, {}),
+    ("whatif", "Replay in simulated time: another policy, other nodes.", whatif.whatif, {}),
     ("up", "Run the whole system on this machine.", services.up, {}),
     ("api", "Serve the HTTP API.", services.api, {}),
     ("scheduler", "Place jobs on nodes.", services.scheduler, {}),

@@ -14,6 +14,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import NamedTuple
 
 from conductor.core.workload import Ran, Step
@@ -113,7 +114,7 @@ def utilization(loads: Sequence[Load], end: datetime) -> float:
 
 
 def _spans(loads: Sequence[Load], end: datetime) -> Iterator[tuple[Load, datetime]]:
-    for load, after in zip(loads, loads[1:], strict=False):
+    for load, after in pairwise(loads):
         yield load, after.at
     if loads:
         yield loads[-1], end
@@ -122,7 +123,7 @@ def _spans(loads: Sequence[Load], end: datetime) -> Iterator[tuple[Load, datetim
 def load_over_time(
     ran: Iterable[Ran], capacity: Sequence[Step], *, begin: datetime, end: datetime
 ) -> tuple[Load, ...]:
-    """Every change from `begin` to `end`, one a moment. CPUs that a job still holds are there, whatever its node says."""
+    """Every change from `begin` to `end`, one a moment. CPUs that a job holds are there, whatever its node says."""
     busy: dict[datetime, int] = {}
     waiting: dict[datetime, int] = {}
     for one in ran:

@@ -54,7 +54,9 @@ class Dependants:
         keys = [key for key in (job.job_id, job.submitted.array_job_id) if key in self._asked_for]
         if keys and end is not None:
             self.ended[job.job_id] = evolve(job, end, at=now, version=Version(job.version + 1))
-        found = [dependant for key in dict.fromkeys(keys) if key for dependant in self._waits_for.get(key, ())]
+        found = [
+            dependant for key in dict.fromkeys(keys) if key for dependant in self._waits_for.get(key, ())
+        ]
         if end is not None and self._singletons:
             found += self._singletons.get(_name_of(job), ())
         return found

@@ -9,12 +9,13 @@ a commit) costs none here. Refuses to know where a workload came from and what i
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from heapq import heapify, heappop, heappush
+from datetime import UTC, datetime, timedelta
+from heapq import heappop, heappush
 from typing import NamedTuple, assert_never
 
 from conductor.core.cluster import Cluster
 from conductor.core.events import (
+    DependencyMet,
     Event,
     JobCancelled,
     NodeRegistered,
@@ -91,7 +92,8 @@ class _Begun(NamedTuple):
 _What = _End | NodeNews | PolicyChanged | Work | _Wished | _Begun | _Gone | _Look
 # At one instant CPUs are freed first, and jobs come last.
 _RANKS: dict[type, int] = {
-    kind: rank for rank, kind in enumerate((_End, NodeNews, PolicyChanged, Work, _Wished, _Begun, _Gone, _Look))
+    kind: rank
+    for rank, kind in enumerate((_End, NodeNews, PolicyChanged, Work, _Wished, _Begun, _Gone, _Look))
 }
 
 
@@ -132,7 +134,7 @@ class _Simulation:
             self._schedule(at, PolicyChanged(policy=policy, reason=None))
         for one in work.jobs:
             self._schedule(one.submitted_at, one)
-        heapify(self.due)
+        self._schedule(work.begins_at, _Look())  # whatever waits already
 
     def run(self) -> None:
         while self.due:
@@ -145,18 +147,19 @@ class _Simulation:
         self._tell_progress(last=True)
 
     def result(self) -> Simulated:
-        starts = "".join(
-            f"{one.job_id} {one.started_at.isoformat()} {one.node_name} {','.join(map(str, one.cpu_ids))}\n"
-            for one in sorted(self.ran, key=lambda one: (one.started_at, one.job_id))
-        )
+        ran = tuple(sorted(self.ran, key=lambda one: (one.started_at, one.job_id)))
+        starts = [
+            (one.job_id, one.started_at.astimezone(UTC).isoformat(), one.node_name, one.cpu_ids)
+            for one in ran
+        ]
         return Simulated(
-            ran=tuple(sorted(self.ran, key=lambda one: (one.started_at, one.job_id))),
+            ran=ran,
             refused=tuple(self.refused),
             cancelled=tuple(self.cancelled),
             waiting=tuple(sorted(self.cluster.jobs)),
             timed_out=self.timed_out,
             passes=self.passes,
-            digest=hashlib.sha256(starts.encode()).hexdigest(),
+            digest=hashlib.sha256("\n".join(map(str, starts)).encode()).hexdigest(),
         )
 
     def _schedule(self, at: datetime, what: _What) -> None:
@@ -220,9 +223,8 @@ class _Simulation:
             self._schedule(max(work.held.since_at, now), _Begun(job_id, work.held))
         if work.submitted.begin_time is not None and work.submitted.begin_time > now:
             self._schedule(work.submitted.begin_time, _Look())
-        if work.submitted.dependency is not None and not any(
-            type(wish).__name__ == "DependencyMet" for _, wish in work.wishes
-        ):
+        known_met = any(isinstance(wish, DependencyMet) for _, wish in work.wishes)
+        if work.submitted.dependency is not None and not known_met:
             self.dependants.add(self.cluster.jobs[job_id])
             self._resolve([job_id], now)
 
