@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from conductor.cli.whatif_views import Found
 
 SUFFIXES = (".svg", ".png")
-POINTS = 1000  # about one for every dot of the width
+MOST_STEPS = 1000  # about one for every dot of the width
+PIECES = 300  # of what has more steps
 _COLOURS = {"chart_simulated": "#1f6fb4", "chart_real": "#d4722a"}
 _FONTS_WITH_CHINESE = (
     "Noto Sans CJK SC",
@@ -42,19 +43,24 @@ class Piece:
 
 
 def pieces(
-    values: Sequence[tuple[datetime, float]], end: datetime, *, count: int = POINTS
+    values: Sequence[tuple[datetime, float]],
+    end: datetime,
+    *,
+    most_steps: int = MOST_STEPS,
+    count: int = PIECES,
 ) -> tuple[Piece, ...]:
-    """A step function in at most `count` pieces of equal length; as it is when it has no more steps than that."""
+    """A step function as it is, or in `count` pieces of equal length when it has more than `most_steps` steps."""
     if not values:
         return ()
-    if len(values) <= count or end <= values[0][0]:
+    if len(values) <= most_steps or end <= values[0][0]:
         return tuple(Piece(begins_at=at, mean=value, least=value, most=value) for at, value in values)
     begin = values[0][0]
     length = (end - begin) / count
     found, index = [], 0
     for number in range(count):
         since, until = begin + number * length, begin + (number + 1) * length
-        area, least, most = 0.0, values[index][1], values[index][1]
+        area = 0.0
+        least = most = values[index][1]
         at = since
         while True:
             after = values[index + 1][0] if index + 1 < len(values) else end
@@ -150,14 +156,16 @@ def _label(figure: Any, use: Any, queue: Any, found: "Found", screen: "Screen") 
     scenario = found.scenario
     nodes = scenario.nodes or screen.text("whatif_real_nodes")
     title = screen.text("chart_title", policy=policy_line(scenario.policy, screen), nodes=nodes)
-    summarised = max(len(found.thought_loads), len(found.real_loads)) > POINTS
-    figure.suptitle(title + (f"  {screen.text('chart_band')}" if summarised else ""), fontsize=11)
+    summarised = max(len(found.thought_loads), len(found.real_loads)) > MOST_STEPS
+    figure.suptitle(
+        title + (f"  {screen.text('chart_band')}" if summarised else ""), x=0.01, ha="left", fontsize=11
+    )
     use.set_ylabel(screen.text("chart_use"))
     queue.set_ylabel(screen.text("chart_queue"))
     locator = AutoDateLocator(minticks=4, maxticks=10)
-    here = datetime.now().astimezone().tzinfo
+    begins_at = scenario.begins_at.astimezone()
     queue.xaxis.set_major_locator(locator)
-    queue.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=here))
+    queue.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=begins_at.tzinfo))
     queue.yaxis.set_major_locator(MaxNLocator(integer=True))
     use.yaxis.set_major_locator(MaxNLocator(integer=True))
     for axes in (use, queue):
@@ -167,4 +175,5 @@ def _label(figure: Any, use: Any, queue: Any, found: "Found", screen: "Screen") 
         axes.set_axisbelow(True)
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)
-    use.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+    queue.set_xlabel(screen.text("chart_time", zone=f"{begins_at:%Z}"))
+    use.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, frameon=False, borderaxespad=0.2)

@@ -125,5 +125,6 @@ TEXTS_OF_WHATIF: Mapping[str, tuple[str, str]] = {
     "chart_simulated": ("simulated", "模拟"),
     "chart_real": ("really", "实际"),
     "chart_title": ("{policy}, on {nodes}", "{policy}，节点 {nodes}"),
+    "chart_time": ("time ({zone})", "时间（{zone}）"),
     "chart_band": ("(line: mean, band: least to most)", "（线：均值；带：最小至最大）"),
 }  # fmt: skip
