@@ -1,15 +1,14 @@
 """What the scheduler knows of the world: live jobs, nodes and who leads, folded from the log with `evolve`.
 
-Waiting jobs stand in queues by shape (what they ask for), each in order, so that a pass costs what can be
-placed and not what waits. Free CPUs of a node are the bits of one integer. Deciding never happens here.
+Waiting jobs stand in queues (`queues`), what is left of nodes is kept in an index (`node_index`), and what is counted
+over all nodes in pools (`pools`), so that a pass costs what can be placed and not what waits. Deciding never happens
+here.
 """
 
-from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from heapq import heappop, heappush
-from typing import NamedTuple
+from heapq import heapify, heappop, heappush
 
 from conductor.core.decider import State, evolve
 from conductor.core.events import JobRequeued, JobSubmitted, ProjectionsRebuilt, RecordedEvent
@@ -26,49 +25,11 @@ from conductor.core.identifiers import (
 from conductor.core.job import Allocation, AllocationStatus, Job, JobState
 from conductor.core.leadership import Leadership
 from conductor.core.node import Node, NodeState
+from conductor.core.node_index import NodeIndex
+from conductor.core.node_use import NodeUse, hold_of
 from conductor.core.policy import PolicyInForce
-
-
-class Shape(NamedTuple):
-    """What a job asks of one node. Jobs of one shape fit together or not at all."""
-
-    cpus: int
-    memory_mb: int
-
-
-class Place(NamedTuple):
-    """A job's place in the queue: higher priority first, then the lower number, which was submitted earlier."""
-
-    rank: int
-    job_id: JobId
-
-
-def shape_of(job: Job) -> Shape:
-    return Shape(job.submitted.total_cpus, job.submitted.memory_mb or 0)
-
-
-def place_of(job: Job) -> Place:
-    return Place(-job.priority, job.job_id)
-
-
-def cpu_mask(cpu_ids: Iterable[int]) -> int:
-    mask = 0
-    for cpu_id in cpu_ids:
-        mask |= 1 << cpu_id
-    return mask
-
-
-@dataclass(slots=True, kw_only=True)
-class NodeUse:
-    """A node and what of it is promised or in use. Memory the node did not state is not limited."""
-
-    node: Node
-    held_mask: int = 0  # CPUs of live allocations
-    held_memory_mb: int = 0
-
-    @property
-    def free_mask(self) -> int:
-        return cpu_mask(self.node.cpu_ids) & ~self.held_mask
+from conductor.core.pools import Pools, give_back, take
+from conductor.core.queues import Place, Queue, QueueKey, Splitting, splitting
 
 
 @dataclass(slots=True, kw_only=True)
@@ -80,14 +41,21 @@ class Cluster:
     nodes: dict[NodeName, NodeUse] = field(default_factory=dict)
     leadership: Leadership = field(default_factory=Leadership)
     policy: PolicyInForce = field(default_factory=PolicyInForce)
-    queues: dict[Shape, list[Place]] = field(default_factory=dict)
+    fair_share: Mapping[str | None, float] = field(default_factory=dict)  # by account, 0 to 1; absent: 1
+    queues: dict[QueueKey, Queue] = field(default_factory=dict)
+    pools: Pools = field(default_factory=dict)
     reserved: dict[JobId, Allocation] = field(default_factory=dict)
     outdated: bool = False  # rows were mended since: what was found by them must be found again
+    index: NodeIndex = field(init=False, compare=False)
     _ended: dict[JobId, Job] = field(
         default_factory=dict
     )  # since `forget_ended`: a requeue may follow at once
     _later: list[tuple[datetime, JobId]] = field(default_factory=list)  # begin time not reached
-    _queued: dict[JobId, tuple[Shape, Place]] = field(default_factory=dict)
+    _queued: dict[JobId, Queue] = field(default_factory=dict)
+    _splitting: Splitting = field(default_factory=lambda: splitting(PolicyInForce().policy))
+
+    def __post_init__(self) -> None:
+        self.index = NodeIndex(self.nodes)
 
     @classmethod
     def load(
@@ -107,11 +75,14 @@ class Cluster:
         cluster = cls(position=position)
         cluster.leadership = leadership or Leadership()
         cluster.policy = policy or PolicyInForce()
+        cluster._splitting = splitting(cluster.policy.policy)
         for node in nodes:
-            cluster.nodes[node.node_name] = NodeUse(node=node)
+            cluster._put_node(node)
         for job in jobs:
             if not job.state.final:
-                cluster._move(None, job, at)
+                cluster.jobs[job.job_id] = job
+                cluster._hold(None, job)
+        cluster._queue_all(at)
         return cluster
 
     def unknown_requeues(self, recorded: Iterable[RecordedEvent]) -> set[StreamName]:
@@ -141,12 +112,26 @@ class Cluster:
             return  # what people have noted places nothing
         after = evolve(self._state(recorded.stream), recorded.event, at=recorded.at, version=recorded.version)
         if isinstance(after, Node):
-            use = self.nodes.setdefault(after.node_name, NodeUse(node=after))
-            use.node = after
+            self._put_node(after)
         elif isinstance(after, Leadership):
             self.leadership = after
         elif isinstance(after, PolicyInForce):
-            self.policy = after
+            self._put_policy(after, recorded.at)
+
+    def _put_node(self, node: Node) -> None:
+        use = self.nodes.get(node.node_name)
+        if use is None:
+            self.nodes[node.node_name] = NodeUse(node)
+        else:
+            use.put(node)
+        self.index.changed(node.node_name)
+
+    def _put_policy(self, policy: PolicyInForce, at: datetime) -> None:
+        self.policy = policy
+        wanted = splitting(policy.policy)
+        if wanted != self._splitting:
+            self._splitting = wanted
+            self._queue_all(at)
 
     def _state(self, stream: StreamName) -> State | None:
         if stream == SCHEDULER_STREAM:
@@ -166,54 +151,82 @@ class Cluster:
 
     def _move(self, before: Job | None, after: Job, at: datetime) -> None:
         self._unqueue(after.job_id)
-        self._hold(before.allocation if before else None, after.allocation)
-        if after.allocation and after.allocation.status is AllocationStatus.RESERVED:
-            self.reserved[after.job_id] = after.allocation
-        else:
-            self.reserved.pop(after.job_id, None)
+        self._hold(before, after)
         if after.state.final:
             self.jobs.pop(after.job_id, None)
             self._ended[after.job_id] = after
             return
         self.jobs[after.job_id] = after
-        if after.state is JobState.PENDING and not after.held and not after.depends:
+        if _waits(after):
             self._enqueue(after, at)
 
-    def _hold(self, before: Allocation | None, after: Allocation | None) -> None:
-        """Live allocations hold CPUs and memory of their node; one that ended, or is gone, holds none."""
-        if before is not None and before.live and (after is None or not after.live):
-            use = self.nodes[before.node_name]
-            use.held_mask &= ~cpu_mask(before.cpu_ids)
-            use.held_memory_mb -= before.memory_mb or 0
-        if after is not None and after.live and (before is None or not before.live):
-            use = self.nodes[after.node_name]
-            use.held_mask |= cpu_mask(after.cpu_ids)
-            use.held_memory_mb += after.memory_mb or 0
+    def _hold(self, before: Job | None, after: Job) -> None:
+        """Live allocations hold a part of their node and of the pools; one that ended, or is gone, holds none."""
+        was, now = _live(before), _live(after)
+        if now is not None and now.status is AllocationStatus.RESERVED:
+            self.reserved[after.job_id] = now
+        else:
+            self.reserved.pop(after.job_id, None)
+        if was == now:
+            return
+        if before is not None and was is not None:
+            use = self.nodes[was.node_name]
+            give_back(self.pools, before, use.holds[before.job_id])
+            use.release(before.job_id)
+            self.index.changed(was.node_name)
+        if now is not None:
+            hold = hold_of(after, now)
+            take(self.pools, after, hold)
+            self.nodes[now.node_name].hold(after.job_id, hold)
+            self.index.changed(now.node_name)
+
+    def key_of(self, job_id: JobId) -> QueueKey | None:
+        """The queue that a job waits in; None: it is in none (held, depends, begins later, does not wait)."""
+        queue = self._queued.get(job_id)
+        return queue.key if queue is not None else None
 
     def _enqueue(self, job: Job, at: datetime) -> None:
         if job.begins_at > at:
             heappush(self._later, (job.begins_at, job.job_id))
             return
-        shape, place = shape_of(job), place_of(job)
-        insort(self.queues.setdefault(shape, []), place)
-        self._queued[job.job_id] = (shape, place)
+        key = self._splitting.key_of(job)
+        queue = self.queues.get(key)
+        if queue is None:
+            queue = self.queues[key] = Queue(key)
+        queue.add(self._splitting.place_of(job))
+        self._queued[job.job_id] = queue
 
     def _unqueue(self, job_id: JobId) -> None:
-        shape, place = self._queued.pop(job_id, (None, None))
-        if shape is None or place is None:
+        queue = self._queued.pop(job_id, None)
+        if queue is None:
             return
-        queue = self.queues[shape]
-        del queue[bisect_left(queue, place)]
+        queue.remove(self._splitting.place_of(self.jobs[job_id]))
         if not queue:
-            del self.queues[shape]
+            del self.queues[queue.key]
+
+    def _queue_all(self, at: datetime) -> None:
+        """All queues anew: each sorted once, which is cheaper than one job after the other."""
+        places: dict[QueueKey, list[Place]] = {}
+        admitted = self._queued
+        self._queued, self._later = {}, []
+        for job_id, job in self.jobs.items():
+            if not _waits(job):
+                continue
+            if job.begins_at > at and job_id not in admitted:
+                self._later.append((job.begins_at, job_id))
+                continue
+            places.setdefault(self._splitting.key_of(job), []).append(self._splitting.place_of(job))
+        heapify(self._later)
+        self.queues = {key: Queue(key, found) for key, found in places.items()}
+        for queue in self.queues.values():
+            self._queued.update((place.job_id, queue) for place in queue)
 
     def admit(self, now: datetime) -> None:
         """Let jobs whose begin time has come into the queue."""
         while self._later and self._later[0][0] <= now:
             _, job_id = heappop(self._later)
             job = self.jobs.get(job_id)
-            waits = job is not None and job.state is JobState.PENDING and not job.held and not job.depends
-            if waits and job is not None and job_id not in self._queued:
+            if job is not None and _waits(job) and job_id not in self._queued:
                 self._enqueue(job, now)
 
     def expired(self, now: datetime) -> list[tuple[JobId, Allocation]]:
@@ -242,6 +255,11 @@ class Cluster:
     def waiting(self) -> int:
         return len(self._queued)
 
-    def uses(self, usable: Iterable[NodeName]) -> Mapping[NodeName, NodeUse]:
-        """The nodes among `usable`, by name."""
-        return {name: self.nodes[name] for name in usable if name in self.nodes}
+
+def _waits(job: Job) -> bool:
+    """Whether it may be placed once its begin time has come."""
+    return job.state is JobState.PENDING and not job.held and not job.depends
+
+
+def _live(job: Job | None) -> Allocation | None:
+    return job.allocation if job is not None and job.allocation is not None and job.allocation.live else None

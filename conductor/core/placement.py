@@ -1,25 +1,37 @@
-"""Where jobs go: `plan(cluster, usable) -> placements`, a pure function of what it is given.
+"""Where jobs go: `plan(cluster, now, usable)`, a pure function of what it is given.
 
-FIFO + First Fit: jobs are looked at in order of their place in the queue, and each that fits somewhere is
-placed; one that does not fit is passed over. The simple equivalent:
+Jobs are looked at in order of their effective priority, then of their submit time, then of their number. The simple
+equivalent of `first_fit`, the default:
 
     for job in all waiting jobs, in order:
-        if some node fits it: place it on the least loaded of those
+        if it is within its caps and some node fits it: place it on the chosen one of those
 
-A job of a shape that did not fit a moment ago cannot fit now, for a pass only fills nodes. So the real loop
-walks the heads of the queues by shape and drops a shape at its first failure: it costs what is placed, plus
-the number of different shapes, and not what waits.
+`strict_fifo` stops at the first that finds no room. `backfill` protects it (see `protection`) and goes on with those
+that do not delay it; so does `first_fit` when it has waited for long.
+
+A job of a queue whose head did not fit a moment ago cannot fit now, for a pass only fills nodes and uses up caps. So
+the real loop walks the heads of the queues and drops a queue at its first failure: it costs what is placed, plus the
+number of queues, and neither what waits nor what nodes there are.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from heapq import heapify, heappop, heapreplace
-from typing import Literal
+from typing import NamedTuple
 
-from conductor.core.cluster import Cluster, NodeUse, Place, Shape
+from conductor.core.cluster import Cluster
+from conductor.core.demand import Demand
+from conductor.core.events import Policy
 from conductor.core.identifiers import JobId, NodeName
-from conductor.core.node import NodeState
+from conductor.core.node_use import cpu_ids_of, end_of, gres_of
+from conductor.core.pools import Claim, Part, PoolKind, PoolsInPass, claims
+from conductor.core.protection import Because, Protected, Protection, Wish, protect
+from conductor.core.queues import Place, QueueKey
+from conductor.core.rooms import Rooms
+
+__all__ = ["Blocked", "Obstacle", "Placement", "Plan", "Protected", "plan"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,81 +44,196 @@ class Placement:
     gres: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # which of the node's, from 0
 
 
+class Obstacle(StrEnum):
+    RESOURCES = "resources"  # no node has room
+    USER_CAP = "user_cap"
+    ARRAY_LIMIT = "array_limit"
+    LICENCE = "licence"
+    PROTECTED = "protected"  # there is room, and it is kept for the job that is protected
+
+
+_OBSTACLES = {
+    PoolKind.USER_CPUS: Obstacle.USER_CAP,
+    PoolKind.USER_JOBS: Obstacle.USER_CAP,
+    PoolKind.ARRAY: Obstacle.ARRAY_LIMIT,
+    PoolKind.LICENCE: Obstacle.LICENCE,
+}
+_WAITS_FOR_ROOM = (Obstacle.RESOURCES, Obstacle.LICENCE)  # not: for its own user's or array's other jobs
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Protected:
-    """The first waiting job that found no room and that no other may delay. Without a node nothing is planned."""
+class Blocked:
+    """Why the first of a queue, and with it all that are behind it there, did not start in this pass."""
 
     job_id: JobId
-    node_name: NodeName | None
-    starts_at: datetime | None
-    because: Literal["backfill", "guard", "strict_fifo"]
+    obstacle: Obstacle
+    claim: Claim | None = None  # what it needs too much of: the cap, limit or licence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
+    """`blocked` by queue: `cluster.key_of(job_id)` says which is a job's. Queues that all went, and those that `most`
+    left unseen, are not in it.
+    """
+
     placements: tuple[Placement, ...] = ()
     protected: Protected | None = None
-
-
-@dataclass(slots=True)
-class _Room:
-    """What is left of a node in this pass."""
-
-    name: NodeName
-    total_cpus: int
-    free_mask: int
-    free_cpus: int
-    free_memory_mb: float
-
-    @property
-    def load(self) -> float:
-        return 1.0 - self.free_cpus / self.total_cpus
-
-    def fits(self, shape: Shape) -> bool:
-        return self.free_cpus >= shape.cpus and self.free_memory_mb >= shape.memory_mb
-
-    def take(self, shape: Shape) -> tuple[int, ...]:
-        """The lowest free CPUs."""
-        taken = []
-        mask = self.free_mask
-        for _ in range(shape.cpus):
-            lowest = mask & -mask
-            taken.append(lowest.bit_length() - 1)
-            mask ^= lowest
-        self.free_mask = mask
-        self.free_cpus -= shape.cpus
-        self.free_memory_mb -= shape.memory_mb
-        return tuple(taken)
+    blocked: Mapping[QueueKey, Blocked] = field(default_factory=dict)
 
 
 def plan(cluster: Cluster, now: datetime, usable: Collection[NodeName], *, most: int = 1000) -> Plan:
-    """At most `most` placements of waiting jobs on usable nodes; `cluster` is not changed."""
-    rooms = [_room(use) for use in cluster.uses(usable).values() if use.node.state is NodeState.UP]
-    heads: list[tuple[Place, Shape, int]] = [(queue[0], shape, 0) for shape, queue in cluster.queues.items()]
-    heapify(heads)
-    placements: list[Placement] = []
-    while heads and len(placements) < most:
-        place, shape, index = heads[0]
-        room = _least_loaded(rooms, shape)
-        if room is None:
+    """At most `most` placements of waiting jobs on usable nodes that are up. `cluster` is not changed.
+
+    `cluster.admit(now)` first: jobs whose begin time was not admitted do not wait.
+    """
+    cluster.index.chosen_by(cluster.policy.policy.node_choice)
+    cluster.index.keep(len(cluster.queues))
+    one_pass = _Pass(
+        cluster=cluster,
+        now=now,
+        rooms=Rooms(cluster.index, frozenset(usable)),
+        pools=PoolsInPass(cluster.pools),
+        policy=cluster.policy.policy,
+    )
+    return one_pass.run(most)
+
+
+class _Head(NamedTuple):
+    """Of a queue; compared by who goes first. No two have one job."""
+
+    place: Place
+    key: QueueKey
+    lead: float  # points of fair share
+    behind: Iterator[Place]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Pass:
+    cluster: Cluster
+    now: datetime
+    rooms: Rooms
+    pools: PoolsInPass
+    policy: Policy
+    protection: Protection | None = None
+    head_found: bool = False  # the first in order that found no room
+    placements: list[Placement] = field(default_factory=list)
+    blocked: dict[QueueKey, Blocked] = field(default_factory=dict)
+
+    def run(self, most: int) -> Plan:
+        heads = self._heads()
+        protected: Protected | None = None
+        while heads and len(self.placements) < most:
+            head = heads[0]
+            obstacle = self._start(head)
+            if obstacle is None:
+                _advance(heads)
+                continue
             heappop(heads)
-            continue
-        placements.append(Placement(job_id=place.job_id, node_name=room.name, cpu_ids=room.take(shape)))
-        queue = cluster.queues[shape]
-        if index + 1 < len(queue):
-            heapreplace(heads, (queue[index + 1], shape, index + 1))
-        else:
-            heappop(heads)
-    return Plan(placements=tuple(placements))
+            self.blocked[head.key] = obstacle
+            if obstacle.obstacle in _WAITS_FOR_ROOM and not self.head_found:
+                protected = self._protect(head)
+            if protected is not None and protected.because == "strict_fifo":
+                for other in heads:
+                    self.blocked[other.key] = _blocked(other, Obstacle.PROTECTED)
+                break
+        return Plan(placements=tuple(self.placements), protected=protected, blocked=self.blocked)
+
+    def _heads(self) -> list[_Head]:
+        weight, shares = self.policy.fair_share_weight, self.cluster.fair_share
+        heads = []
+        for key, queue in self.cluster.queues.items():
+            lead = weight * shares.get(key.account, 1.0) if weight else 0.0
+            behind = iter(queue)
+            heads.append(_Head(_with_lead(next(behind), lead), key, lead, behind))
+        heapify(heads)
+        return heads
+
+    def _start(self, head: _Head) -> Blocked | None:
+        """Place the first of a queue, or say why it cannot start."""
+        key, job_id = head.key, head.place.job_id
+        wanted = claims(key, self.policy, key.demand.cpus)
+        for claim in wanted:
+            if self.pools.short(claim):
+                return _blocked(head, _OBSTACLES[claim.key[0]], claim)
+        ends_at = end_of(self.now, self.cluster.jobs[job_id].submitted.time_limit_seconds)
+        widest = self._widest(key.demand, wanted)
+        node_name = self.rooms.chosen(key.demand, self._open(key.demand, ends_at), widest)
+        if node_name is None:
+            return self._without_room(head, wanted, widest)
+        if self.protection is not None and not self.protection.lets_share(wanted, ends_at):
+            return _blocked(head, Obstacle.PROTECTED)
+        hold = self.rooms.fill(node_name, job_id, key.demand, ends_at)
+        if widest is not None:
+            wanted = claims(key, self.policy, hold.cpu_mask.bit_count())
+        for claim in wanted:
+            self.pools.promise(claim.key, Part(claim.amount, ends_at))
+        if self.protection is not None:
+            self.protection.book(node_name, key.demand, wanted, ends_at)
+        self.placements.append(
+            Placement(job_id=job_id, node_name=node_name, cpu_ids=cpu_ids_of(hold), gres=gres_of(hold))
+        )
+        return None
+
+    def _open(self, demand: Demand, ends_at: datetime | None) -> bool:
+        """Whether the node that is set aside is open to it."""
+        return self.protection is not None and self.protection.lets_in(demand, ends_at)
+
+    def _widest(self, demand: Demand, wanted: list[Claim]) -> int | None:
+        """An exclusive job takes what its node has: of nodes wider than this, more than its user may have."""
+        if not demand.exclusive:
+            return None
+        left = (c.size - self.pools.used(c.key) for c in wanted if c.key[0] is PoolKind.USER_CPUS)
+        return next(left, None)
+
+    def _without_room(self, head: _Head, wanted: list[Claim], widest: int | None) -> Blocked:
+        demand = head.key.demand
+        if self.protection is not None and self.rooms.chosen(demand, True, widest) is not None:
+            return _blocked(head, Obstacle.PROTECTED)
+        if widest is not None and not self.rooms.could_ever(demand, widest) and self.rooms.could_ever(demand):
+            return _blocked(head, Obstacle.USER_CAP, wanted[0])
+        return _blocked(head, Obstacle.RESOURCES)
+
+    def _protect(self, head: _Head) -> Protected | None:
+        """Protect the first that finds no room, if the policy does. One that no node could hold does not count."""
+        key, job_id = head.key, head.place.job_id
+        wanted = claims(key, self.policy, key.demand.cpus)
+        widest = self._widest(key.demand, wanted)
+        because = self._because(job_id)
+        if because is None:
+            self.head_found = self.rooms.could_ever(key.demand, widest)
+            return None
+        found = protect(self.rooms, self.pools, self.now, Wish(job_id, key.demand, wanted, widest), because)
+        if found is None:
+            nowhere = Protected(job_id=job_id, node_name=None, starts_at=None, because=because)
+            return nowhere if because == "strict_fifo" else None
+        self.head_found = True
+        self.protection = found
+        self.rooms.set_aside(found.node_name)
+        return found.protected
+
+    def _because(self, job_id: JobId) -> Because | None:
+        if self.policy.order != "first_fit":
+            return self.policy.order
+        eligible_at = self.cluster.jobs[job_id].eligible_at
+        patience_seconds = self.policy.guard_seconds
+        if patience_seconds is None or eligible_at is None:
+            return None
+        return "guard" if (self.now - eligible_at).total_seconds() > patience_seconds else None
 
 
-def _room(use: NodeUse) -> _Room:
-    mask = use.free_mask
-    memory = use.node.memory_mb
-    free_memory_mb = memory - use.held_memory_mb if memory is not None else float("inf")
-    return _Room(use.node.node_name, use.node.total_cpus, mask, mask.bit_count(), free_memory_mb)
+def _blocked(head: _Head, obstacle: Obstacle, claim: Claim | None = None) -> Blocked:
+    return Blocked(job_id=head.place.job_id, obstacle=obstacle, claim=claim)
 
 
-def _least_loaded(rooms: list[_Room], shape: Shape) -> _Room | None:
-    fitting = [room for room in rooms if room.fits(shape)]
-    return min(fitting, key=lambda room: (room.load, room.name), default=None)
+def _with_lead(place: Place, lead: float) -> Place:
+    return place._replace(rank=place.rank - lead) if lead else place
+
+
+def _advance(heads: list[_Head]) -> None:
+    """The first has started: the next of its queue."""
+    head = heads[0]
+    after = next(head.behind, None)
+    if after is None:
+        heappop(heads)
+    else:
+        heapreplace(heads, head._replace(place=_with_lead(after, head.lead)))

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conductor.core.cluster import Cluster, shape_of
+from conductor.core.cluster import Cluster
 from conductor.core.events import (
     Event,
     JobCancelled,
@@ -187,7 +187,7 @@ def _plainest(cluster: Cluster) -> list[Placement]:
     total = {name: len(cpus) for name, cpus in free.items()}
     placements = []
     for job in sorted(cluster.jobs.values(), key=lambda job: (-job.priority, job.job_id)):
-        wanted = shape_of(job).cpus
+        wanted = job.submitted.total_cpus
         up = [name for name, use in cluster.nodes.items() if use.node.state is NodeState.UP]
         fitting = [name for name in up if len(free[name]) >= wanted]
         if fitting:
