@@ -6,7 +6,8 @@ The rules, for nodes with nothing but CPUs, where a job takes one node:
     strict_fifo   the same, but nobody after one that found no room
     backfill      EASY (Lifka 1995): the first that finds no room is promised the node on which, by the time limits of
                   what runs there, it could begin first. Those after it may begin elsewhere; on that node only what
-                  ends before the promise, or what takes CPUs that will be to spare even then.
+                  ends before the promise, or what takes CPUs that will be to spare even then. Where no limits say
+                  when it could begin, it is promised the node that lacks the fewest CPUs, and nobody else begins there.
 
 Times are numbers. A job without a limit may run for ever, as far as anybody knows.
 """
@@ -93,9 +94,9 @@ def free_on(node: int, held: list[Running], nodes: list[int]) -> int:
     return nodes[node] - sum(one.job.cpus for one in held if one.node == node)
 
 
-def promised(job: PlainJob, held: list[Running], nodes: list[int]) -> tuple[int, float, int] | None:
+def promised(job: PlainJob, held: list[Running], nodes: list[int]) -> tuple[int, float, int]:
     """The node on which it could begin first, from when on, and what is to spare there then."""
-    best: tuple[int, float, int] | None = None
+    best = None
     for node in range(len(nodes)):
         there = sorted((one for one in held if one.node == node), key=lambda one: one.must_end)
         for begins in [one.must_end for one in there if one.must_end < FOR_EVER]:
@@ -104,4 +105,8 @@ def promised(job: PlainJob, held: list[Running], nodes: list[int]) -> tuple[int,
                 if best is None or begins < best[1]:
                     best = (node, begins, free - job.cpus)
                 break
-    return best
+    if best is not None:
+        return best
+    wide = [node for node in range(len(nodes)) if nodes[node] >= job.cpus]
+    nearest = min(wide, key=lambda node: (job.cpus - free_on(node, held, nodes), node))
+    return nearest, -FOR_EVER, 0
