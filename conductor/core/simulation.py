@@ -47,7 +47,7 @@ from conductor.core.workload import Held, NodeNews, Outcome, Ran, Wish, Work, Wo
 Told = Callable[[RecordedEvent], None]
 Progress = Callable[[int, int], None]
 
-LOOK_AGAIN = timedelta(minutes=1)  # while priorities move by themselves and something waits
+LOOK_AGAIN = timedelta(minutes=1)  # while shares decay and something waits
 _MOST_PLACEMENTS = 1000
 _TELL_EVERY = 500
 _NOBODY = Provenance(actor="simulation", channel="simulation")
@@ -122,6 +122,7 @@ class _Simulation:
     passes: int = 0
     gone: int = 0
     looks_at: datetime | None = None
+    met: bool = False  # a job need wait for others no more, since the plan was last asked
     dependants: Dependants = field(init=False)
 
     def __post_init__(self) -> None:
@@ -260,13 +261,13 @@ class _Simulation:
         self.cluster.admit(now)
         while self.cluster.waiting:
             self.passes += 1
+            self.met = False
             placements = plan(self.cluster, now, self.cluster.nodes.keys(), most=_MOST_PLACEMENTS).placements
             for placement in placements:
                 self._start(placement, now)
-            if len(placements) < _MOST_PLACEMENTS:
+            if len(placements) < _MOST_PLACEMENTS and not self.met:
                 break
-        policy = self.cluster.policy.policy
-        moves = policy.aging_per_hour > 0 or policy.fair_share_weight > 0
+        moves = self.cluster.policy.policy.fair_share_weight > 0
         if moves and self.cluster.waiting and self.running and self.looks_at is None:
             self.looks_at = now + LOOK_AGAIN
             self._schedule(self.looks_at, _Look())
@@ -364,6 +365,7 @@ class _Simulation:
                 self._cancel(job, event, now)
             elif event is not None:
                 self._tell_of(job, event, now)
+                self.met = True
 
     def _count_gone(self) -> None:
         self.gone += 1

@@ -1,5 +1,6 @@
 """The simulation, and with it the plan, against a schedule worked out in the plainest way."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,14 +53,14 @@ def plain(trace: Trace, *, load: float = 1.0) -> list[PlainJob]:
 
 def with_limits(trace: Trace, which: str) -> Trace:
     """The trace asked for no times: none, true ones, and such as people ask for, sometimes too short."""
-    asked = {
+    asked: dict[str, Callable[[SwfJob], int | None]] = {
         "none": lambda job: None,
         "true": lambda job: max(1, job.run_seconds or 0),
         "generous": lambda job: 60 + (job.run_seconds or 0) * (1 + job.number % 5),
         "some_too_short": lambda job: max(1, (job.run_seconds or 0) * (1 + job.number % 4) // 2),
         "some": lambda job: max(1, job.run_seconds or 0) * 2 if job.number % 3 else None,
-    }[which]
-    return replace(trace, jobs=tuple(replace(job, requested_seconds=asked(job)) for job in trace.jobs))
+    }
+    return replace(trace, jobs=tuple(replace(job, requested_seconds=asked[which](job)) for job in trace.jobs))
 
 
 @pytest.mark.parametrize("limits", ["none", "true", "generous", "some_too_short", "some"])
