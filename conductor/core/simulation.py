@@ -320,13 +320,13 @@ class _Simulation:
         work, limit_seconds = self.works[job_id], job.submitted.time_limit_seconds
         run = work.run
         if limit_seconds is not None and (run is None or run > timedelta(seconds=limit_seconds)):
-            self.timed_out += 1
             self._release(job, Outcome(reason=ReleaseReason.TIMED_OUT, exit_code=None), now)
         else:
             self._release(job, work.outcome, now)
 
     def _release(self, job: Job, outcome: Outcome, now: datetime) -> None:
         assert job.allocation is not None
+        self.timed_out += outcome.reason is ReleaseReason.TIMED_OUT
         event = ResourcesReleased(
             allocation_id=job.allocation.allocation_id,
             reason=outcome.reason,
