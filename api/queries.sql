@@ -244,3 +244,14 @@ SELECT (SELECT json_build_object('holder', holder, 'lease_expires_at', expires_a
         WHERE n.state <> 'REMOVED') AS nodes,
        coalesce((SELECT max(position) FROM events), 0) AS position,
        current_setting('server_version') AS server_version;
+
+-- name: last_policy_change
+-- Every change holds the whole policy, so that the last one up to a position is all there is to read.
+SELECT position, version, type, schema_version, at, data, metadata
+FROM events
+WHERE stream = 'policy' AND (%(until)s::bigint IS NULL OR position <= %(until)s)
+ORDER BY version DESC
+LIMIT 1;
+
+-- name: clock
+SELECT clock_timestamp() AS now;

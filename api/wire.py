@@ -24,6 +24,7 @@ from api.fields import (
     SmallCount,
     Uuid,
 )
+from api.policy_changes import ChangePolicy
 from api.problems import FieldError, invalid
 from api.security import Identity
 from api.submission import STRICT, Submission, submission_errors
@@ -224,6 +225,7 @@ Command = Annotated[
     | Allocate
     | Release
     | Repair
+    | ChangePolicy
     | AcknowledgeFinding,
     Field(discriminator="type"),
 ]
@@ -231,7 +233,7 @@ _COMMAND: TypeAdapter[Command] = TypeAdapter(Command)
 
 _MODELS = (
     *(Submit, OnJob, Reprioritize, RegisterNode, OnNode, DeclareNodeLost, Reserve, Allocate, Release),
-    *(Repair, AcknowledgeFinding),
+    *(Repair, ChangePolicy, AcknowledgeFinding),
 )
 _MODEL_OF_TYPE: dict[str, type[BaseModel]] = {
     name: model for model in _MODELS for name in get_args(model.model_fields["type"].annotation)
@@ -338,6 +340,8 @@ def core_command(command: Command, identity: Identity, *, reservation_seconds: f
             return _release(command)
         case Repair():
             return _repair(command)
+        case ChangePolicy():
+            return command.command()
         case AcknowledgeFinding():
             return core.AcknowledgeFinding(code=command.code, subject=command.subject, reason=command.reason)
         case _:

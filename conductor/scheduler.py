@@ -14,26 +14,28 @@ import os
 import time
 import uuid
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Any
 
 import structlog
-from psycopg import AsyncConnection, IsolationLevel
 
-from conductor.core.cluster import Cluster
-from conductor.core.commands import Command, DeclareNodeLost, ElectLeader, Expire, ReleaseLost, Reserve
-from conductor.core.decider import State, fold
+from conductor.core.commands import (
+    ChangePolicy,
+    Command,
+    DeclareNodeLost,
+    ElectLeader,
+    Expire,
+    ReleaseLost,
+    Reserve,
+)
 from conductor.core.errors import Rejection
-from conductor.core.events import LeaderElected, Provenance, RecordedEvent
-from conductor.core.identifiers import NodeName, StreamName, Term
-from conductor.core.job import Job
+from conductor.core.events import LeaderElected, Provenance
+from conductor.core.identifiers import NodeName, Term
 from conductor.core.placement import Placement, plan
 from conductor.crash_points import arm, crash_point
 from conductor.database import DatabaseUnavailable, Pool, WakeUp, listen, load_queries, open_pool
 from conductor.handler import Handler, running_handler
-from conductor.log import SCHEDULER_CHANNEL, reachable, recorded_event
-from conductor.log import SQL as LOG_SQL
+from conductor.log import SCHEDULER_CHANNEL, reachable
 from conductor.running import end_tasks, stop_on_signals
+from conductor.scheduler_memory import HistoryForked, Memory, follow, load
 from conductor.settings import Settings
 from projections.rows import changed_rows
 
@@ -41,102 +43,10 @@ SQL = load_queries("conductor", "scheduler.sql")
 
 LEADER_LEASE_SECONDS = 2.0  # a standby takes over within this, plus one renewal
 RENEWAL_SECONDS = 0.6
-_FOLLOW_LIMIT = 5000
 _OVERDUE_SECONDS = 5.0
 _MOST_PLACEMENTS = 1000  # in one cycle, so that a long queue on an empty cluster starts running early
-_HEARD_SECONDS = 0.5  # leases are looked at when the log brought nothing, and at least this often
 
 logger = structlog.get_logger("scheduler")
-
-
-class HistoryForked(Exception):
-    """The event that the memory was folded up to is another one now: a database was restored or failed over."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Memory:
-    """The cluster as of a cursor, and what is only true now."""
-
-    cluster: Cluster = field(default_factory=Cluster)
-    hash: bytes | None = None
-    now: datetime | None = None  # the database's clock at the last read
-    heard_from: frozenset[NodeName] = frozenset()  # nodes whose lease lives
-    heard_at: float = 0.0  # monotonic
-    overdue_at: float = 0.0  # monotonic; when leases were last looked through
-    in_touch_since: float = field(default_factory=time.monotonic)  # with the database, without a break
-
-
-async def load(pool: Pool) -> Memory:
-    """The cluster from one snapshot: streams of live jobs and nodes, and the position they stand at."""
-    async with reachable(pool) as connection:
-        await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
-        try:
-            async with connection.transaction():
-                await connection.execute(SQL["lock_tables"])
-                head = await (await connection.execute(LOG_SQL["head"])).fetchone()
-                rows = await (await connection.execute(SQL["cluster_events"])).fetchall()
-                rows += await (await connection.execute(SQL["live_job_events"])).fetchall()
-        finally:
-            await connection.set_isolation_level(None)
-    memory = Memory()
-    for row in rows:  # nodes first: allocations hold CPUs of nodes that must be known
-        memory.cluster.apply(recorded_event(row))
-    if head:
-        memory.cluster.position, memory.hash = head
-    return memory
-
-
-async def follow(pool: Pool, memory: Memory) -> None:
-    """Fold everything new. Raises `HistoryForked` when the cursor no longer lies on this history."""
-    while True:
-        async with reachable(pool) as connection:
-            news = await _read_news(connection, memory)
-            for stream in memory.cluster.unknown_requeues(news):
-                await _adopt(connection, memory.cluster, stream, news)
-        for recorded in news:
-            memory.cluster.apply(recorded)
-        memory.cluster.forget_ended()
-        if len(news) < _FOLLOW_LIMIT - 1:
-            return
-
-
-async def _read_news(connection: AsyncConnection[Any], memory: Memory) -> list[RecordedEvent]:
-    """Events after the cursor. The first row read is the event at the cursor itself, by which it is checked."""
-    position = memory.cluster.position
-    cursor = await connection.execute(SQL["follow"], {"cursor": position, "limit": _FOLLOW_LIMIT})
-    rows = await cursor.fetchall()
-    if position:
-        if not rows or (rows[0][0], rows[0][9]) != (position, memory.hash):
-            raise HistoryForked(f"the event at position {position} is not the one that was read there")
-        memory.now = rows[0][10]
-        rows = rows[1:]
-    if rows:
-        memory.hash, memory.now = rows[-1][9], rows[-1][10]
-    if not rows or time.monotonic() - memory.heard_at > _HEARD_SECONDS:
-        memory.heard_from = await _heard_from(connection)
-        memory.heard_at = time.monotonic()
-    return [recorded_event(row[:9]) for row in rows]
-
-
-async def _heard_from(connection: AsyncConnection[Any]) -> frozenset[NodeName]:
-    cursor = await connection.execute(SQL["heard_from"])
-    return frozenset(name for (name,) in await cursor.fetchall())
-
-
-async def _adopt(
-    connection: AsyncConnection[Any], cluster: Cluster, stream: StreamName, news: list[RecordedEvent]
-) -> None:
-    """A job that had ended is requeued: fold its stream up to what the news will bring."""
-    first = min(recorded.position for recorded in news if recorded.stream == stream)
-    cursor = await connection.execute(LOG_SQL["read_streams"], {"streams": [stream]})
-    states: dict[StreamName, State] = {}
-    for row in await cursor.fetchall():
-        recorded = recorded_event(row)
-        if recorded.position < first:
-            fold(states, recorded)
-    job = states.get(stream)
-    if isinstance(job, Job):
-        cluster.adopt(job)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -221,18 +131,38 @@ class Scheduler:
         assert isinstance(event, LeaderElected)
         self.term = event.term
         crash_point("scheduler.elected")
+        await self._record_setting()
         memory = await load(self.pool)
         logger.info("scheduler.leads", term=self.term, waiting=memory.cluster.waiting)
+        self._compare_setting(memory)
         while self._leads and not self.stopping.is_set():
-            if memory.cluster.outdated:
+            await follow(self.pool, memory)
+            if memory.outdated:
                 memory = await load(self.pool)
-            if not await self._cycle(memory):
+            elif not await self._cycle(memory):
                 await self.wake_up.wait(self.settings.poll_seconds)
         logger.info("scheduler.stands_by", term=self.term)
 
+    async def _record_setting(self) -> None:
+        """CONDUCTOR_POLICY is how it begins: in the log, so that it is part of the history."""
+        if self.settings.policy is not None:
+            command = ChangePolicy(
+                changes={"order": self.settings.policy}, reason="CONDUCTOR_POLICY", unless_set=True
+            )
+            await self.handler.handle(command, replace(self._provenance(), correlation=str(uuid.uuid4())))
+
+    def _compare_setting(self, memory: Memory) -> None:
+        order = memory.cluster.policy.policy.order
+        if self.settings.policy not in (None, order):
+            logger.info(
+                "scheduler.policy_was_changed",
+                order=order,
+                setting=self.settings.policy,
+                what="CONDUCTOR_POLICY only says how a system begins; `conductor policy order=...` changes it",
+            )
+
     async def _cycle(self, memory: Memory) -> bool:
-        """Follow, expire, plan, reserve. True when there is more to place at once."""
-        await follow(self.pool, memory)
+        """Expire, plan, reserve. True when there is more to place at once."""
         if memory.cluster.leadership.term != self.term:
             self._leads_until = 0.0  # somebody was elected since; the door refuses us anyway
             return False

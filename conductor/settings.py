@@ -103,6 +103,11 @@ class Settings(BaseModel):
     poll_only: bool = Field(
         False, description="Never listen for notifications (behind a transaction pooler)."
     )
+    policy: Literal["first_fit", "strict_fifo", "backfill"] | None = Field(
+        None,
+        description="The order in which the queue is worked through at first: first_fit, strict_fifo or backfill; "
+        "`conductor policy` changes it later.",
+    )
     lease_seconds: Seconds = Field(30.0, description="How long a node is trusted without a word.")
     reservation_seconds: Seconds = Field(
         60.0, description="How long CPUs stay promised to a job that does not start."

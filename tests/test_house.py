@@ -43,7 +43,8 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "handler": ("core", "codec", "crash_points", "database", "log", "running"),
     # the two that act on their own
     "scheduler": (
-        *("core", "crash_points", "database", "handler", "log", "projections", "running", "settings"),
+        *("codec", "core", "crash_points", "database", "handler", "log", "projections", "running"),
+        "settings",
     ),
     "supervisor": (),
     "supervisor_client": ("supervisor",),
@@ -72,6 +73,7 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
 # Modules that lie side by side and are one room.
 TOGETHER = {
     "handler": ("deciding", "completing", "remembered"),
+    "scheduler": ("scheduler_memory",),
     "executor": (
         *("node_session", "node_lease", "live_allocation", "observing", "log_memory", "strays", "patiently"),
         *("starting", "machine", "job_environment", "job_end", "accounts", "output_server"),

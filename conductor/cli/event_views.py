@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from conductor.cli.policy_values import DEFAULTS, shown
 from conductor.client import Event
 
 Data = Mapping[str, Any]
@@ -67,6 +68,13 @@ def _rebuilt(data: Data) -> str:
     return ", ".join(filter(None, [counts, _reason(data)]))
 
 
+def _policy_changed(data: Data) -> str:
+    """What is not as by default; the whole policy is in every event."""
+    policy = {key: value for key, value in (data.get("policy") or {}).items() if DEFAULTS.get(key) != value}
+    told = " ".join(f"{key}={shown(value)}" for key, value in policy.items())
+    return ", ".join(filter(None, [told, _reason(data)]))
+
+
 def _cpus(count: int) -> str:
     return "1 CPU" if count == 1 else f"{count} CPUs"
 
@@ -87,4 +95,5 @@ _DETAILS: Mapping[str, Callable[[Data], str]] = {
     "NodeLost": _reason,
     "LeaderElected": _elected,
     "ProjectionsRebuilt": _rebuilt,
+    "PolicyChanged": _policy_changed,
 }

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from conductor.cli.texts_of_the_log import TEXTS_OF_THE_LOG
+from conductor.cli.texts_of_the_policy import TEXTS_OF_THE_POLICY
 from conductor.cli.texts_of_whatif import TEXTS_OF_WHATIF
 
 Language = Literal["en", "zh"]
@@ -261,7 +262,12 @@ _EVERYDAY: Mapping[str, tuple[str, str]] = {
     "up_to_date": ("The schema is up to date.", "数据库结构已是最新。"),
 }  # fmt: skip
 
-TEXTS: Mapping[str, tuple[str, str]] = {**_EVERYDAY, **TEXTS_OF_THE_LOG, **TEXTS_OF_WHATIF}
+TEXTS: Mapping[str, tuple[str, str]] = {
+    **_EVERYDAY,
+    **TEXTS_OF_THE_LOG,
+    **TEXTS_OF_THE_POLICY,
+    **TEXTS_OF_WHATIF,
+}
 
 
 def text(language: Language, key: str, **values: object) -> str:

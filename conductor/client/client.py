@@ -11,7 +11,7 @@ Refuses to know: the database. Everything goes over HTTP.
 import math
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from types import TracebackType
@@ -266,6 +266,23 @@ class Client:
     def resume(self, name: str, *, reason: str | None = None) -> Raw:
         return self._node_change(name, "resume", reason)
 
+    def policy(self, *, as_of: Moment | None = None) -> Raw:
+        """How the queue is worked through, since when, by whom and why."""
+        return _object(self._listing("/policy", {}, as_of))
+
+    def change_policy(self, changes: Mapping[str, Any], *, reason: str | None = None) -> Raw:
+        """Change some of its values, by name; gives it as it is then."""
+        body = {"changes": dict(changes), "reason": reason}
+        return _object(self._connection.json("POST", f"{API}/policy", body=body))
+
+    def policy_history(self) -> tuple[Event, ...]:
+        """Every change of the policy."""
+        return self.events(stream="policy", limit=EVENTS_PAGE).events
+
+    def fair_share(self, *, as_of: Moment | None = None) -> Raw:
+        """What each account has used, decayed, and its factor."""
+        return _object(self._listing("/policy/fair-share", {}, as_of))
+
     def events(
         self,
         *,
@@ -332,6 +349,12 @@ class Client:
             "POST", f"{API}/nodes/{quote(name, safe='')}/{verb}", body=_reason(reason)
         )
         return raw if isinstance(raw, dict) else {}
+
+
+def _object(raw: object) -> Raw:
+    if not isinstance(raw, dict):
+        raise UnexpectedAnswer("the server answered with something that is no JSON object; is the URL right?")
+    return raw
 
 
 def _reason(reason: str | None) -> Raw | None:

@@ -41,7 +41,7 @@ class Cluster:
     nodes: dict[NodeName, NodeUse] = field(default_factory=dict)
     leadership: Leadership = field(default_factory=Leadership)
     policy: PolicyInForce = field(default_factory=PolicyInForce)
-    fair_share: Mapping[str | None, float] = field(default_factory=dict)  # by account, 0 to 1; absent: 1
+    fair_share: Mapping[str, float] = field(default_factory=dict)  # factors by account, 0 to 1; absent: 1
     queues: dict[QueueKey, Queue] = field(default_factory=dict)
     pools: Pools = field(default_factory=dict)
     reserved: dict[JobId, Allocation] = field(default_factory=dict)

@@ -142,7 +142,7 @@ class _Pass:
         weight, shares = self.policy.fair_share_weight, self.cluster.fair_share
         heads = []
         for key, queue in self.cluster.queues.items():
-            lead = weight * shares.get(key.account, 1.0) if weight else 0.0
+            lead = weight * shares.get(key.account or "", 1.0) if weight else 0.0
             behind = iter(queue)
             heads.append(_Head(_with_lead(next(behind), lead), key, lead, behind))
         heapify(heads)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from conductor.core.demand import Demand, demand_of, licences_of
 from conductor.core.events import Policy
+from conductor.core.fair_share import charged_to
 from conductor.core.identifiers import JobId
 from conductor.core.job import Job
 
@@ -105,7 +106,7 @@ class Splitting(NamedTuple):
             licences_of(wanted, self.licences) if self.licences else (),
             wanted.time_limit_seconds if self.by_time_limit else None,
             wanted.user_name if self.by_user else None,
-            wanted.account if self.by_account else None,
+            charged_to(wanted) if self.by_account else None,
             wanted.array_job_id if limit else None,
             limit,
         )

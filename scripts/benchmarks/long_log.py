@@ -39,6 +39,7 @@ SQL = load_queries("scripts.benchmarks", "long_log.sql")
 NODES, CPUS = 8, 128
 JOBS_AT_ONCE = NODES * CPUS  # each has a CPU of its own
 EVENTS_A_JOB = 4
+JOBS_OF_A_BATCH = 10_000
 FAILS_EVERY = 16
 WAVE_SECONDS = 60.0
 STEPS_SECONDS = (0.0, 1.0, 1.5, 30.0)  # submitted, reserved, allocated, released
@@ -60,6 +61,8 @@ class Wave:
     first: int
     last: int
     begins_at: datetime
+    nodes: int = NODES
+    cpus: int = CPUS
 
     def at(self, step: int) -> datetime:
         return self.begins_at + timedelta(seconds=STEPS_SECONDS[step])
@@ -72,8 +75,8 @@ class Wave:
             "succeeded": succeeded,
             "failed": failed,
             "fails_every": FAILS_EVERY,
-            "nodes": NODES,
-            "cpus": CPUS,
+            "nodes": self.nodes,
+            "cpus": self.cpus,
             "block": CPU_BLOCK_SIZE,
         }
 
@@ -92,7 +95,7 @@ def make_long_log(url: str, events: int) -> None:
         waves = -(-jobs // JOBS_AT_ONCE)
         began_at = _now(connection) - timedelta(seconds=WAVE_SECONDS * (waves + 1))
         connection.execute(SQL["script"], {"sha256": SHA256, "body": SCRIPT})
-        _register_nodes(connection, began_at)
+        _register_nodes(connection, began_at, nodes=NODES, cpus=CPUS)
         for wave in range(waves):
             first = 1 + wave * JOBS_AT_ONCE
             begins_at = began_at + timedelta(seconds=WAVE_SECONDS * (wave + 1))
@@ -102,6 +105,22 @@ def make_long_log(url: str, events: int) -> None:
             begins_at = began_at + timedelta(seconds=WAVE_SECONDS * waves + 45)
             _run_wave(connection, Wave(first=jobs + 1, last=jobs + waiting, begins_at=begins_at), steps=1)
         connection.execute(SQL["draw"], {"jobs": jobs + waiting, "nodes": NODES})
+        connection.execute("VACUUM ANALYZE events, jobs, resource_allocations, nodes")
+
+
+def make_busy_log(url: str, *, nodes: int, cpus: int, running: int, waiting: int) -> None:
+    """Fill a migrated, empty database with nodes, jobs that run on one CPU each, and jobs that wait."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        _become_owner(connection)
+        begins_at = _now(connection) - timedelta(seconds=WAVE_SECONDS)
+        connection.execute(SQL["script"], {"sha256": SHA256, "body": SCRIPT})
+        _register_nodes(connection, begins_at - timedelta(seconds=1), nodes=nodes, cpus=cpus)
+        for first, last, steps in ((1, running, 3), (running + 1, running + waiting, 1)):
+            for start in range(first, last + 1, JOBS_OF_A_BATCH):
+                end = min(start + JOBS_OF_A_BATCH - 1, last)
+                wave = Wave(first=start, last=end, begins_at=begins_at, nodes=nodes, cpus=cpus)
+                _run_wave(connection, wave, steps=steps)
+        connection.execute(SQL["draw"], {"jobs": running + waiting, "nodes": nodes})
         connection.execute("VACUUM ANALYZE events, jobs, resource_allocations, nodes")
 
 
@@ -120,8 +139,8 @@ def _now(connection: Connection) -> datetime:
     return now.replace(microsecond=0)
 
 
-def _register_nodes(connection: Connection, at: datetime) -> None:
-    registered = [_registered(number) for number in range(NODES)]
+def _register_nodes(connection: Connection, at: datetime, *, nodes: int, cpus: int) -> None:
+    registered = [_registered(number, cpus) for number in range(nodes)]
     events = [
         {
             "stream": node_stream(event.node_name),
@@ -139,14 +158,14 @@ def _register_nodes(connection: Connection, at: datetime) -> None:
         connection.execute(SQL["write_nodes"], {"rows": encode(rows).decode()})
 
 
-def _registered(number: int) -> NodeRegistered:
+def _registered(number: int, cpus: int) -> NodeRegistered:
     return NodeRegistered(
         node_name=NodeName(f"node-{number}"),
         incarnation=Incarnation(1),
         spool_id=f"spool-{number}",
         boot_id="boot",
-        total_cpus=CPUS,
-        cpu_ids=tuple(range(CPUS)),
+        total_cpus=cpus,
+        cpu_ids=tuple(range(cpus)),
         cpu_block=number * CPU_BLOCK_SIZE,
         memory_mb=None,
     )

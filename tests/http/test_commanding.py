@@ -212,5 +212,4 @@ def test_every_command_of_the_core_but_our_own_processes_can_be_sent(shared_api:
         "ReleaseLost",
         "ReportCleanup",
         "ResolveDependency",
-        "ChangePolicy",
     }

@@ -3,7 +3,7 @@
 import pytest
 
 from conductor.core.commands import Cancel
-from conductor.scheduler import HistoryForked, follow, load
+from conductor.scheduler_memory import HistoryForked, follow, load
 from projections.rebuild import rebuild
 from tests.fix_engine import PROVENANCE, Engine
 

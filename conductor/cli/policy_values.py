@@ -1,0 +1,16 @@
+"""The policy's values as they are typed and shown."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from conductor.core.events import Policy
+
+DEFAULTS: Mapping[str, Any] = asdict(Policy())
+
+
+def shown(value: object) -> str:
+    """A value as it would be typed."""
+    if isinstance(value, dict):
+        return ",".join(f"{name}:{count}" for name, count in sorted(value.items())) or "none"
+    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
