@@ -3,8 +3,9 @@
 Promises: opens the database, when it does, for reading alone, in one snapshot; changes nothing anywhere.
 """
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
@@ -211,12 +212,18 @@ def _kinds(given: str | None, screen: "Screen") -> "tuple[NodeKind, ...] | None"
 
 
 def _policy(given: str, base: "Policy", screen: "Screen") -> "Policy":
-    from conductor.core.policy_text import policy_of
+    """`base` with what is given otherwise: an order alone, or what `conductor policy` takes, with commas between."""
+    from conductor.cli.policy import parsed_changes
+    from conductor.core.policy import fault
 
-    try:
-        return policy_of(given, base)
-    except ValueError as error:
-        refuse(screen, "whatif_policy", given=given, why=error)
+    parts = re.split(r",\s*(?=\w+=)", given.strip())
+    if "=" not in parts[0]:
+        parts[0] = f"order={parts[0]}"
+    changes = parsed_changes(parts, screen)
+    wrong = next((found for name, value in changes.items() if (found := fault(name, value))), None)
+    if wrong is not None:
+        refuse(screen, "whatif_policy", given=given, why=wrong.message)
+    return replace(base, **changes)
 
 
 def _limits(given: str | None, screen: "Screen") -> "Limits":

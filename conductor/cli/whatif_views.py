@@ -1,6 +1,6 @@
 """What came of a simulation, beside what really happened: as a table, and as the document of `--json`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -143,23 +143,16 @@ def _nodes(found: Found, screen: "Screen") -> str:
 
 def policy_line(policy: "Policy | None", screen: "Screen") -> str:
     """What differs from the defaults, the order always."""
-    from conductor.core.events import Policy
+    from conductor.cli.policy_values import DEFAULTS, shown
 
     if policy is None:
         return screen.text("whatif_policies")
-    default = asdict(Policy())
     others = [
-        f"{name}={value_text(value)}"
+        f"{name}={shown(value)}"
         for name, value in asdict(policy).items()
-        if name != "order" and value != default[name]
+        if name != "order" and value != DEFAULTS[name]
     ]
     return ", ".join([policy.order, *others])
-
-
-def value_text(value: object) -> str:
-    if isinstance(value, Mapping):
-        return "+".join(f"{name}:{count}" for name, count in value.items())
-    return "none" if value is None else f"{value:g}" if isinstance(value, int | float) else str(value)
 
 
 def seconds_text(seconds: float) -> str:

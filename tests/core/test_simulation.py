@@ -325,3 +325,22 @@ def assert_nobody_overtakes(ran: tuple[Ran, ...], came: dict[JobId, Work]) -> No
             waited = other.eligible_at <= one.started_at < other.started_at
             before = (-submitted_.priority, other.job_id) < (-came[one.job_id].submitted.priority, one.job_id)
             assert not (waited and before), f"{one.job_id} overtook {other.job_id}"
+
+
+def test_fair_share_is_of_what_was_used_in_the_simulation() -> None:
+    """Bob has used nothing, so his job goes before Ann's, which came first."""
+    policy = Policy(order="strict_fifo", fair_share_weight=1000)
+    ann = [work(number, 0, 300, 2, user_name="ann") for number in (1, 2)]
+    late = work(3, 100, 10, 4, user_name="ann"), work(4, 200, 10, 4, user_name="bob")
+    given_ = replace(workload(*ann, *late), policies=((START, policy),))
+    assert runs(simulate(given_)) == {1: (0, 300), 2: (0, 300), 4: (300, 310), 3: (310, 320)}
+    assert runs(simulate(workload(*ann, *late)))[3] == (300, 310)
+
+
+def test_shares_that_move_by_themselves_are_looked_at_while_something_waits() -> None:
+    """Eve leads at first, with a job that finds no room; what she runs makes Ann lead, though nothing happens."""
+    fair = Policy(order="strict_fifo", fair_share_weight=1000)
+    ran, runs_on = work(1, 0, 1000, 1, user_name="ann"), work(2, 1000, 20_000, 3, user_name="eve")
+    waits = work(3, 1100, 10, 4, user_name="eve"), work(4, 1100, 10, 1, user_name="ann")
+    done = simulate(replace(workload(ran, runs_on, *waits), policies=((START, fair),)))
+    assert 1200 < runs(done)[4][0] < 1500
