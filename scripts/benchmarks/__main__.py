@@ -18,6 +18,7 @@ from scripts.benchmarks.report import as_json, plain_or_rich, print_report
 from scripts.benchmarks.start import measure_start
 from scripts.benchmarks.system import Measured, measured_system
 from scripts.benchmarks.throughput import measure_batch, measure_noop, measure_submit
+from scripts.benchmarks.whatif import measure_whatif
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ BENCHES = (
     Bench("batch", 16, measure_batch),
     Bench("replay", 16, measure_replay, by_events=True),
     Bench("rebuild", 16, measure_rebuild, by_events=True),
+    Bench("whatif", 16, measure_whatif),
 )
 NAMES = tuple(dict.fromkeys(bench.name for bench in BENCHES))
 
