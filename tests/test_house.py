@@ -95,9 +95,7 @@ VALUE_MODULES = {
 DOORS = {
     "starlette": {"api"},
     "uvicorn": {"api"},
-    "typer": {"cli"},
-    "rich": {"cli"},
-    "matplotlib": {"cli"},
+    "typer": {"cli"}, "rich": {"cli"}, "matplotlib": {"cli"},
     "httpx": {"client"},
     "psutil": {"executor"},
     "cryptography": {"checkpoint"},

@@ -59,19 +59,17 @@ def pieces(
     found, index = [], 0
     for number in range(count):
         since, until = begin + number * length, begin + (number + 1) * length
-        area = 0.0
-        least = most = values[index][1]
-        at = since
-        while True:
-            after = values[index + 1][0] if index + 1 < len(values) else end
-            value = values[index][1]
-            least, most = min(least, value), max(most, value)
-            area += value * (min(after, until) - at).total_seconds()
-            if after >= until or index + 1 == len(values):
-                break
-            at, index = after, index + 1
+        while index + 1 < len(values) and values[index + 1][0] <= since:
+            index += 1
+        area, held, at = 0.0, [values[index][1]], since
+        while index + 1 < len(values) and values[index + 1][0] < until:
+            area += values[index][1] * (values[index + 1][0] - at).total_seconds()
+            index += 1
+            at = values[index][0]
+            held.append(values[index][1])
+        area += values[index][1] * (until - at).total_seconds()
         mean = area / length.total_seconds()
-        found.append(Piece(begins_at=since, mean=mean, least=least, most=most))
+        found.append(Piece(begins_at=since, mean=mean, least=min(held), most=max(held)))
     return tuple(found)
 
 

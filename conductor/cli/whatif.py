@@ -3,240 +3,83 @@
 Promises: opens the database, when it does, for reading alone, in one snapshot; changes nothing anywhere.
 """
 
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import Annotated
 
 import typer
 
 from conductor.cli.options import Json
 from conductor.cli.submission import refuse
 
-if TYPE_CHECKING:
-    from conductor.cli.screen import Screen
-    from conductor.core.events import Policy
-    from conductor.core.workload import NodeKind, Ran, Step, Workload
-    from conductor.swf_workload import Limits
-
-LIMITS = ("asked", "exact", "none")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scenario:
-    """What is simulated, and what it is held against. `left_out` counts what could not be, by what it lacked."""
-
-    kind: Literal["log", "swf"]
-    place: str  # the file, or the positions of the log
-    workload: "Workload"
-    policy: "Policy | None"  # None: those of the log, as they changed
-    nodes: str | None  # None: those of the log, as they came and went
-    begins_at: datetime
-    really: "tuple[Ran, ...]"
-    capacity: "tuple[Step, ...]"
-    left_out: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Wishes:
-    """The options, read as far as they can be without the workload."""
-
-    policy: str | None
-    kinds: "tuple[NodeKind, ...] | None"
-    since: "int | datetime | None"
-    until: "int | datetime | None"
-    limits: "Limits"
-    load: float
+PolicyText = Annotated[
+    str | None,
+    typer.Option("--policy", metavar="POLICY", help="backfill, or order=backfill,guard_seconds=600,..."),
+]
+Nodes = Annotated[
+    str | None,
+    typer.Option("--nodes", metavar="NODES", help="4x64: four of 64 CPUs; 2x64,8x32; 4x64:256G."),
+]
+Since = Annotated[
+    str | None, typer.Option("--from", metavar="POSITION|TIME", help="Only jobs submitted after this.")
+]
+Until = Annotated[
+    str | None, typer.Option("--to", metavar="POSITION|TIME", help="Only jobs submitted up to this.")
+]
+Swf = Annotated[
+    Path | None,
+    typer.Option("--swf", metavar="FILE", help="A trace in the Standard Workload Format, plain or .gz."),
+]
+LimitsText = Annotated[
+    str | None,
+    typer.Option("--limits", metavar="WHICH", help="Of a trace's jobs: asked (default), exact, none."),
+]
+Load = Annotated[
+    float | None,
+    typer.Option("--load", metavar="FACTOR", help="Submit a trace's jobs so many times as fast."),
+]
+Chart = Annotated[
+    Path | None,
+    typer.Option("--chart", metavar="FILE", help="Draw use and queue over time: .svg or .png."),
+]
 
 
 def whatif(
-    policy: Annotated[
-        str | None,
-        typer.Option("--policy", metavar="POLICY", help="backfill, or order=backfill,guard_seconds=600,..."),
-    ] = None,
-    nodes: Annotated[
-        str | None,
-        typer.Option("--nodes", metavar="NODES", help="4x64: four of 64 CPUs; 2x64,8x32; 4x64:256G."),
-    ] = None,
-    since: Annotated[
-        str | None, typer.Option("--from", metavar="POSITION|TIME", help="Only jobs submitted after this.")
-    ] = None,
-    until: Annotated[
-        str | None, typer.Option("--to", metavar="POSITION|TIME", help="Only jobs submitted up to this.")
-    ] = None,
-    swf: Annotated[
-        Path | None,
-        typer.Option("--swf", metavar="FILE", help="A trace in the Standard Workload Format, plain or .gz."),
-    ] = None,
-    limits: Annotated[
-        str | None,
-        typer.Option("--limits", metavar="WHICH", help="Of a trace's jobs: asked (default), exact, none."),
-    ] = None,
-    load: Annotated[
-        float | None,
-        typer.Option("--load", metavar="FACTOR", help="Submit a trace's jobs so many times as fast."),
-    ] = None,
-    chart: Annotated[
-        Path | None,
-        typer.Option("--chart", metavar="FILE", help="Draw use and queue over time: .svg or .png."),
-    ] = None,
+    policy: PolicyText = None,
+    nodes: Nodes = None,
+    since: Since = None,
+    until: Until = None,
+    swf: Swf = None,
+    limits: LimitsText = None,
+    load: Load = None,
+    chart: Chart = None,
     as_json: Json = False,
 ) -> None:
     """Replay the log, or a trace, in simulated time: what if the policy or the nodes had been others?
 
     Example: conductor whatif --policy backfill --nodes 4x64 --from 2026-11-01
     """
+    from conductor.cli.charts import check_chart, draw
     from conductor.cli.progress import progress_bar
+    from conductor.cli.scenarios import of_log, of_trace, wishes_of
     from conductor.cli.screen import Screen
     from conductor.cli.whatif_views import document, measured, tell
     from conductor.core.simulation import simulate
 
     screen = Screen.open()
     if chart is not None:
-        from conductor.cli.charts import check_chart
-
         check_chart(chart, screen)
     if swf is None and (limits is not None or load is not None):
         refuse(screen, "whatif_trace_only")
-    wishes = _Wishes(
-        policy=policy, kinds=_kinds(nodes, screen), since=_moment(since, screen), until=_moment(until, screen),
-        limits=_limits(limits, screen), load=_load(load, screen),
-    )  # fmt: skip
-    scenario = _of_trace(swf, wishes, screen) if swf is not None else _of_log(wishes, screen)
+    wishes = wishes_of(screen, policy=policy, nodes=nodes, since=since, until=until, limits=limits, load=load)
+    scenario = of_trace(swf, wishes, screen) if swf is not None else of_log(wishes, screen)
     with progress_bar(screen, "simulating") as progress:
         simulated = simulate(scenario.workload, progress=progress)
     found = measured(scenario, simulated)
     if chart is not None:
-        from conductor.cli.charts import draw
-
         draw(chart, found, screen)
     if as_json:
         screen.json(document(found))
-    else:
-        tell(found, screen)
-        if chart is not None:
-            screen.say("whatif_drawn", path=chart)
-
-
-def _of_log(wishes: _Wishes, screen: "Screen") -> Scenario:
-    from conductor.cli.progress import progress_bar
-    from conductor.core.workload import capacity_steps
-    from conductor.settings import database_url_of, load_settings
-    from projections.moment import find_moment, open_snapshot
-    from projections.what_happened import read_happened, workload_of
-
-    with (
-        open_snapshot(database_url_of(load_settings())) as connection,
-        progress_bar(screen) as progress,
-    ):
-        until = find_moment(connection, datetime.now(UTC) if wishes.until is None else wishes.until)
-        since = None if wishes.since is None else find_moment(connection, wishes.since)
-        if since is not None and since.position >= until.position:
-            refuse(screen, "whatif_backwards")
-        happened = read_happened(connection, since=since, until=until, progress=progress)
-    policy = None if wishes.policy is None else _policy(wishes.policy, happened.policy, screen)
-    workload = workload_of(happened, policy=policy, kinds=wishes.kinds)
-    return Scenario(
-        kind="log",
-        place=f"{(since.position if since else 0) + 1}-{until.position}",
-        workload=workload,
-        policy=policy or (happened.policy if len(happened.policies) <= 1 else None),
-        nodes=_shown(wishes.kinds),
-        begins_at=happened.begins_at,
-        really=happened.really,
-        capacity=capacity_steps(happened.nodes),
-        left_out={
-            "never_ran": happened.unknown,
-            "still_running": happened.running,
-            "requeued": happened.requeued,
-            "carried_over": happened.carried,
-        },
-    )
-
-
-def _of_trace(path: Path, wishes: _Wishes, screen: "Screen") -> Scenario:
-    from conductor.core.events import Policy
-    from conductor.swf import SwfError, read_trace
-    from conductor.swf_workload import workload_of
-
-    within = wishes.since, wishes.until
-    if any(isinstance(one, int) for one in within):
-        refuse(screen, "whatif_trace_times")
-    try:
-        trace = read_trace(path)
-    except (OSError, EOFError, UnicodeDecodeError, SwfError) as error:
-        refuse(screen, "unreadable_script", path=path, why=getattr(error, "strerror", None) or error)
-    policy = Policy() if wishes.policy is None else _policy(wishes.policy, Policy(), screen)
-    found = workload_of(
-        trace,
-        policy=policy,
-        kinds=wishes.kinds,
-        limits=wishes.limits,
-        load=wishes.load,
-        within=cast(tuple[datetime | None, datetime | None], within),
-    )
-    return Scenario(
-        kind="swf",
-        place=str(path),
-        workload=found.workload,
-        policy=policy,
-        nodes=_shown(found.kinds),
-        begins_at=found.workload.begins_at,
-        really=found.really,
-        capacity=found.capacity,
-        left_out={
-            **found.skipped,
-            "without_limit": found.without_limit,
-            "without_wait": found.without_wait,
-        },
-    )
-
-
-def _moment(given: str | None, screen: "Screen") -> "int | datetime | None":
-    from conductor.cli.moments import moment_option
-
-    return moment_option(given, screen)
-
-
-def _kinds(given: str | None, screen: "Screen") -> "tuple[NodeKind, ...] | None":
-    from conductor.core.workload import parse_nodes
-
-    if given is None:
-        return None
-    try:
-        return parse_nodes(given)
-    except ValueError as error:
-        refuse(screen, "whatif_nodes", given=given, why=error)
-
-
-def _policy(given: str, base: "Policy", screen: "Screen") -> "Policy":
-    """`base` with what is given otherwise: an order alone, or what `conductor policy` takes, with commas between."""
-    from conductor.cli.policy import parsed_changes
-    from conductor.core.policy import fault
-
-    parts = re.split(r",\s*(?=\w+=)", given.strip())
-    if "=" not in parts[0]:
-        parts[0] = f"order={parts[0]}"
-    changes = parsed_changes(parts, screen)
-    wrong = next((found for name, value in changes.items() if (found := fault(name, value))), None)
-    if wrong is not None:
-        refuse(screen, "whatif_policy", given=given, why=wrong.message)
-    return replace(base, **changes)
-
-
-def _limits(given: str | None, screen: "Screen") -> "Limits":
-    if given is not None and given not in LIMITS:
-        refuse(screen, "whatif_limits", given=given)
-    return cast("Limits", given or "asked")
-
-
-def _load(given: float | None, screen: "Screen") -> float:
-    if given is not None and not 0.001 <= given <= 1000:
-        refuse(screen, "whatif_load", given=given)
-    return 1.0 if given is None else given
-
-
-def _shown(kinds: "Sequence[NodeKind] | None") -> str | None:
-    return None if kinds is None else ",".join(map(str, kinds))
+        return
+    tell(found, screen)
+    if chart is not None:
+        screen.say("whatif_drawn", path=chart)

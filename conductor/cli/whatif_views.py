@@ -15,8 +15,8 @@ from conductor.core.measures import (
 from conductor.core.workload import Ran, Step, capacity_steps
 
 if TYPE_CHECKING:
+    from conductor.cli.scenarios import Scenario
     from conductor.cli.screen import Screen
-    from conductor.cli.whatif import Scenario
     from conductor.core.events import Policy
     from conductor.core.simulation import Simulated
 

@@ -28,7 +28,6 @@ from conductor.core.events import (
     ResourcesReleased,
     ResourcesReserved,
 )
-from conductor.core.fair_share import Fact, FairShare, charged_to, counted_until, half_life_seconds
 from conductor.core.fitting import mismatch
 from conductor.core.identifiers import (
     POLICY_STREAM,
@@ -43,6 +42,7 @@ from conductor.core.identifiers import (
 from conductor.core.job import Job, JobState
 from conductor.core.placement import Placement, plan
 from conductor.core.simulated_dependencies import Dependants
+from conductor.core.simulated_shares import Shares
 from conductor.core.workload import Held, NodeNews, Outcome, Ran, Wish, Work, Workload
 
 Told = Callable[[RecordedEvent], None]
@@ -124,8 +124,7 @@ class _Simulation:
     gone: int = 0
     looks_at: datetime | None = None
     met: bool = False  # a job need wait for others no more, since the plan was last asked
-    facts: list[Fact] = field(default_factory=list)  # whose CPUs were taken and given back
-    share: FairShare | None = None
+    shares: Shares = field(default_factory=Shares)
     dependants: Dependants = field(init=False)
 
     def __post_init__(self) -> None:
@@ -262,7 +261,7 @@ class _Simulation:
     def _place(self, now: datetime) -> None:
         """Ask the plan until it has nothing more to say of this instant."""
         self.cluster.admit(now)
-        self._weigh(now)
+        self.shares.weigh(self.cluster, now)
         while self.cluster.waiting:
             self.passes += 1
             self.met = False
@@ -275,26 +274,6 @@ class _Simulation:
         if moves and self.cluster.waiting and self.running and self.looks_at is None:
             self.looks_at = now + LOOK_AGAIN
             self._schedule(self.looks_at, _Look())
-
-    def _weigh(self, now: datetime) -> None:
-        """The accounts' factors, as the scheduler has them at that time, of what was used in the simulation."""
-        half_life = half_life_seconds(self.cluster.policy.policy)
-        if half_life is None:
-            self.share = None
-            return
-        if self.share is None or self.share.half_life != half_life:
-            since = min((fact.at for fact in self.facts), default=now)
-            self.share = FairShare(half_life=half_life, until=since)
-            for fact in self.facts:
-                self.share.add(fact)
-        if self.share.move_to(counted_until(now)):
-            self.cluster.fair_share = self.share.factors
-
-    def _used(self, job: Job, cpus: int, now: datetime) -> None:
-        fact = Fact(now, charged_to(job.submitted), cpus)
-        self.facts.append(fact)
-        if self.share is not None:
-            self.share.add(fact)
 
     def _start(self, placement: Placement, now: datetime) -> None:
         held = Held(
@@ -326,7 +305,7 @@ class _Simulation:
         )
         self._tell_of(self.cluster.jobs[job_id], allocated, now)
         self.running[job_id] = replace(held, since_at=now)
-        self._used(job, len(held.cpu_ids), now)
+        self.shares.used(job, len(held.cpu_ids), now)
         self._schedule_end(self.works[job_id], now)
         self._resolve(self.dependants.after(self.cluster.jobs[job_id], None, now), now)
 
@@ -365,7 +344,7 @@ class _Simulation:
 
     def _note(self, job: Job, now: datetime) -> None:
         held = self.running.pop(job.job_id)
-        self._used(job, -len(held.cpu_ids), now)
+        self.shares.used(job, -len(held.cpu_ids), now)
         self.ran.append(
             Ran(
                 job_id=job.job_id,
