@@ -35,9 +35,14 @@ def test_a_trace_needs_no_server_and_prints_what_came_of_it_in_eighty_columns(al
     assert "backfill, guard_seconds=none" in said.stdout
     assert "1x128 (at most 128 CPUs)" in said.stdout
     lines = [line.split("  ")[0] for line in said.stdout.splitlines()]
-    assert {"jobs that ran", "wait, median", "bounded slowdown, mean", "utilization", "makespan"} <= set(
-        lines
-    )
+    assert {
+        "jobs that ran",
+        "wait, median (p50)",
+        "wait, 95th percentile",
+        "bounded slowdown, mean",
+        "utilization",
+        "makespan",
+    } <= set(lines)
     assert "runs under 10 s counted as 10 s" in said.stdout
     assert max(cell_len(line) for line in said.stdout.splitlines()) <= 80
     chinese = alone(*QUICK, CONDUCTOR_LANG="zh")
