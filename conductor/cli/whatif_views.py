@@ -52,8 +52,10 @@ def measured(scenario: "Scenario", simulated: "Simulated") -> Found:
 
 
 def _loads(ran: tuple[Ran, ...], capacity: tuple[Step, ...], begin: datetime) -> tuple[Load, ...]:
+    """From when something came, or from the beginning when something was there."""
     if not ran:
         return ()
+    begin = max(begin, min(one.eligible_at for one in ran))
     return load_over_time(ran, capacity, begin=begin, end=max(begin, *(one.ended_at for one in ran)))
 
 
