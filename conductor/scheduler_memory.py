@@ -43,7 +43,7 @@ from projections.fair_share import read_fair_share
 SQL = load_queries("conductor", "scheduler_memory.sql")
 
 _FETCH = 500  # events between two turns of the event loop
-_FOLLOW_LIMIT = 5000
+_FOLLOW_LIMIT = 2000
 _HEARD_SECONDS = 0.5  # leases are looked at when the log brought nothing, and at least this often
 
 _NOT_READ = Provenance(actor="", channel="")  # who did it places nothing

@@ -5,7 +5,8 @@ ORDER BY id;
 
 -- name: positions_of_jobs
 -- What the story of some jobs needs: their own events; of each node that held one, from the registration that was
--- in force when it was promised until it was released; the leader who placed it; the causes that an event names.
+-- in force when it was promised until it was released; the leader who placed it, and the policy by which he did; the
+-- causes that an event names.
 WITH own AS (
     SELECT e.position, e.type, e.data, e.metadata
     FROM unnest(%(jobs)s::bigint[]) id JOIN events e ON e.stream = 'job-' || id
@@ -25,6 +26,8 @@ WITH own AS (
     UNION
     SELECT e.position FROM held h JOIN events e ON e.stream = 'scheduler' AND (e.data ->> 'term')::bigint = h.term
     WHERE e.type = 'LeaderElected'
+    UNION
+    SELECT position FROM events WHERE stream = 'policy' AND position < (SELECT max(since) FROM held)
     UNION
     SELECT e.position FROM own o
     JOIN events e ON e.stream = substring(o.metadata ->> 'causation' FROM '^(.*)@[0-9]+$')

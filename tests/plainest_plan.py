@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from conductor.core.cluster import Cluster
 from conductor.core.events import JobSubmitted
+from conductor.core.fair_share import charged_to
 from conductor.core.identifiers import JobId, NodeName
 from conductor.core.job import Job, JobState
 from conductor.core.node import Node, NodeState
@@ -89,7 +90,7 @@ class Plainest:
         def effective(job: Job) -> float:
             assert job.eligible_at is not None
             waited = (self.clock - job.eligible_at).total_seconds() / 3600
-            share = self.cluster.fair_share.get(job.submitted.account, 1.0)
+            share = self.cluster.fair_share.get(charged_to(job.submitted), 1.0)
             return job.priority + waited * self.policy.aging_per_hour + share * self.policy.fair_share_weight
 
         waiting = [

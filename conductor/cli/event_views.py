@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from conductor.cli.policy_values import DEFAULTS, shown
+from conductor.cli.policy_values import DEFAULTS, differences
 from conductor.client import Event
 
 Data = Mapping[str, Any]
@@ -70,8 +70,7 @@ def _rebuilt(data: Data) -> str:
 
 def _policy_changed(data: Data) -> str:
     """What is not as by default; the whole policy is in every event."""
-    policy = {key: value for key, value in (data.get("policy") or {}).items() if DEFAULTS.get(key) != value}
-    told = " ".join(f"{key}={shown(value)}" for key, value in policy.items())
+    told = differences(DEFAULTS, data.get("policy") or {})
     return ", ".join(filter(None, [told, _reason(data)]))
 
 

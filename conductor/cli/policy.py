@@ -186,9 +186,9 @@ def _change_document(one: "Event", before: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
-    from conductor.cli.policy_values import shown
+    from conductor.cli.policy_values import differences
 
-    return " ".join(f"{name}={shown(value)}" for name, value in after.items() if before.get(name) != value)
+    return differences(before, after)
 
 
 def _shares(found: Mapping[str, Any], screen: "Screen") -> None:

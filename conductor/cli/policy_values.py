@@ -14,3 +14,9 @@ def shown(value: object) -> str:
     if isinstance(value, dict):
         return ",".join(f"{name}:{count}" for name, count in sorted(value.items())) or "none"
     return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """What is another value now, in the order of the policy; what a newer release adds comes last."""
+    names = [*(name for name in DEFAULTS if name in after), *(name for name in after if name not in DEFAULTS)]
+    return " ".join(f"{name}={shown(after[name])}" for name in names if before.get(name) != after[name])

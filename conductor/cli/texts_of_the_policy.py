@@ -66,20 +66,20 @@ TEXTS_OF_THE_POLICY: Mapping[str, tuple[str, str]] = {
     # what the values mean
     "policy_order": (
         "first_fit, strict_fifo or backfill",
-        "first_fit、strict_fifo 或 backfill：队列的处理顺序",
+        "队列顺序：first_fit、strict_fifo、backfill",
     ),
     "policy_node_choice": (
         "least_loaded, pack or by_name",
-        "least_loaded、pack 或 by_name：节点的选择",
+        "节点选择：least_loaded、pack、by_name",
     ),
     "policy_guard_seconds": (
-        "after such a wait the head of a first_fit queue is protected",
+        "wait after which first_fit protects the head",
         "first_fit 队首等待超过此秒数后受保护",
     ),
     "policy_aging_per_hour": ("points of priority for each hour of waiting", "每等待一小时增加的优先级"),
     "policy_fair_share_weight": (
-        "points between an account that used nothing and one that used all",
-        "未用账户与用尽账户之间的优先级差",
+        "priority between a factor of 1 and one of 0",
+        "因子 1 与因子 0 之间的优先级差",
     ),
     "policy_half_life_hours": ("after which use counts half", "用量计半所需的小时数"),
     "policy_user_max_cpus": ("CPUs of one user, reserved and running", "每用户预留和运行的 CPU 上限"),

@@ -11,6 +11,7 @@ from types import FrameType
 
 from conductor.core.errors import ConductorError
 from scripts.benchmarks.figures import BenchError, Measurement
+from scripts.benchmarks.leader import measure_leader
 from scripts.benchmarks.machine import file_system, machine_facts
 from scripts.benchmarks.one_pass import measure_pass
 from scripts.benchmarks.rebuild import measure_rebuild
@@ -38,6 +39,7 @@ BENCHES = (
     Bench("noop", 64, measure_noop),
     Bench("submit", 16, measure_submit),
     Bench("batch", 16, measure_batch),
+    Bench("leader", 16, measure_leader),
     Bench("replay", 16, measure_replay, by_events=True),
     Bench("rebuild", 16, measure_rebuild, by_events=True),
     Bench("whatif", 16, measure_whatif),

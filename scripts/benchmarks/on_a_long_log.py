@@ -34,12 +34,18 @@ class Done:
 
 def long_log_database(measured: Measured, events: int) -> str:
     """Make it, and give its URL."""
-    address = urlsplit(measured.system.settings.database_url or "")
-    url = urlunsplit(address._replace(path=f"/{DATABASE}"))
-    with measured.database() as connection:
-        connection.execute(f"CREATE DATABASE {DATABASE}".encode())
-    migrate(url)
+    url = made_database(measured, DATABASE)
     make_long_log(url, events)
+    return url
+
+
+def made_database(measured: Measured, name: str) -> str:
+    """A database with the schema and nothing else, beside the system's own; gives its URL."""
+    address = urlsplit(measured.system.settings.database_url or "")
+    url = urlunsplit(address._replace(path=f"/{name}"))
+    with measured.database() as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    migrate(url)
     return url
 
 

@@ -76,7 +76,7 @@ def story_of(world: World) -> Story:
     """Jobs that are to run first are started by a plan in which nobody waits for anybody."""
     policy, nodes, jobs = world
     story = Story(replace(policy, order="first_fit", guard_seconds=None, aging_per_hour=0.0))
-    story.cluster.fair_share = {"physics": 0.25, None: 0.5}
+    story.cluster.fair_share = {"physics": 0.25, "alice": 0.5}
     for index, more in enumerate(nodes):
         cpus = range(more["cpus"])
         halves = (tuple(cpus[::2]), tuple(cpus[1::2])) if more["numa"] else ()

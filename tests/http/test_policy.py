@@ -1,15 +1,9 @@
 """The policy over HTTP: shown as it is and as it was, changed by name, refused by name; and fair share from the log."""
 
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from pydantic import ValidationError
 
-from api.policy_changes import PolicyChanges
-from conductor.core.events import Policy
-from conductor.core.policy import NAMES, fault
 from tests.fix_api import Api
 
 NONSENSE: list[tuple[dict[str, Any], str, str]] = [
@@ -87,34 +81,6 @@ def test_as_a_command_it_may_hold_back_when_somebody_was_there_before(api: Api) 
     stale = {"type": "ChangePolicy", "changes": {"order": "strict_fifo"}, "expected_version": 0}
     assert api.post("/commands", stale).json()["rejection"]["code"] == "version_conflict"
     assert api.get("/policy")["policy"]["order"] == "backfill"
-
-
-values = (
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.sampled_from(["first_fit", "backfill", "pack", "by_name", "", "x"])
-    | st.dictionaries(st.sampled_from(["matlab", "x"]), st.integers() | st.floats() | st.booleans())
-)
-
-
-@given(st.sampled_from(NAMES), values)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_the_door_refuses_what_the_core_refuses_and_nothing_else(name: str, value: Any) -> None:
-    try:
-        given_value = PolicyChanges.model_validate({name: value}).given()[name]
-    except ValidationError:
-        assert fault(name, value) is not None
-    else:
-        assert fault(name, value) is None
-        assert given_value == value
-
-
-def test_the_names_and_choices_are_the_cores_own() -> None:
-    assert tuple(PolicyChanges.model_fields) == NAMES
-    for name in ("order", "node_choice"):
-        assert get_args(PolicyChanges.model_fields[name].annotation) == get_args(get_type_hints(Policy)[name])
 
 
 def test_fair_share_shows_what_accounts_used_now_and_at_any_time(api: Api) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from conductor.core.commands import Cancel, DeclareNodeLost, DrainNode, ElectLeader, ResumeNode
+from conductor.core.commands import Cancel, ChangePolicy, DeclareNodeLost, DrainNode, ElectLeader, ResumeNode
 from conductor.core.events import JobSubmitted, Provenance
 from conductor.core.identifiers import (
     JobId,
@@ -113,7 +113,10 @@ def test_a_jobs_file_has_who_placed_it_and_what_caused_it(engine: Engine, tmp_pa
         for holder in ("first", "second"):
             await engine.accepted(ElectLeader(holder=holder, host="here"))
         cause, job_id = await engine.submit(), await engine.submit()
+        for order in ("backfill", "strict_fifo"):
+            await engine.accepted(ChangePolicy(changes={"order": order}))
         await engine.reserve(job_id, 0, term=Term(2))
+        await engine.accepted(ChangePolicy(changes={"order": "first_fit"}))
         because = Provenance(actor="a", channel="b", causation=event_reference(job_stream(cause), Version(1)))
         await engine.handler.handle(Cancel(job_id=job_id), because)
         return cause, job_id
@@ -121,8 +124,9 @@ def test_a_jobs_file_has_who_placed_it_and_what_caused_it(engine: Engine, tmp_pa
     cause, job_id = engine.run(story)
     case = a_case(engine, tmp_path, jobs=[job_id])
     found = [(one.stream, one.version) for one in case.log_events()]
-    own = [(f"job-{job_id}", version) for version in (1, 2, 3)]
-    assert found == [("node-node-1", 1), ("scheduler", 2), (f"job-{cause}", 1), *own]
+    submitted, *later = [(f"job-{job_id}", version) for version in (1, 2, 3)]
+    policy = [("policy", 1), ("policy", 2)]
+    assert found == [("node-node-1", 1), ("scheduler", 2), (f"job-{cause}", 1), submitted, *policy, *later]
     assert verify_case(case).equal
 
 

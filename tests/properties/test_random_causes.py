@@ -47,6 +47,7 @@ from conductor.core.events import (
     NodeLost,
     NodeRegistered,
     NodeResumed,
+    PolicyChanged,
     ProcessIdentity,
     ProjectionsRebuilt,
     Provenance,
@@ -211,7 +212,7 @@ def was_asked_for(event: Event) -> bool:
             return event.reason in (ReleaseReason.CANCELLED, ReleaseReason.REPAIRED)
         case NodeRegistered() | NodeDrained() | NodeResumed():
             return True
-        case FindingAcknowledged() | ProjectionsRebuilt():
+        case FindingAcknowledged() | ProjectionsRebuilt() | PolicyChanged():
             return True
         case NodeLost():
             return event.jobs_lost
