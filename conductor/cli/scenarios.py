@@ -6,7 +6,7 @@ Promises: the database is only read, in one snapshot; a wish that cannot be is r
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -76,7 +76,9 @@ def of_log(wishes: Wishes, screen: "Screen") -> Scenario:
         open_snapshot(database_url_of(load_settings())) as connection,
         progress_bar(screen) as progress,
     ):
-        until = find_moment(connection, datetime.now(UTC) if wishes.until is None else wishes.until)
+        # Tomorrow: the end of the log, and the database's own clock, whatever ours says.
+        tomorrow = datetime.now(UTC) + timedelta(days=1)
+        until = find_moment(connection, tomorrow if wishes.until is None else wishes.until)
         since = None if wishes.since is None else find_moment(connection, wishes.since)
         if since is not None and since.position >= until.position:
             refuse(screen, "whatif_backwards")
