@@ -293,7 +293,7 @@ def _work(life: _Life, begins_at: datetime, end: datetime) -> Work:
         )
     return Work(
         submitted=life.submitted,
-        submitted_at=max(life.submitted_at, begins_at) if life.counted else life.submitted_at,
+        submitted_at=life.submitted_at,
         run=run,
         gone_at=life.cancelled_at,
         outcome=life.outcome,

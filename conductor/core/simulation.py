@@ -91,7 +91,7 @@ class _Begun(NamedTuple):
 
 
 _What = _End | NodeNews | PolicyChanged | Work | _Wished | _Begun | _Gone | _Look
-# At one instant CPUs are freed first, and jobs come last.
+# The order of what falls on one instant: ends first, and a job before what is done to it.
 _RANKS: dict[type, int] = {
     kind: rank
     for rank, kind in enumerate((_End, NodeNews, PolicyChanged, Work, _Wished, _Begun, _Gone, _Look))

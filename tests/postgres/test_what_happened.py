@@ -207,7 +207,9 @@ def test_what_nobody_can_know_is_left_out_and_counted(tampered_engine: Engine) -
             (6, job(3), reserved(cpu_ids=(2,))),
             (6, job(3), allocated()),
             (16, job(3), ended(exit_code=1)),
-            (20, job(3), JobRequeued(attempt=2, reason=None)),
+            (20, job(3), JobRequeued(attempt=2, reason=None, automatic=True)),
+            (20, job(3), JobHeld(reason=None, automatic=True)),  # its nodes failed it, which they do not here
+            (21, job(3), JobUnheld(reason=None)),
             (21, job(3), replace(reserved(cpu_ids=(2,)), attempt=2)),
             (22, job(3), allocated()),
             (23, job(4), submitted(4)),  # never began, because it could not be started
@@ -229,8 +231,9 @@ def test_what_nobody_can_know_is_left_out_and_counted(tampered_engine: Engine) -
         1: 97, 3: 60, 4: 2, 5: None, 6: None,
     }  # fmt: skip
     assert (works[JobId(5)].gone_at, works[JobId(6)].gone_at) == (at(33), at(41))
+    assert [type(wish) for _, wish in works[JobId(3)].wishes] == [JobUnheld]
     assert works[JobId(4)].outcome.reason is ReleaseReason.LAUNCH_FAILED
-    assert {one.job_id: one.wait_seconds for one in found.really} == {1: 2, 3: 2, 4: 1}
+    assert {one.job_id: one.wait_seconds for one in found.really} == {1: 2, 3: 1, 4: 1}
     assert len(simulate(workload_of(found)).ran) == 5, (
         "two that were cancelled begin here, and end when they were"
     )
