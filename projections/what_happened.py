@@ -99,6 +99,11 @@ class Happened:
         before = [policy for at, policy in self.policies if at <= self.begins_at]
         return before[-1] if before else Policy()
 
+    @property
+    def only_policy(self) -> Policy | None:
+        """In force all the time; None when it changed."""
+        return None if any(at > self.begins_at for at, _ in self.policies) else self.policy
+
 
 def read_happened(
     connection: psycopg.Connection[Any],

@@ -89,7 +89,7 @@ def of_log(wishes: Wishes, screen: "Screen") -> Scenario:
         kind="log",
         place=f"{(since.position if since else 0) + 1}-{until.position}",
         workload=workload,
-        policy=policy or (happened.policy if len(happened.policies) <= 1 else None),
+        policy=policy or happened.only_policy,
         nodes=_shown(wishes.kinds),
         begins_at=happened.begins_at,
         really=happened.really,

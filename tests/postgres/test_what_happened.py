@@ -186,10 +186,12 @@ def test_from_the_middle_on_it_comes_out_the_same_too(tampered_engine: Engine) -
     position = sum(one.at < at(middle) for one in events)
     found = happened(tampered_engine, until=10_000, since=(position, middle))
     assert found.carried > 3
-    assert found.policy.order == "backfill"
+    assert (found.policy.order, found.only_policy) == ("backfill", None)
     again = simulate(workload_of(found))
     expected = {one.job_id: one.started_at for one in first.ran if one.ended_at > at(middle)}
     assert {one.job_id: one.started_at for one in again.ran} == expected
+    latest = happened(tampered_engine, until=10_000, since=(sum(one.at < at(400) for one in events), 400))
+    assert latest.only_policy == Policy(order="strict_fifo", node_choice="pack")
     late = {one.submitted.job_id for one in a_busy_day(2).jobs if one.submitted_at > at(middle)}
     assert {one.job_id for one in again.ran if one.counted} == late & expected.keys()
 
