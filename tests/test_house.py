@@ -66,7 +66,7 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     ),
     "cli": (
         *("api", "client", "core", "database", "embedded", "executor", "migrate", "projections", "scheduler"),
-        *("checkpoint", "evidence_texts", "scns", "settings", "supervisor", "up", "version"),
+        *("checkpoint", "evidence_texts", "scns", "settings", "supervisor", "swf", "up", "version"),
     ),
 }
 # Modules that lie side by side and are one room.
@@ -80,6 +80,7 @@ TOGETHER = {
     "output_file": ("output_keeping",),
     "checkpoint": ("checkpoint_key",),
     "settings": ("setting_names",),
+    "swf": ("swf_workload",),
     "version": ("",),
     "cli": ("__main__",),
 }
@@ -94,8 +95,7 @@ VALUE_MODULES = {
 DOORS = {
     "starlette": {"api"},
     "uvicorn": {"api"},
-    "typer": {"cli"},
-    "rich": {"cli"},
+    "typer": {"cli"}, "rich": {"cli"}, "matplotlib": {"cli"},
     "httpx": {"client"},
     "psutil": {"executor"},
     "cryptography": {"checkpoint"},

@@ -25,6 +25,7 @@ from conductor.cli import (
     services,
     submit,
     token,
+    whatif,
 )
 from conductor.cli.exits import EXIT_CODES, FAILED, OWN_FAILURE, answering
 
@@ -67,6 +68,7 @@ COMMANDS: tuple[tuple[str, str, Callable[..., int | None], dict[str, bool]], ...
     ("checkpoint", "Sign what the log says now, to be kept elsewhere.", evidence.checkpoint, {}),
     ("export", "Write a case file: events that can be checked anywhere.", evidence.export, {}),
     ("import-scns", "Take in the jobs of an SCNS-Conductor database.", import_scns.import_scns, {}),
+    ("whatif", "Replay in simulated time: another policy, other nodes.", whatif.whatif, {}),
     ("up", "Run the whole system on this machine.", services.up, {}),
     ("api", "Serve the HTTP API.", services.api, {}),
     ("scheduler", "Place jobs on nodes.", services.scheduler, {}),

@@ -10,6 +10,7 @@ from typing import Literal
 from conductor.cli.texts_of_the_import import TEXTS_OF_THE_IMPORT
 from conductor.cli.texts_of_the_log import TEXTS_OF_THE_LOG
 from conductor.cli.texts_of_the_policy import TEXTS_OF_THE_POLICY
+from conductor.cli.texts_of_whatif import TEXTS_OF_WHATIF
 
 Language = Literal["en", "zh"]
 
@@ -277,6 +278,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     **TEXTS_OF_THE_LOG,
     **TEXTS_OF_THE_IMPORT,
     **TEXTS_OF_THE_POLICY,
+    **TEXTS_OF_WHATIF,
 }
 
 
