@@ -220,11 +220,9 @@ def test_an_array_that_waits_for_an_array(engine: Engine, home: Path) -> None:
         await with_node(engine)
         tasks = await submit_array(engine, "0-19", held=True)
         waiting = await submit_array(engine, "0-29", dependency=f"afterok:{tasks[0]}", held=True)
-        async with scheduling(engine, home):
-            for job_id in tasks[:-1]:
-                await engine.accepted(Cancel(job_id=job_id))
-                await engine.accepted(Requeue(job_id=job_id))
-            assert not await met(engine, waiting[0])
+        for job_id in tasks[:-1]:  # nobody leads, so nobody notices
+            await engine.accepted(Cancel(job_id=job_id))
+            await engine.accepted(Requeue(job_id=job_id))
         for job_id in tasks:
             await engine.accepted(Unhold(job_id=job_id))
         async with scheduling(engine, home):
