@@ -79,10 +79,10 @@ def test_a_scripts_own_lines_count_and_those_ignored_are_told_on_standard_error(
     assert (job["name"], job["total_cpus_required"], job["stdout_path"]) == ("lines", 2, "%x.out")
     assert (job["work_dir"], job["reason"]) == (str(tmp_path / "sub"), "BeginTime")
     assert api.get("/jobs/1/environment")["environment"] == {"HERE": "1", "B": "2"}
-    script.write_text("#!/bin/bash\n#SBATCH --array=1-5\ntrue\n")
+    script.write_text("#!/bin/bash\n#SBATCH --mem-per-cpu=1\ntrue\n")
     refused = conduct("submit", script)
     assert (refused.exit_code, refused.stdout) == (1, "")
-    assert "script line 2: --array is not supported" in refused.stderr
+    assert "script line 2: --mem-per-cpu is not supported" in refused.stderr
 
 
 def test_submit_reads_standard_input_and_prints_the_bare_id(conduct: Type) -> None:
@@ -96,8 +96,8 @@ def test_a_bad_script_is_refused_with_one_sentence_and_nothing_is_appended(api: 
     assert (said.exit_code, said.stdout) == (1, "")
     assert "dos2unix" in said.stderr
     assert len(said.stderr.splitlines()) == 1
-    wrong = conduct("submit", "--array=1-5", "job.sh")
-    assert (wrong.exit_code, "--array is an option of sbatch" in wrong.stderr) == (2, True)
+    wrong = conduct("submit", "--mem-per-cpu=1", "job.sh")
+    assert (wrong.exit_code, "--mem-per-cpu is an option of sbatch" in wrong.stderr) == (2, True)
     assert api.count_events() == 0
 
 
@@ -121,6 +121,31 @@ def test_of_several_jobs_one_that_is_refused_does_not_spare_the_others(api: Api,
     assert said.exit_code == 1
     assert said.stdout == "Job 1 is cancelled.\nJob 2 is cancelled.\n"
     assert "no job 99" in said.stderr
+
+
+def test_an_array_is_submitted_shown_and_changed_whole_or_in_part(
+    api: Api, conduct: Type, tmp_path: Path
+) -> None:
+    script = tmp_path / "job.sh"
+    script.write_text("#!/bin/bash\ntrue\n")
+    assert conduct("submit", "-a", "1-9%2", "-J", "sweep", script).stdout == "Submitted batch job 1\n"
+    assert api.get("/jobs/1_9")["stdout_path"] == "slurm-%A_%a.out"
+    assert conduct("submit", "-d", "afterok:1:1_2", "--parsable", script).stdout == "10\n"
+    listed = conduct("jobs").stdout
+    assert "1_9" in listed
+    assert "(Dependency)" in listed
+    assert conduct("jobs", "--array", 1, "--json").stdout.count('"array_job_id": 1,') == 9
+    assert re.search(r"task 1 of array 1 \(1-9%2\); 9 tasks: 9 PENDING", conduct("job", 1).stdout)
+    assert "task 9 of array 1" in conduct("job", "1_9").stdout
+    assert conduct("hold", "1_[2-4]").stdout.startswith("Array 1_[2-4]: 3 tasks are held now")
+    assert conduct("unhold", "1_3").stdout == "Job 1_3 may run.\n"
+    assert conduct("reprioritize", 5, 1).stdout == "Array 1: 9 tasks have priority 5 now.\n"
+    assert conduct("cancel", "1_[8,9]").stdout == "Array 1_[8,9]: 2 tasks are cancelled.\n"
+    assert conduct("cancel", "1").stdout == "Array 1: 9 tasks are cancelled.\n"
+    assert conduct("requeue", "1_1", CONDUCTOR_LANG="zh").stdout == "作业 1_1 已重新排队：PENDING。\n"
+    assert (conduct("cancel", "1_77").exit_code, conduct("cancel", "x").exit_code) == (1, 2)
+    assert "follows one job" in conduct("run", "--array", "1-2", script).stderr
+    assert "waits for afterok:1" in conduct("job", 10).stdout
 
 
 def test_jobs_lists_what_waits_or_runs_and_with_all_what_ended(api: Api, conduct: Type) -> None:
