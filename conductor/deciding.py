@@ -27,6 +27,7 @@ from conductor.core.events import (
     ResourcesReserved,
 )
 from conductor.core.fitting import NodeOffer, Offers
+from conductor.core.held_numbers import spans_text
 from conductor.core.holdings import Holdings
 from conductor.core.identifiers import NodeName, Position, StreamName, Version, event_reference, job_stream
 from conductor.core.job import Job
@@ -292,7 +293,13 @@ def _passes(new: NewEvent, plan: Plan) -> bool:
 
 def _passing(event: Event) -> dict[str, Any]:
     assert isinstance(event, ResourcesReserved)
-    return {"id": event.allocation_id, "cpu_block": event.cpu_block, "cpu_ids": event.cpu_ids}
+    spans = spans_text(event.cpu_block, event.cpu_ids, event.gres)
+    return {
+        "id": event.allocation_id,
+        "cpu_block": event.cpu_block,
+        "cpu_ids": event.cpu_ids,
+        "cpu_spans": spans,
+    }
 
 
 def _taken(event: Event, plan: Plan) -> Rejection | None:

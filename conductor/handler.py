@@ -249,7 +249,8 @@ def _fail(entries: list[Entry], error: Exception) -> None:
 def _taken(violation: CpusTaken) -> Rejection:
     return Rejection(
         code=RejectionCode.CPUS_TAKEN,
-        message=f"Another live allocation holds one of these CPUs. Choose others. PostgreSQL says: {violation}",
+        message="Another live allocation holds one of these CPUs or generic resources. Choose others. "
+        f"PostgreSQL says: {violation}",
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from conductor.core.arrays import Array
+from conductor.core.held_numbers import runs
 from projections.allocations import runs
 
 

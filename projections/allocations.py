@@ -1,9 +1,8 @@
 """The tables `resource_allocations` (a job's current or last one) and `past_allocations` (superseded ones)."""
 
-from collections.abc import Iterable
-from itertools import groupby
 from typing import Any
 
+from conductor.core.held_numbers import spans_text
 from conductor.core.job import Allocation, Job
 
 
@@ -34,19 +33,5 @@ def allocation_row(job: Job, allocation: Allocation) -> dict[str, Any]:
         "cpu_seconds": release.cpu_seconds if release else None,
         "memory_peak_mb": release.memory_peak_mb if release else None,
         "version": allocation.version,
-        "cpu_spans": cpu_spans(allocation.cpu_block, allocation.cpu_ids),
+        "cpu_spans": spans_text(allocation.cpu_block, allocation.cpu_ids, allocation.gres),
     }
-
-
-def cpu_spans(cpu_block: int, cpu_ids: Iterable[int]) -> str:
-    """CPU numbers within the node's block, as the text of a PostgreSQL int8multirange."""
-    return "{" + ",".join(f"[{cpu_block + a},{cpu_block + b + 1})" for a, b in runs(cpu_ids)) + "}"
-
-
-def runs(numbers: Iterable[int]) -> list[tuple[int, int]]:
-    """Sorted numbers as (first, last) of each unbroken run."""
-    spans = []
-    for _, run in groupby(enumerate(sorted(numbers)), key=lambda pair: pair[1] - pair[0]):
-        members = [number for _, number in run]
-        spans.append((members[0], members[-1]))
-    return spans

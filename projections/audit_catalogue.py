@@ -202,12 +202,12 @@ CATALOGUE: Mapping[str, Entry] = {
         mending=Mending.ACKNOWLEDGE,
         english=(
             "At position {position} a generic resource of node {node_name} was promised that it does not have, or that "
-            "another job held ({why}). A reservation by hand that crosses one of the scheduler's can do that. If both "
+            "another job held ({why}). Commands cannot write such events: they were written past the handler. If both "
             "jobs still run, cancel or requeue one of them."
         ),
         chinese=(
             "在位置 {position}，节点 {node_name} 的通用资源被承诺，而该节点没有它，或它已被另一作业占用（{why}）。"
-            "手工预留与调度器的预留交错时可能如此。若两个作业都仍在运行，请取消其中一个或让其重新排队。"
+            "命令不会写出这样的事件：它们绕过了处理程序。若两个作业都仍在运行，请取消其中一个或让其重新排队。"
         ),
     ),
     "memory_overpromised": Entry(

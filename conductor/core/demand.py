@@ -21,6 +21,11 @@ class Demand(NamedTuple):
     labels: tuple[tuple[str, str], ...] = ()
     exclusive: bool = False  # every CPU of the node, and nobody beside it
 
+    @property
+    def kind(self) -> "Demand":
+        """The same without amounts of CPUs and memory: which nodes come into question at all."""
+        return Demand(0, 0, *self[2:])
+
     def cpus_on(self, node: Node) -> int:
         """How many CPUs it gets there."""
         return node.total_cpus if self.exclusive else self.cpus
@@ -53,7 +58,7 @@ def could_hold(node: Node, demand: Demand) -> bool:
     """Whether it would fit there if the node were empty."""
     if demand.cpus > node.total_cpus or (node.memory_mb is not None and demand.memory_mb > node.memory_mb):
         return False
-    if any(node.gres.get(name, 0) < count for name, count in demand.gres):
+    if demand.gres and any(node.gres.get(name, 0) < count for name, count in demand.gres):
         return False
     return is_among(node, demand)
 
@@ -62,4 +67,4 @@ def is_among(node: Node, demand: Demand) -> bool:
     """Whether the node is one of those asked for."""
     if demand.nodelist and node.node_name not in demand.nodelist:
         return False
-    return all(node.labels.get(name) == value for name, value in demand.labels)
+    return not demand.labels or all(node.labels.get(name) == value for name, value in demand.labels)

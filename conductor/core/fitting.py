@@ -177,8 +177,8 @@ def _together(wish: Wish, nodes: Sequence[Offer], licences: Collection[str]) -> 
     nearest = min(against, key=lambda name: (len(against[name]), name))
     return Unfit(
         field=against[nearest][0][0],
-        message=f"No node has all that the job asks for together ({_said(wish)}). {nearest} comes nearest: "
-        f"{'; '.join(clause for _, clause in against[nearest])}.",
+        message=f"No node has all that the job asks for together ({_said(wish)}). The nearest is {nearest}, where it "
+        f"cannot run: {'; '.join(clause for _, clause in against[nearest])}.",
     )
 
 

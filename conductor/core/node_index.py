@@ -1,4 +1,5 @@
-"""Nodes in the order in which they are chosen, for each demand, kept up to date by what changed since it was asked.
+"""Nodes in the order in which they are chosen, for each kind of demand, kept up to date by what changed since it was
+last asked for.
 
 Everything here is derived from the nodes: whether it was kept or is found anew changes no answer, only its cost. A
 change of a node costs nothing but a note; a demand catches up when it is asked for.
@@ -35,7 +36,7 @@ def ranked(use: NodeUse, choice: NodeChoice) -> Ranked:
 
 @dataclass(slots=True)
 class Ranking:
-    """Nodes that a demand fits on, in order."""
+    """Nodes in order that have a free CPU and could hold something of this kind."""
 
     seen: int
     order: list[Ranked]
@@ -113,22 +114,25 @@ class NodeIndex:
                 return
             yield name
 
-    def order(self, demand: Demand) -> list[Ranked]:
-        """Nodes that it fits on now, the chosen one first. To be read only."""
-        ranking = self._rankings.get(demand)
+    def order(self, kind: Demand) -> list[Ranked]:
+        """Nodes with a free CPU that could hold a demand of this kind, the one to be chosen first. To be read only."""
+        ranking = self._rankings.get(kind)
         if ranking is None:
-            fitting = [use for use in self.nodes.values() if use.fits(demand)]
-            entries = {use.node.node_name: ranked(use, self.choice) for use in fitting}
-            ranking = Ranking(self._changes, sorted(entries.values()), entries)
-            self._rankings[demand] = ranking
+            entries = {name: entry for name in self.nodes if (entry := self._entry(name, kind)) is not None}
+            ranking = self._rankings[kind] = Ranking(self._changes, sorted(entries.values()), entries)
         for name in self._changed_since(ranking.seen):
-            use = self.nodes[name]
-            ranking.update(name, ranked(use, self.choice) if use.fits(demand) else None)
+            ranking.update(name, self._entry(name, kind))
         ranking.seen = self._changes
         return ranking.order
 
+    def _entry(self, name: NodeName, kind: Demand) -> Ranked | None:
+        use = self.nodes[name]
+        if not use.free_cpus or use.short_of(kind) is None:
+            return None
+        return ranked(use, self.choice)
+
     def soonest(self, demand: Demand) -> Mapping[NodeName, datetime | None]:
-        """See `NodeUse.soonest`, for every node that could hold it but has no room now. To be read only."""
+        """See `NodeUse.soonest`, for every node that could hold it. To be read only."""
         known = self._soonest.pop(demand, None)
         if known is None:
             known = Soonest(0, {})
@@ -136,8 +140,9 @@ class NodeIndex:
                 del self._soonest[next(iter(self._soonest))]
         for name in self._changed_since(known.seen):
             use = self.nodes[name]
-            known.at.pop(name, None)
-            if use.short_of(demand) is not None and not use.fits(demand):
+            if use.short_of(demand) is None:
+                known.at.pop(name, None)
+            else:
                 known.at[name] = use.soonest(demand)
         known.seen = self._changes
         self._soonest[demand] = known

@@ -4,7 +4,7 @@ The same class is the scheduler's memory of a node and, as a copy, the room that
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from math import inf
 from typing import NamedTuple
 
@@ -13,6 +13,8 @@ from conductor.core.demand import Demand, could_hold, is_among
 from conductor.core.identifiers import JobId
 from conductor.core.job import Allocation, Job
 from conductor.core.node import Node, NodeState
+
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Hold(NamedTuple):
@@ -87,7 +89,7 @@ class NodeUse:
     free_cpus: int = 0
     _cpus: int = 0
     _numa: tuple[int, ...] = ()
-    _by_end: list[Hold] | None = None
+    _by_end: list[Hold] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         self.put(self.node)
@@ -122,6 +124,8 @@ class NodeUse:
         self.exclusive_jobs -= hold.exclusive
         for name, mask in hold.gres:
             self.held_gres[name] &= ~mask
+            if not self.held_gres[name]:
+                del self.held_gres[name]
         self._count()
 
     def _count(self) -> None:
@@ -150,7 +154,7 @@ class NodeUse:
             return False
         if self.exclusive_jobs or (demand.exclusive and self.holds):
             return False
-        if any(self.free_gres(name).bit_count() < count for name, count in demand.gres):
+        if demand.gres and any(self.free_gres(name).bit_count() < count for name, count in demand.gres):
             return False
         return is_among(self.node, demand)
 
@@ -173,8 +177,11 @@ class NodeUse:
     def soonest(self, demand: Demand) -> datetime | None:
         """When the last of those has ended that must end before the job fits; None: not by time limits alone.
 
-        For a node that could hold the job and does not now. The time may have passed: nobody stays beyond his limit.
+        For a node that could hold the job; `LONG_AGO` when it fits now. The time may have passed: whoever is beyond
+        his limit is taken to end now.
         """
+        if self.fits(demand):
+            return LONG_AGO
         left = self._left_now()
         remaining = len(self.holds)
         for hold in self._ending():

@@ -14,7 +14,7 @@ the real loop walks the heads of the queues and drops a queue at its first failu
 number of queues, and neither what waits nor what nodes there are.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -28,7 +28,7 @@ from conductor.core.identifiers import JobId, NodeName
 from conductor.core.node_use import cpu_ids_of, end_of, gres_of
 from conductor.core.pools import Claim, Part, PoolKind, PoolsInPass, claims
 from conductor.core.protection import Because, Protected, Protection, Wish, protect
-from conductor.core.queues import Place, QueueKey
+from conductor.core.queues import Place, Queue, QueueKey
 from conductor.core.rooms import Rooms
 
 __all__ = ["Blocked", "Obstacle", "Placement", "Plan", "Protected", "plan"]
@@ -99,12 +99,12 @@ def plan(cluster: Cluster, now: datetime, usable: Collection[NodeName], *, most:
 
 
 class _Head(NamedTuple):
-    """Of a queue; compared by who goes first. No two have one job."""
+    """The first of a queue that was not tried yet; compared by who goes first. No two have one job."""
 
+    order: Place  # with the points of fair share
     place: Place
-    key: QueueKey
+    queue: Queue
     lead: float  # points of fair share
-    behind: Iterator[Place]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -129,12 +129,12 @@ class _Pass:
                 _advance(heads)
                 continue
             heappop(heads)
-            self.blocked[head.key] = obstacle
+            self.blocked[head.queue.key] = obstacle
             if obstacle.obstacle in _WAITS_FOR_ROOM and not self.head_found:
                 protected = self._protect(head)
             if protected is not None and protected.because == "strict_fifo":
                 for other in heads:
-                    self.blocked[other.key] = _blocked(other, Obstacle.PROTECTED)
+                    self.blocked[other.queue.key] = _blocked(other, Obstacle.PROTECTED)
                 break
         return Plan(placements=tuple(self.placements), protected=protected, blocked=self.blocked)
 
@@ -143,40 +143,65 @@ class _Pass:
         heads = []
         for key, queue in self.cluster.queues.items():
             lead = weight * shares.get(key.account, 1.0) if weight else 0.0
-            behind = iter(queue)
-            heads.append(_Head(_with_lead(next(behind), lead), key, lead, behind))
+            place = queue.head
+            heads.append(_Head(_with_lead(place, lead), place, queue, lead))
         heapify(heads)
         return heads
 
     def _start(self, head: _Head) -> Blocked | None:
         """Place the first of a queue, or say why it cannot start."""
-        key, job_id = head.key, head.place.job_id
-        wanted = claims(key, self.policy, key.demand.cpus)
-        for claim in wanted:
-            if self.pools.short(claim):
-                return _blocked(head, _OBSTACLES[claim.key[0]], claim)
+        key, job_id = head.queue.key, head.place.job_id
+        demand = key.demand
+        wanted = claims(key, self.policy, demand.cpus)
+        widest = self._widest(demand, wanted)
+        obstacle = self._own_cap(head, wanted, widest) or self._licence(head, wanted)
+        if obstacle is not None:
+            return obstacle
+        if self.rooms.is_full(demand):
+            return _blocked(head, Obstacle.RESOURCES)
         ends_at = end_of(self.now, self.cluster.jobs[job_id].submitted.time_limit_seconds)
-        widest = self._widest(key.demand, wanted)
-        node_name = self.rooms.chosen(key.demand, self._open(key.demand, ends_at), widest)
-        if node_name is None:
-            return self._without_room(head, wanted, widest)
-        if self.protection is not None and not self.protection.lets_share(wanted, ends_at):
-            return _blocked(head, Obstacle.PROTECTED)
-        hold = self.rooms.fill(node_name, job_id, key.demand, ends_at)
-        if widest is not None:
+        if self.protection is not None:
+            widest = self.protection.narrowed(widest, wanted, ends_at)
+        node_name = self.rooms.chosen(demand, self._lets_in(demand, ends_at), widest)
+        if node_name is None or not self._lets_share(wanted, ends_at):
+            room = node_name or self.rooms.chosen(demand, True, self._widest(demand, wanted))
+            return _blocked(head, Obstacle.RESOURCES if room is None else Obstacle.PROTECTED)
+        hold = self.rooms.fill(node_name, job_id, demand, ends_at)
+        if demand.exclusive:
             wanted = claims(key, self.policy, hold.cpu_mask.bit_count())
         for claim in wanted:
             self.pools.promise(claim.key, Part(claim.amount, ends_at))
         if self.protection is not None:
-            self.protection.book(node_name, key.demand, wanted, ends_at)
+            self.protection.book(node_name, demand, wanted, ends_at)
         self.placements.append(
             Placement(job_id=job_id, node_name=node_name, cpu_ids=cpu_ids_of(hold), gres=gres_of(hold))
         )
         return None
 
-    def _open(self, demand: Demand, ends_at: datetime | None) -> bool:
+    def _own_cap(self, head: _Head, wanted: list[Claim], widest: int | None) -> Blocked | None:
+        """What its user or its array have too much of."""
+        if not wanted:
+            return None
+        for claim in wanted:
+            if claim.key[0] is not PoolKind.LICENCE and self.pools.short(claim):
+                return _blocked(head, _OBSTACLES[claim.key[0]], claim)
+        demand = head.queue.key.demand
+        if widest is not None and not self.rooms.could_ever(demand, widest) and self.rooms.could_ever(demand):
+            return _blocked(head, Obstacle.USER_CAP, wanted[0])
+        return None
+
+    def _licence(self, head: _Head, wanted: list[Claim]) -> Blocked | None:
+        for claim in wanted:
+            if claim.key[0] is PoolKind.LICENCE and self.pools.short(claim):
+                return _blocked(head, Obstacle.LICENCE, claim)
+        return None
+
+    def _lets_in(self, demand: Demand, ends_at: datetime | None) -> bool:
         """Whether the node that is set aside is open to it."""
         return self.protection is not None and self.protection.lets_in(demand, ends_at)
+
+    def _lets_share(self, wanted: list[Claim], ends_at: datetime | None) -> bool:
+        return self.protection is None or self.protection.lets_share(wanted, ends_at)
 
     def _widest(self, demand: Demand, wanted: list[Claim]) -> int | None:
         """An exclusive job takes what its node has: of nodes wider than this, more than its user may have."""
@@ -185,22 +210,15 @@ class _Pass:
         left = (c.size - self.pools.used(c.key) for c in wanted if c.key[0] is PoolKind.USER_CPUS)
         return next(left, None)
 
-    def _without_room(self, head: _Head, wanted: list[Claim], widest: int | None) -> Blocked:
-        demand = head.key.demand
-        if self.protection is not None and self.rooms.chosen(demand, True, widest) is not None:
-            return _blocked(head, Obstacle.PROTECTED)
-        if widest is not None and not self.rooms.could_ever(demand, widest) and self.rooms.could_ever(demand):
-            return _blocked(head, Obstacle.USER_CAP, wanted[0])
-        return _blocked(head, Obstacle.RESOURCES)
-
     def _protect(self, head: _Head) -> Protected | None:
         """Protect the first that finds no room, if the policy does. One that no node could hold does not count."""
-        key, job_id = head.key, head.place.job_id
+        key, job_id = head.queue.key, head.place.job_id
         wanted = claims(key, self.policy, key.demand.cpus)
         widest = self._widest(key.demand, wanted)
         because = self._because(job_id)
         if because is None:
-            self.head_found = self.rooms.could_ever(key.demand, widest)
+            enough = all(claim.amount <= claim.size for claim in wanted)
+            self.head_found = enough and self.rooms.could_ever(key.demand, widest)
             return None
         found = protect(self.rooms, self.pools, self.now, Wish(job_id, key.demand, wanted, widest), because)
         if found is None:
@@ -226,14 +244,14 @@ def _blocked(head: _Head, obstacle: Obstacle, claim: Claim | None = None) -> Blo
 
 
 def _with_lead(place: Place, lead: float) -> Place:
-    return place._replace(rank=place.rank - lead) if lead else place
+    return Place(place.rank - lead, place.submitted_at, place.job_id) if lead else place
 
 
 def _advance(heads: list[_Head]) -> None:
     """The first has started: the next of its queue."""
     head = heads[0]
-    after = next(head.behind, None)
+    after = head.queue.after(head.place)
     if after is None:
         heappop(heads)
     else:
-        heapreplace(heads, head._replace(place=_with_lead(after, head.lead)))
+        heapreplace(heads, _Head(_with_lead(after, head.lead), after, head.queue, head.lead))

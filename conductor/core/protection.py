@@ -55,6 +55,13 @@ class Protection:
             return True
         return all(self._left_of_pools.get(claim.key, claim.amount) >= claim.amount for claim in claims)
 
+    def narrowed(self, widest: int | None, claims: Iterable[Claim], ends_at: datetime | None) -> int | None:
+        """How wide a node an exclusive job may take, whose user has a cap, beside what the head takes of it."""
+        if widest is None or self.in_time(ends_at):
+            return widest
+        cpus = (c.key for c in claims if c.key[0] is PoolKind.USER_CPUS)
+        return min(widest, *(self._left_of_pools.get(key, widest) for key in cpus))
+
     def lets_in(self, demand: Demand, ends_at: datetime | None) -> bool:
         """Whether it may start on the head's node."""
         if self.in_time(ends_at):
@@ -122,7 +129,7 @@ def _enough_shares_at(pools: PoolsInPass, claims: Iterable[Claim], now: datetime
 def _soonest(rooms: Rooms, wish: Wish, not_before: datetime) -> tuple[datetime | None, NodeName | None]:
     """The earliest time and, of the nodes that have room by then, the first by name."""
     best: tuple[datetime, NodeName] | None = None
-    for name, at in rooms.times(wish.demand, not_before):
+    for name, at in rooms.times(wish.demand):
         if at is None or (best is not None and at > best[0]):
             continue
         if wish.widest is not None and rooms.use(name).node.total_cpus > wish.widest:

@@ -4,7 +4,7 @@ So when the first of a queue cannot start, none behind it can, and a pass is don
 are split by user, account or time limit only where the policy makes these matter.
 """
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import chain
@@ -64,6 +64,14 @@ class Queue:
     @property
     def head(self) -> Place:
         return self._chunks[0][0]
+
+    def after(self, place: Place) -> Place | None:
+        """Who stands behind this one."""
+        index = bisect_right(self._lasts, place)
+        if index == len(self._lasts):
+            return None
+        chunk = self._chunks[index]
+        return chunk[bisect_right(chunk, place)]
 
     def add(self, place: Place) -> None:
         if not self._chunks:

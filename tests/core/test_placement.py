@@ -2,14 +2,8 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from conductor.core.cluster import Cluster
 from conductor.core.events import (
-    Event,
     JobCancelled,
     JobHeld,
     JobReprioritized,
@@ -26,50 +20,16 @@ from conductor.core.identifiers import (
     JobId,
     NodeName,
     Position,
-    StreamName,
     Version,
     job_stream,
     node_stream,
 )
 from conductor.core.job import evolve
-from conductor.core.node import NodeState
 from conductor.core.placement import Placement, plan
-from tests.given import START, registered, reserved, submitted
+from tests.given import START, registered, reserved
+from tests.given_cluster import Story
 
 A, B = NodeName("a"), NodeName("b")
-
-
-class Story:
-    """Events in the order of the log, told to a cluster."""
-
-    def __init__(self) -> None:
-        self.cluster = Cluster()
-        self.versions: dict[StreamName, int] = {}
-
-    def tell(self, stream: StreamName, *events: Event) -> "Story":
-        for event in events:
-            self.versions[stream] = self.versions.get(stream, 0) + 1
-            self.cluster.apply(
-                RecordedEvent(
-                    position=Position(self.cluster.position + 1),
-                    stream=stream,
-                    version=Version(self.versions[stream]),
-                    event=event,
-                    at=START,
-                    recorded_at=START,
-                    provenance=Provenance(actor="t", channel="t"),
-                )
-            )
-        return self
-
-    def node(self, name: NodeName, cpus: int) -> "Story":
-        return self.tell(node_stream(name), registered(name, cpus=cpus))
-
-    def job(self, job_id: int, cpus: int = 1, **more: Any) -> "Story":
-        return self.tell(job_stream(JobId(job_id)), submitted(job_id, cpus_per_task=cpus, **more))
-
-    def plan(self) -> list[tuple[int, str]]:
-        return [(p.job_id, p.node_name) for p in plan(self.cluster, START, self.cluster.nodes).placements]
 
 
 def test_jobs_go_in_the_order_they_came_and_one_that_does_not_fit_is_passed_over() -> None:
@@ -155,44 +115,3 @@ def test_a_job_that_ends_and_is_requeued_in_one_breath_waits_again() -> None:
     story = Story().node(A, 4).job(1)
     story.tell(job_stream(JobId(1)), JobCancelled(reason=None), JobRequeued(attempt=2, reason=None))
     assert story.plan() == [(1, A)]
-
-
-clusters = st.tuples(
-    st.lists(st.integers(1, 8), min_size=1, max_size=4),  # CPUs of nodes
-    st.lists(st.tuples(st.integers(1, 6), st.integers(0, 2)), max_size=25),  # CPUs and priority of jobs
-    st.integers(0, 100),  # at most so many placements
-)
-
-
-@settings(max_examples=200, deadline=None)
-@given(clusters)
-def test_the_plan_is_what_the_plainest_way_gives(
-    world: tuple[list[int], list[tuple[int, int]], int],
-) -> None:
-    nodes, jobs, most = world
-    story = Story()
-    for index, cpus in enumerate(nodes):
-        story.node(NodeName(f"n{index}"), cpus)
-    for index, (cpus, priority) in enumerate(jobs):
-        story.job(index + 1, cpus, priority=priority)
-    assert (
-        list(plan(story.cluster, START, story.cluster.nodes, most=most).placements)
-        == _plainest(story.cluster)[:most]
-    )
-
-
-def _plainest(cluster: Cluster) -> list[Placement]:
-    """For every waiting job in order: the least loaded node that has room, its lowest free CPUs."""
-    free = {name: set(use.node.cpu_ids) for name, use in cluster.nodes.items()}
-    total = {name: len(cpus) for name, cpus in free.items()}
-    placements = []
-    for job in sorted(cluster.jobs.values(), key=lambda job: (-job.priority, job.job_id)):
-        wanted = job.submitted.total_cpus
-        up = [name for name, use in cluster.nodes.items() if use.node.state is NodeState.UP]
-        fitting = [name for name in up if len(free[name]) >= wanted]
-        if fitting:
-            node = min(fitting, key=lambda name: (1.0 - len(free[name]) / total[name], name))
-            cpus = tuple(sorted(free[node])[:wanted])
-            free[node] -= set(cpus)
-            placements.append(Placement(job_id=job.job_id, node_name=node, cpu_ids=cpus))
-    return placements

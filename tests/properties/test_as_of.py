@@ -26,7 +26,7 @@ from projections.past_schema import make_past_schema
 from projections.survey import Survey
 from projections.tables import TABLES, Tables, expected_tables
 from tests.fix_engine import Engine
-from tests.properties.test_random_histories import CPUS, NODES, Wisher
+from tests.properties.test_random_histories import CPUS, GRES, NODES, Wisher
 
 WISHES = 250
 MOMENTS = 12
@@ -35,7 +35,7 @@ MOMENTS = 12
 async def a_history(engine: Engine, seed: int) -> None:
     wisher = Wisher(seed)
     for name in NODES:
-        await engine.register(name, CPUS)
+        await engine.register(name, CPUS, gres=GRES)
     for _ in range(WISHES // 10):
         await asyncio.gather(*(engine.do(wisher.wish()) for _ in range(10)))
 
