@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 from conductor.core.arrays import Array
 from conductor.core.held_numbers import runs
-from projections.allocations import runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@
     cpu           CPU seconds by role, before and after
     start         submit to first line, one job at a time
     throughput    no-op jobs, submissions and batches a second
+    one_pass      a pass of the scheduler over up to a million waiting jobs; a pure function, no system
     floors        what this machine does without us
     bare_starts   the floor of starting: bash and nothing else; a program of its own
     machine       what was measured on

@@ -3,7 +3,7 @@
 import argparse
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from conductor.core.errors import ConductorError
 from scripts.benchmarks.array import measure_array
 from scripts.benchmarks.figures import BenchError, Measurement
 from scripts.benchmarks.machine import file_system, machine_facts
+from scripts.benchmarks.one_pass import measure_pass
 from scripts.benchmarks.rebuild import measure_rebuild
 from scripts.benchmarks.replay import measure_replay
 from scripts.benchmarks.report import as_json, plain_or_rich, print_report
@@ -41,7 +42,8 @@ BENCHES = (
     Bench("replay", 16, measure_replay, by_events=True),
     Bench("rebuild", 16, measure_rebuild, by_events=True),
 )
-NAMES = tuple(dict.fromkeys(bench.name for bench in BENCHES))
+PURE: Mapping[str, Callable[[float], Measurement]] = {"pass": measure_pass}  # no system is needed
+NAMES = tuple(dict.fromkeys([*(bench.name for bench in BENCHES), *PURE]))
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -63,6 +65,10 @@ def main(arguments: Sequence[str]) -> int:
                     facts |= _places(measured)
                     extent = options.events if bench.by_events else options.seconds
                     measurements.append(bench.measure(measured, extent))
+        for name, measure in PURE.items():
+            if name in named or "all" in named:
+                _say(f"{name}: about {options.seconds:g} s a figure ...")
+                measurements.append(measure(options.seconds))
     except (BenchError, ConductorError) as error:
         _say(f"bench: {error}")
         return 1
