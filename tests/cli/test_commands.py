@@ -123,31 +123,6 @@ def test_of_several_jobs_one_that_is_refused_does_not_spare_the_others(api: Api,
     assert "no job 99" in said.stderr
 
 
-def test_an_array_is_submitted_shown_and_changed_whole_or_in_part(
-    api: Api, conduct: Type, tmp_path: Path
-) -> None:
-    script = tmp_path / "job.sh"
-    script.write_text("#!/bin/bash\ntrue\n")
-    assert conduct("submit", "-a", "1-9%2", "-J", "sweep", script).stdout == "Submitted batch job 1\n"
-    assert api.get("/jobs/1_9")["stdout_path"] == "slurm-%A_%a.out"
-    assert conduct("submit", "-d", "afterok:1:1_2", "--parsable", script).stdout == "10\n"
-    listed = conduct("jobs").stdout
-    assert "1_9" in listed
-    assert "(Dependency)" in listed
-    assert conduct("jobs", "--array", 1, "--json").stdout.count('"array_job_id": 1,') == 9
-    assert re.search(r"task 1 of array 1 \(1-9%2\); 9 tasks: 9 PENDING", conduct("job", 1).stdout)
-    assert "task 9 of array 1" in conduct("job", "1_9").stdout
-    assert conduct("hold", "1_[2-4]").stdout.startswith("Array 1_[2-4]: 3 tasks are held now")
-    assert conduct("unhold", "1_3").stdout == "Job 1_3 may run.\n"
-    assert conduct("reprioritize", 5, 1).stdout == "Array 1: 9 tasks have priority 5 now.\n"
-    assert conduct("cancel", "1_[8,9]").stdout == "Array 1_[8,9]: 2 tasks are cancelled.\n"
-    assert conduct("cancel", "1").stdout == "Array 1: 9 tasks are cancelled.\n"
-    assert conduct("requeue", "1_1", CONDUCTOR_LANG="zh").stdout == "作业 1_1 已重新排队：PENDING。\n"
-    assert (conduct("cancel", "1_77").exit_code, conduct("cancel", "x").exit_code) == (1, 2)
-    assert "follows one job" in conduct("run", "--array", "1-2", script).stderr
-    assert "waits for afterok:1" in conduct("job", 10).stdout
-
-
 def test_jobs_lists_what_waits_or_runs_and_with_all_what_ended(api: Api, conduct: Type) -> None:
     api.register()
     running, waiting, ended = api.submit(name="runs"), api.submit(name="waits"), api.submit(name="ended")
