@@ -79,6 +79,13 @@ def test_an_array_is_cancelled_whole_or_in_part(api: Api) -> None:
     assert again["changed"] == 0
 
 
+def test_the_original_path_cancels_an_array_too(api: Api) -> None:
+    head = api.submit(array="0-2")
+    told = ask(api, f"/jobs/cancel/{head}")
+    assert (told["state"], told["changed"]) == ("CANCELLED", 3)
+    assert api.get(f"/jobs/query/{head}_2")["state"] == "CANCELLED"
+
+
 def test_a_task_that_runs_is_asked_to_end_and_the_answer_says_so(api: Api) -> None:
     api.register(cpus=4)
     head = api.submit(array="0-2")
