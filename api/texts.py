@@ -261,6 +261,13 @@ FIELDS: Mapping[str, tuple[str, str]] = {
         "{why}; write it as afterok:41:42_7,afterany:50 or singleton",
         "（{why}）不是合法的依赖；写法如 afterok:41:42_7,afterany:50 或 singleton",
     ),
+    "array_too_large": (
+        (
+            "has {tasks} tasks, each kept with all that was asked for: more than {most}; submit several arrays, or shorten "
+            "comment, dependency or paths"
+        ),
+        "共 {tasks} 个任务，各自保存全部要求，总量超过 {most}；请分成多个作业数组，或缩短注释、依赖及路径",
+    ),
     "array_alone": (
         "cannot be given in a command; submit arrays at /api/v1/jobs/submit or /api/v1/jobs/submit/batch",
         "不能用于命令；请通过 /api/v1/jobs/submit 或 /api/v1/jobs/submit/batch 提交作业数组",

@@ -257,7 +257,10 @@ _EVERYDAY: Mapping[str, tuple[str, str]] = {
     "label_priority": ("Priority", "优先级"),
     "label_limit": ("Time limit", "时限"),
     "label_array": ("Array", "作业数组"),
-    "array_task": ("task {task} of array {array} ({spec})", "作业数组 {array}（{spec}）的任务 {task}"),
+    "array_task": (
+        "job {job_id}, task {task} of array {array} ({spec})",
+        "作业 {job_id}，作业数组 {array}（{spec}）的任务 {task}",
+    ),
     "array_tasks": ("{tasks} tasks: {states}", "共 {tasks} 个任务：{states}"),
     "label_dependency": ("Waits for", "依赖"),
     "label_begin": ("Not before", "不早于"),

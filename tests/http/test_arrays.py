@@ -145,6 +145,15 @@ def test_what_no_node_can_run_is_refused_once_for_the_whole_array(api: Api) -> N
     assert api.get("/jobs/stats")["total_jobs"] == 0
 
 
+def test_an_array_that_would_fill_the_log_is_refused(api: Api) -> None:
+    body = {"script": "x" * 1000_000, "array": "0-9999", "comment": "y" * 4096, "work_dir": "/" + "z" * 3000}
+    answer = api.post("/jobs/submit", body)
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "array_too_large")
+    head = api.submit("x" * 1000_000, array="0-999", comment="y" * 4096)  # a large script is kept once
+    assert api.sql("SELECT count(*) FROM scripts") == [(1,)]
+    assert len(tasks(api, head)) == 1000
+
+
 def test_a_repeat_of_an_array_is_the_same_array(api: Api) -> None:
     key = {"Idempotency-Key": "once"}
     first = api.post("/jobs/submit", {"script": "a", "array": "0-9"}, headers=key).json()
