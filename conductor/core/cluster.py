@@ -191,6 +191,10 @@ class Cluster:
         queue = self._queued.get(job_id)
         return queue.key if queue is not None else None
 
+    def place_of(self, job_id: JobId) -> Place | None:
+        """Its place in that queue."""
+        return self._splitting.place_of(self.jobs[job_id]) if job_id in self._queued else None
+
     def _enqueue(self, job: Job, at: datetime) -> None:
         if job.begins_at > at:
             heappush(self._later, (job.begins_at, job.job_id))

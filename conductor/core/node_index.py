@@ -118,7 +118,8 @@ class NodeIndex:
         """Nodes with a free CPU that could hold a demand of this kind, the one to be chosen first. To be read only."""
         ranking = self._rankings.get(kind)
         if ranking is None:
-            entries = {name: entry for name in self.nodes if (entry := self._entry(name, kind)) is not None}
+            named = [name for name in kind.nodelist if name in self.nodes] if kind.nodelist else self.nodes
+            entries = {name: entry for name in named if (entry := self._entry(name, kind)) is not None}
             ranking = self._rankings[kind] = Ranking(self._changes, sorted(entries.values()), entries)
         for name in self._changed_since(ranking.seen):
             ranking.update(name, self._entry(name, kind))

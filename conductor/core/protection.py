@@ -94,7 +94,8 @@ def protect(
     rooms: Rooms, pools: PoolsInPass, now: datetime, wish: Wish, because: Because
 ) -> Protection | None:
     """None when no usable node, or no pool, could ever hold the job: it waits for more than room."""
-    if any(claim.amount > claim.size for claim in wish.claims):
+    enough = all(claim.amount <= claim.size for claim in wish.claims)
+    if not enough or not rooms.could_ever(wish.demand, wish.widest):
         return None
     shares_at = _enough_shares_at(pools, wish.claims, now)
     starts_at, node_name = None, None
@@ -102,8 +103,6 @@ def protect(
         starts_at, node_name = _soonest(rooms, wish, shares_at)
     if node_name is None:
         node_name = _least_short(rooms, wish)
-    if node_name is None:
-        return None
     use = rooms.use(node_name)
     left = None
     if starts_at is not None and not wish.demand.exclusive:
@@ -140,11 +139,11 @@ def _soonest(rooms: Rooms, wish: Wish, not_before: datetime) -> tuple[datetime |
     return best or (None, None)
 
 
-def _least_short(rooms: Rooms, wish: Wish) -> NodeName | None:
+def _least_short(rooms: Rooms, wish: Wish) -> NodeName:
     """The node on which the fewest CPUs have to become free, the first by name of equals."""
     found = (
         (short, name)
         for name in rooms.able(wish.demand, wish.widest)
         if (short := rooms.use(name).short_of(wish.demand)) is not None
     )
-    return min(found, default=(0, None))[1]
+    return min(found)[1]

@@ -117,7 +117,11 @@ def test_a_job_in_no_queue_has_no_key_and_a_queue_says_why_it_waits() -> None:
     key = story.cluster.key_of(JobId(2))
     assert key is not None
     assert planned.blocked[key] == Blocked(job_id=JobId(2), obstacle=Obstacle.RESOURCES)
-    assert story.cluster.key_of(JobId(3)) is None
+    assert list(story.cluster.queues[key]) == [
+        story.cluster.place_of(JobId(1)),
+        story.cluster.place_of(JobId(2)),
+    ]
+    assert (story.cluster.key_of(JobId(3)), story.cluster.place_of(JobId(3))) == (None, None)
 
 
 @pytest.mark.parametrize(

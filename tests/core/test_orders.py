@@ -120,6 +120,14 @@ def test_a_job_that_no_usable_node_could_hold_is_not_the_head() -> None:
     assert head.job_id == 3
 
 
+def test_a_job_that_wants_more_licences_than_there_are_is_not_the_head() -> None:
+    for policy in (Policy(order="backfill", licences={"matlab": 2}), Policy(licences={"matlab": 2})):
+        story = busy(policy, priority=-1).job(4, gres={"matlab": 3}).after(hours=1, minutes=30)
+        head = story.planned().protected
+        assert head is not None
+        assert head.job_id == 3
+
+
 def test_the_guard_protects_the_first_without_room_when_it_has_waited_too_long() -> None:
     story = busy(Policy(guard_seconds=600.0)).job(4, 1, time_limit_seconds=9 * HOUR)
     story.policy(Policy(guard_seconds=600.0, node_choice="by_name"))
@@ -150,6 +158,24 @@ def test_a_licence_that_the_head_waits_for_is_kept_for_it() -> None:
         job_id=JobId(2), node_name=A, starts_at=START + timedelta(hours=1), because="backfill"
     )
     assert story.plan() == [(4, A), (5, A)]
+
+
+def test_of_licences_others_take_what_the_head_leaves() -> None:
+    policy = Policy(order="backfill", licences={"matlab": 4})
+    story = busy(policy, gres={"matlab": 2}, nodelist=(A,)).node(B, 8)
+    for job_id in (4, 5, 6):
+        story.job(job_id, gres={"matlab": 1})
+    story.job(7, gres={"matlab": 1}, time_limit_seconds=HOUR)
+    assert story.plan() == [(4, B), (5, B), (7, B)]
+
+
+def test_of_its_users_cap_others_take_what_the_head_leaves_an_exclusive_one_by_the_width_of_its_node() -> (
+    None
+):
+    policy = Policy(order="backfill", node_choice="by_name", user_max_cpus=5)
+    story = Story(policy).node(A, 2).running(1, A, range(2), time_limit_seconds=HOUR, user_name="bob")
+    story.node(B, 4).node(NodeName("c"), 3).job(2, 2, nodelist=(A,)).job(3, exclusive=True)
+    assert story.plan() == [(3, "c")]
 
 
 def test_an_older_job_has_more_priority_by_aging_and_a_higher_one_still_goes_first() -> None:

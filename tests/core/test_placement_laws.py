@@ -15,7 +15,7 @@ from tests.given_cluster import Story
 from tests.plainest_plan import Plainest
 
 HOUR = 3600
-many = settings(max_examples=300, deadline=None)
+many = settings(max_examples=200, deadline=None)
 
 
 @dataclass(frozen=True)
@@ -169,6 +169,31 @@ def test_every_waiting_job_that_did_not_start_has_an_obstacle_and_nobody_else_ha
         assert (obstacle.job_id if obstacle else None) == (waiting[0] if waiting else None)
         if obstacle is not None and obstacle.obstacle is Obstacle.PROTECTED:
             assert planned.protected is not None
+
+
+@many
+@given(worlds)
+def test_strictly_nobody_overtakes_who_waits_for_room(world: World) -> None:
+    story = story_of((replace(world[0], order="strict_fifo"), *world[1:]))
+    planned = story.planned()
+    started = {placement.job_id for placement in planned.placements}
+    waiting = [j.job_id for j in Plainest(story.cluster, story.now, story.cluster.nodes).in_order()]
+    last = max((waiting.index(job_id) for job_id in started), default=0)
+    for job_id in set(waiting[:last]) - started:
+        key = story.cluster.key_of(job_id)
+        assert key is not None
+        assert planned.blocked[key].obstacle in (Obstacle.USER_CAP, Obstacle.ARRAY_LIMIT)
+
+
+@many
+@given(worlds)
+def test_when_what_was_planned_has_started_nobody_who_fits_was_left_out(world: World) -> None:
+    policy, *more = world
+    order: Any = "first_fit" if policy.order == "backfill" else policy.order
+    story = story_of((replace(policy, order=order, guard_seconds=None), *more))  # type: ignore[arg-type]
+    for placement in story.planned().placements:
+        story.start(placement)
+    assert story.planned().placements == ()
 
 
 @dataclass

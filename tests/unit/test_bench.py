@@ -5,9 +5,11 @@ import json
 import pytest
 from rich.console import Console
 
+from conductor.core.events import Policy
 from scripts.benchmarks.cpu import OTHERS, Reading, used_between
 from scripts.benchmarks.figures import BenchError, Figure, Floor, Measurement, Stage, percentile
 from scripts.benchmarks.machine import load_text
+from scripts.benchmarks.one_pass import ORDERS, World
 from scripts.benchmarks.report import as_json, number, print_report, ratio_text
 
 START = Figure(
@@ -85,3 +87,11 @@ def test_the_report_shows_every_figure_and_floor_the_same_as_json_and_as_text() 
     assert [figure["floors"][0]["ratio"] for figure in told["figures"]] == [24.0, 0.25]
     assert told["stages"][0]["p99_ms"] == 9.0
     assert told["cpu_uses"][0]["seconds"]["api"] == 0.5
+
+
+def test_the_pass_that_is_measured_places_jobs_in_every_order_and_the_queue_stays_as_long() -> None:
+    world = World(200)
+    for order in ORDERS:
+        world.change_policy(Policy(order=order))
+        assert len(world.passes(0.0)) == 3
+    assert world.cluster.waiting == 200
