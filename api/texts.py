@@ -263,8 +263,8 @@ FIELDS: Mapping[str, tuple[str, str]] = {
     ),
     "array_too_large": (
         (
-            "has {tasks} tasks, each kept with all that was asked for: more than {most}; submit several arrays, or shorten "
-            "comment, dependency or paths"
+            "has {tasks} tasks, each kept with all that was asked for: more than {most}; submit several arrays, or "
+            "shorten comment, dependency or paths"
         ),
         "共 {tasks} 个任务，各自保存全部要求，总量超过 {most}；请分成多个作业数组，或缩短注释、依赖及路径",
     ),

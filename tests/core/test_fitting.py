@@ -85,6 +85,13 @@ def test_more_memory_than_any_node_states_is_refused_only_where_all_state_theirs
     assert Offers([SMALL, GPUS]).unfit(wish, {}) is None
 
 
+def test_a_long_list_of_nodes_is_cut_in_the_sentence() -> None:
+    unfit = Offers([SMALL]).unfit(submitted(nodelist=tuple(f"n{number}" for number in range(1000))), {})
+    assert unfit is not None
+    assert "n0, n1, " in unfit.message
+    assert "n9 and 990 more, but no node" in unfit.message
+
+
 def test_with_no_node_at_all_a_job_waits() -> None:
     assert Offers([]).unfit(submitted(gres={"gpu": 99}, nodelist=("x",)), {}) is None
 

@@ -68,6 +68,12 @@ def test_what_cannot_be_read_is_said_in_a_sentence(parsed: Callable[[str], Any],
         parsed(text)
 
 
+def test_a_text_that_would_take_long_is_refused_at_once() -> None:
+    for text in ("n[1-999999999]", "n[1-1000]," * 50_000, f"n[{'1-1000,' * 50_000}1]"):
+        with pytest.raises(ValueError, match="more than 1000"):
+            parsed_nodes(text)
+
+
 @given(
     st.dictionaries(st.from_regex(r"[a-z][a-z0-9_]{0,5}", fullmatch=True), st.integers(1, 4096), max_size=5)
 )
