@@ -190,7 +190,9 @@ def test_a_batch_tells_and_names_each_jobs_own_lines(shared_api: Api) -> None:
         "line 2: --partition",
         "line 2: --mail-type",
     ]
-    wrong = {"jobs": [good, {"script": script("#SBATCH --mem-per-cpu=1")}, {"script": script("#SBATCH -t soon")}]}
+    wrong = {
+        "jobs": [good, {"script": script("#SBATCH --mem-per-cpu=1")}, {"script": script("#SBATCH -t soon")}]
+    }
     errors = shared_api.post("/jobs/submit/batch", wrong).json()["errors"]
     assert [(error["field"], error["code"]) for error in errors] == [
         ("jobs[1].script", "unsupported"),
