@@ -8,8 +8,9 @@ from starlette.responses import Response
 
 from api.engine import Engine, engine_of
 from api.fields import Count, Line
-from api.jobs import QUERY, job_id_of, no_such_job
+from api.jobs import QUERY
 from api.reading import answer, fetch, fetch_one
+from api.selecting import no_such_job, one_job
 from api.validation import complaint, validated_query
 from conductor.codec import EVENT_TYPES
 from conductor.core.identifiers import job_stream
@@ -49,7 +50,8 @@ async def list_events(request: Request) -> Response:
 
 async def list_job_events(request: Request) -> Response:
     query = validated_query(JobEventsQuery, request)
-    engine, job_id = engine_of(request), job_id_of(request)
+    engine = engine_of(request)
+    job_id = await one_job(engine, request)
     page = await _page(engine, query, job_stream(job_id))
     if not page["events"] and await fetch_one(engine.pool, "job_after_command", {"job_id": job_id}) is None:
         raise no_such_job(job_id)

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from api.validation import complaint
+from conductor.core import arrays, dependencies
 from conductor.core.resource_texts import (
     MOST_GRES,
     MOST_NAMES,
@@ -145,6 +146,28 @@ def _signal(text: str) -> str:
     return text
 
 
+def _array(text: str) -> str:
+    try:
+        arrays.parsed(text)
+    except ValueError as error:
+        raise complaint("bad_array", why=str(error)) from None
+    return "".join(text.split())
+
+
+def _no_array(text: str | None) -> None:
+    """A command has one answer with its events, and an array has thousands."""
+    if text is not None:
+        raise complaint("array_alone")
+
+
+def _dependency(text: str) -> str:
+    """In its own spelling, so that the same reads the same."""
+    try:
+        return str(dependencies.parsed(text))
+    except ValueError as error:
+        raise complaint("bad_dependency", why=str(error)) from None
+
+
 def instant_of(given: Any) -> datetime:
     """A time in ISO 8601 that says its offset."""
     if not isinstance(given, str):
@@ -204,6 +227,9 @@ UserName = Annotated[str, AfterValidator(_user)]
 NodeNameText = Annotated[str, AfterValidator(_node)]
 Environment = Annotated[dict[str, str], AfterValidator(_environment)]
 TimeLimit = Annotated[int, BeforeValidator(_time_limit_seconds)]
+ArrayText = Annotated[str, Field(max_length=4096), AfterValidator(_array)]
+NoArray = Annotated[str | None, AfterValidator(_no_array)]
+DependencyText = Annotated[str, Field(max_length=20_000), AfterValidator(_dependency)]
 SignalText = Annotated[str, AfterValidator(_signal)]
 Instant = Annotated[datetime, BeforeValidator(instant_of)]
 Uuid = Annotated[str, AfterValidator(_uuid)]

@@ -1,29 +1,24 @@
-"""What can be read of a job, and what can be asked of it: cancel, hold, unhold, requeue."""
+"""What can be read of jobs."""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from api.as_of import AsOf, job_then, jobs_then, moment_of
-from api.bodies import SMALL, optional_json_body
 from api.engine import Engine, engine_of
-from api.fields import ID_LIMIT, Count, Id, Instant, Line, NodeNameText, UserName
+from api.fields import Count, Id, Instant, Line, NodeNameText, UserName
 from api.node_output import NodeSilent
 from api.output import Tail, find_place, read_tail, why_none
-from api.problems import Problem, refused
 from api.reading import Row, answer, fetch, fetch_one
 from api.security import caller_of
+from api.selecting import no_such_job, one_job
 from api.submission import STRICT
 from api.texts import PHRASES, Language, say
-from api.validation import complaint, validated, validated_query
+from api.validation import complaint, validated_query
 from api.wire import Reason
-from conductor.core import commands
-from conductor.core.errors import Rejection
 from conductor.core.identifiers import JobId
 from conductor.core.job import FINAL_STATES, JobState
 from conductor.output_file import Missing, Stream, is_joined, output_path
@@ -60,6 +55,7 @@ class ListQuery(BaseModel):
     since: Instant | None = None
     until: Instant | None = None
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    array_job_id: Id | None = None
     cursor: Id | None = None
     at_least: Count | None = None
     as_of: AsOf | None = None
@@ -91,28 +87,10 @@ class MomentQuery(BaseModel):
     as_of: AsOf | None = None
 
 
-class ActQuery(BaseModel):
-    model_config = QUERY
-
-    wait: WaitSeconds | None = None
-
-
 class Why(BaseModel):
     model_config = STRICT
 
     reason: Reason = None
-
-
-def job_id_of(request: Request) -> JobId:
-    """The number in the path. What is no number, or too large for one, is no job."""
-    text = request.path_params["job_id"]
-    if not (text.isascii() and text.isdecimal() and len(text) <= 16 and 0 < int(text) <= ID_LIMIT):
-        raise no_such_job(text[:40])
-    return JobId(int(text))
-
-
-def no_such_job(job_id: object) -> Problem:
-    return Problem(404, "not_found", detail="no_such_job", job_id=job_id)
 
 
 async def list_jobs(request: Request) -> Response:
@@ -133,11 +111,13 @@ async def list_jobs(request: Request) -> Response:
 
 async def get_job(request: Request) -> Response:
     query = validated_query(JobQuery, request)
-    engine, job_id = engine_of(request), job_id_of(request)
+    engine = engine_of(request)
     if query.as_of is not None:
+        job_id = await one_job(engine, request)
         _, moment = await moment_of(request, query.as_of, at_least=query.at_least, wait=query.wait)
         return await job_then(engine, job_id, moment)
     await engine.caught_up(query.at_least)
+    job_id = await one_job(engine, request)
     if query.wait is not None:
         await _wait_for(engine, job_id, query.wait, query.timeout)
     return answer(await job_document(engine, job_id, caller_of(request).language))
@@ -151,11 +131,18 @@ async def _wait_for(engine: Engine, job_id: JobId, states: list[str], timeout_se
 
 
 async def job_document(engine: Engine, job_id: JobId, language: Language) -> dict[str, Any]:
-    """Every column, the allocation, and the ends of both outputs."""
+    """Every column, the allocation, and the ends of both outputs; of an array's first task, the array as well."""
     row = await fetch_one(engine.pool, "job", {"job_id": job_id})
     if row is None:
         raise no_such_job(job_id)
-    return {**row, **await _outputs(engine, row, language)}
+    array = {"array": await _array(engine, job_id)} if row["array_job_id"] == job_id else {}
+    return {**row, **array, **await _outputs(engine, row, language)}
+
+
+async def _array(engine: Engine, job_id: JobId) -> dict[str, Any]:
+    rows = await fetch(engine.pool, "array_states", {"job_id": job_id})
+    by_state = {row["state"]: row["jobs"] for row in rows}
+    return {"array_job_id": job_id, "tasks": sum(by_state.values()), "jobs_by_state": by_state}
 
 
 async def _outputs(engine: Engine, job: Row, language: Language) -> dict[str, Any]:
@@ -198,8 +185,9 @@ def _named(
 
 
 async def get_script(request: Request) -> Response:
-    engine, job_id = engine_of(request), job_id_of(request)
+    engine = engine_of(request)
     await engine.caught_up(validated_query(ReadQuery, request).at_least)
+    job_id = await one_job(engine, request)
     row = await fetch_one(engine.pool, "script", {"job_id": job_id})
     if row is None:
         raise no_such_job(job_id)
@@ -207,50 +195,10 @@ async def get_script(request: Request) -> Response:
 
 
 async def get_environment(request: Request) -> Response:
-    engine, job_id = engine_of(request), job_id_of(request)
+    engine = engine_of(request)
     await engine.caught_up(validated_query(ReadQuery, request).at_least)
+    job_id = await one_job(engine, request)
     row = await fetch_one(engine.pool, "environment", {"job_id": job_id})
     if row is None:
         raise no_such_job(job_id)
     return answer({"job_id": job_id, "environment": row["values"] or {}})
-
-
-Act = Literal["cancel", "hold", "unhold", "requeue"]
-JobAct = Callable[..., commands.Command]
-_ACTS: Mapping[Act, JobAct] = {
-    "cancel": commands.Cancel,
-    "hold": commands.Hold,
-    "unhold": commands.Unhold,
-    "requeue": commands.Requeue,
-}
-
-
-async def _act(act: Act, request: Request) -> Response:
-    """200 when it is done; 202 when the job's node has yet to end its processes."""
-    done = await acted(act, request)
-    return answer(done, 202 if done["cancel_requested_at"] and not done["final"] else 200)
-
-
-async def acted(act: Act, request: Request) -> dict[str, Any]:
-    """Do it and tell how the job stands now; `?wait=SECONDS` waits for its end first."""
-    query = validated_query(ActQuery, request)
-    why = validated(Why, await optional_json_body(request, SMALL))
-    engine, job_id = engine_of(request), job_id_of(request)
-    command = _ACTS[act](job_id=job_id, reason=why.reason)
-    outcome = await engine.handler.handle(command, caller_of(request).provenance())
-    if isinstance(outcome, Rejection):
-        raise refused(outcome)
-    if query.wait:
-        await engine.watch.wait(job_id, _settled, query.wait)
-    row = await fetch_one(engine.pool, "job_after_command", {"job_id": job_id})
-    if row is None:
-        raise no_such_job(job_id)
-    return {**row, "position": outcome.position}
-
-
-def _settled(row: Row) -> bool:
-    """Nothing is being ended any more: the job has ended, or waits for its next attempt."""
-    return bool(row["final"]) or row["state"] == JobState.PENDING
-
-
-cancel, hold, unhold, requeue = (partial(_act, act) for act in _ACTS)

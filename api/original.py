@@ -6,10 +6,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api import jobs
+from api.acting import acted
 from api.bodies import ONE_JOB, json_body
 from api.engine import engine_of
 from api.reading import answer
 from api.security import caller_of
+from api.selecting import one_job
 from api.stats import stats
 from api.submission import submission_of
 from api.submitting import submitted
@@ -34,13 +36,18 @@ async def submit(request: Request) -> Response:
 
 
 async def query(request: Request) -> Response:
-    engine, job_id = engine_of(request), jobs.job_id_of(request)
+    engine = engine_of(request)
+    job_id = await one_job(engine, request)
     document = await jobs.job_document(engine, job_id, caller_of(request).language)
     return answer(in_five_states(document))
 
 
 async def cancel(request: Request) -> Response:
-    return answer(in_five_states(await jobs.acted("cancel", request)))
+    done = await acted("cancel", request)
+    if "jobs" not in done:
+        return answer(in_five_states(done))
+    tasks = [in_five_states(task) for task in done["jobs"]]  # an array, which those clients did not know
+    return answer({**done, "state": tasks[0]["state"], "jobs": tasks})
 
 
 async def get_stats(request: Request) -> Response:

@@ -39,6 +39,20 @@ WHERE j.id = %(job_id)s;
 SELECT id AS job_id, state, reason, held, priority, attempt, cancel_requested_at, final, version
 FROM jobs WHERE id = %(job_id)s;
 
+-- name: jobs_after_command
+SELECT id AS job_id, array_task_id, state, reason, held, priority, attempt, cancel_requested_at, final, version
+FROM jobs WHERE id = ANY(%(job_ids)s) ORDER BY array_task_id;
+
+-- name: array_tasks
+-- NULL: all of them. The number of another task than the first is no array's.
+SELECT id, array_task_id, state, final
+FROM jobs
+WHERE array_job_id = %(job_id)s AND (%(task_ids)s::integer[] IS NULL OR array_task_id = ANY(%(task_ids)s))
+ORDER BY array_task_id;
+
+-- name: array_states
+SELECT state, count(*) AS jobs FROM jobs WHERE array_job_id = %(job_id)s GROUP BY state ORDER BY state;
+
 -- name: jobs
 -- Newest first; the cursor is the last id that was shown.
 SELECT j.id, j.name, j.state,
@@ -62,6 +76,7 @@ WHERE (%(states)s::text[] IS NULL OR j.state = ANY(%(states)s))
   AND (%(user_name)s::text IS NULL OR j.user_name = %(user_name)s)
   AND (%(name)s::text IS NULL OR j.name = %(name)s)
   AND (%(node_name)s::text IS NULL OR a.node_name = %(node_name)s)
+  AND (%(array_job_id)s::bigint IS NULL OR j.array_job_id = %(array_job_id)s)
   AND (%(since)s::timestamptz IS NULL OR j.submit_time >= %(since)s)
   AND (%(until)s::timestamptz IS NULL OR j.submit_time < %(until)s)
   AND (%(cursor)s::bigint IS NULL OR j.id < %(cursor)s)

@@ -18,10 +18,11 @@ from starlette.responses import Response
 from api.bodies import read_body
 from api.engine import engine_of
 from api.fields import Count
-from api.jobs import QUERY, job_id_of, no_such_job
+from api.jobs import QUERY
 from api.output import find_place
 from api.problems import Problem
 from api.reading import answer
+from api.selecting import no_such_job, one_job
 from api.validation import validated_query
 from conductor.output_file import Stream, received_path
 
@@ -43,7 +44,8 @@ class PutQuery(BaseModel):
 
 async def put_output(request: Request) -> Response:
     query = validated_query(PutQuery, request)
-    engine, job_id = engine_of(request), job_id_of(request)
+    engine = engine_of(request)
+    job_id = await one_job(engine, request)
     place = await find_place(engine, job_id, query.attempt)
     if place is None:
         raise no_such_job(job_id)

@@ -7,6 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from api import (
+    acting,
     auditing,
     commanding,
     events,
@@ -50,10 +51,11 @@ VERSION_1 = [
     get("/jobs/{job_id}/events", events.list_job_events),
     get("/jobs/{job_id}/output", streaming.get_output),
     put("/jobs/{job_id}/output", receiving.put_output),
-    post("/jobs/{job_id}/cancel", jobs.cancel),
-    post("/jobs/{job_id}/hold", jobs.hold),
-    post("/jobs/{job_id}/unhold", jobs.unhold),
-    post("/jobs/{job_id}/requeue", jobs.requeue),
+    post("/jobs/{job_id}/cancel", acting.cancel),
+    post("/jobs/{job_id}/hold", acting.hold),
+    post("/jobs/{job_id}/unhold", acting.unhold),
+    post("/jobs/{job_id}/requeue", acting.requeue),
+    post("/jobs/{job_id}/reprioritize", acting.reprioritize),
     get("/allocations", stats.list_allocations),
     get("/nodes", nodes.list_nodes),
     get("/nodes/{name}", nodes.get_node),

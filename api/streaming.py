@@ -11,12 +11,13 @@ from starlette.responses import Response, StreamingResponse
 
 from api.engine import Engine, engine_of
 from api.fields import Count
-from api.jobs import QUERY, job_id_of, no_such_job
+from api.jobs import QUERY
 from api.node_output import NodeSilent
 from api.output import Part, find_place, read_here, read_part, received_file, why_none
 from api.problems import RETRY_AFTER_SECONDS, Problem
 from api.reading import Row
 from api.security import caller_of
+from api.selecting import no_such_job, one_job
 from api.validation import validated_query
 from api.watch import Sight
 from conductor.core.identifiers import JobId
@@ -46,7 +47,8 @@ class OutputQuery(BaseModel):
 
 async def get_output(request: Request) -> Response:
     query = validated_query(OutputQuery, request)
-    engine, job_id = engine_of(request), job_id_of(request)
+    engine = engine_of(request)
+    job_id = await one_job(engine, request)
     place = await _place(engine, job_id, query)
     if query.follow:
         return StreamingResponse(_follow(engine, job_id, query, place), media_type=_MEDIA_TYPE)

@@ -14,8 +14,10 @@ from api.directives import completed
 from api.fields import (
     CPUS,
     AbsolutePath,
+    ArrayText,
     Comment,
     CpuCount,
+    DependencyText,
     Environment,
     Instant,
     Line,
@@ -38,9 +40,6 @@ from conductor.core.identifiers import NodeName
 from conductor.core.sbatch import Remark
 
 STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-# Known to the contract, not honoured by this release.
-UNSUPPORTED = frozenset({"dependency", "array"})
 
 
 class Submission(BaseModel):
@@ -72,14 +71,8 @@ class Submission(BaseModel):
     labels: WantedLabels | None = None
     exclusive: bool | None = None
     gres: WantedGres | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_what_is_left_out(cls, given: Any) -> Any:
-        """A field of the contract that says `null` asks for nothing, also one not supported yet."""
-        if not isinstance(given, dict) or UNSUPPORTED.isdisjoint(given):
-            return given
-        return {name: value for name, value in given.items() if value is not None or name not in UNSUPPORTED}
+    array: ArrayText | None = None
+    dependency: DependencyText | None = None
 
     @model_validator(mode="after")
     def _without_contradictions(self) -> Self:
@@ -128,6 +121,8 @@ class Submission(BaseModel):
             labels=self.labels or {},
             exclusive=self.exclusive or False,
             gres=self.gres or {},
+            array=self.array,
+            dependency=self.dependency,
         )
 
 
@@ -180,9 +175,4 @@ def _checked(value: Any, field: str, errors: list[FieldError]) -> Wanted | None:
 def submission_errors(
     error: ValidationError, field: str, model: type[BaseModel] = Submission, *, tagged: bool = False
 ) -> list[FieldError]:
-    return [
-        FieldError(field=one.field, code="unsupported")
-        if one.code == "unknown_field" and one.field.rpartition(".")[2] in UNSUPPORTED
-        else one
-        for one in field_errors(error, known_names(model), field, tagged=tagged)
-    ]
+    return field_errors(error, known_names(model), field, tagged=tagged)

@@ -1,12 +1,13 @@
 """`POST /api/v1/jobs/submit` and `/submit/batch`: scripts in, job numbers out.
 
-Promises: a batch is one transaction, all or none; with an `Idempotency-Key` a repeat is answered with the
-first jobs and another wish under the same key is refused.
+Promises: a batch is one transaction, all or none, and so is an array; with an `Idempotency-Key` a repeat is answered
+with the first jobs and another wish under the same key is refused.
 """
 
 import re
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
@@ -20,15 +21,22 @@ from api.reading import answer, fetch_one
 from api.security import Caller, Identity, caller_of
 from api.submission import Wanted, submission_of, submissions_of
 from api.texts import Language
+from conductor.codec import encode
 from conductor.completing import Request as Wish
+from conductor.core.arrays import tasks_of
+from conductor.core.commands import Submit
 from conductor.core.errors import Rejection
 from conductor.core.events import JobSubmitted
+from conductor.core.identifiers import JobId
 from conductor.core.job import JobState
 from conductor.crash_points import crash_point
 from conductor.deciding import NOT_DONE
 from conductor.handler import Accepted, Outcome
 
 JOBS_AT_ONCE = 10_000
+MOST_BYTES_OF_TASKS = (
+    64 * 2**20
+)  # in the log, where each task has all that was asked for but script and environment
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _KEYS = uuid.UUID("6e1c1f0e-4f7b-5b5e-9d4c-0a86f1f0c7d2")  # the name space of idempotency keys
@@ -46,13 +54,16 @@ async def submitted(request: Request, wanted: Wanted) -> dict[str, Any]:
     """Hand one submission to the handler and tell of the job. Raises the rejection as a problem."""
     caller = caller_of(request)
     key = _key(request, caller.identity)
-    provenance = caller.provenance(_command_id(key, 0) if key else None)
+    wishes = _wishes(wanted, caller, _command_id(key, 0) if key else None)
     crash_point("api.submission_checked")
-    outcome = await engine_of(request).handler.handle(wanted.submission.command(caller.identity), provenance)
+    outcomes = await engine_of(request).handler.handle_requests(wishes, atomic=True)
     crash_point("api.submitted")
-    if isinstance(outcome, Rejection):
-        raise _refused(outcome, None)
-    return {**_job(outcome, wanted, caller.language), "position": outcome.position}
+    rejected = [one for one in outcomes if isinstance(one, Rejection)]
+    if rejected:
+        raise _refused(next((one for one in rejected if one is not NOT_DONE), rejected[0]), None)
+    accepted = [one for one in outcomes if isinstance(one, Accepted)]
+    told = _job(wishes, accepted, wanted, caller.language)
+    return {**told, "position": _position(accepted)}
 
 
 async def submit_batch(request: Request) -> Response:
@@ -63,11 +74,15 @@ async def submit_batch(request: Request) -> Response:
     engine = engine_of(request)
     if key is not None:
         await _check_repeat(engine, key, len(wanted))
-    wishes = _wishes(wanted, caller, key)
-    accepted = _all_or_problem(await engine.handler.handle_requests(wishes, atomic=True))
-    position = max(one.position for one in accepted)
-    jobs = [_job(one, its, caller.language) for one, its in zip(accepted, wanted, strict=True)]
-    return answer({"jobs": jobs, "position": position}, 201)
+    groups = [_wishes(one, caller, _command_id(key, i) if key else None) for i, one in enumerate(wanted)]
+    wishes = [wish for group in groups for wish in group]
+    if len(wishes) > JOBS_AT_ONCE:
+        raise invalid(FieldError(field="jobs", code="too_many", values={"most": JOBS_AT_ONCE}))
+    outcomes = await engine.handler.handle_requests(wishes, atomic=True)
+    accepted = iter(_all_or_problem(outcomes, groups))
+    told = [[next(accepted) for _ in group] for group in groups]
+    jobs = [_job(*one, caller.language) for one in zip(groups, told, wanted, strict=True)]
+    return answer({"jobs": jobs, "position": max(_position(one) for one in told)}, 201)
 
 
 def _jobs_of(value: Any) -> list[Any]:
@@ -86,24 +101,29 @@ def _jobs_of(value: Any) -> list[Any]:
     return jobs
 
 
-def _wishes(wanted: Sequence[Wanted], caller: Caller, key: str | None) -> list[Wish]:
-    return [
-        Wish(
-            command=one.submission.command(caller.identity),
-            provenance=caller.provenance(_command_id(key, index) if key else None),
-        )
-        for index, one in enumerate(wanted)
-    ]
+def _wishes(wanted: Wanted, caller: Caller, command_id: str | None) -> list[Wish]:
+    """One job, or every task of an array. The first task's `command_id` stands for all: they are recorded at once."""
+    first, *others = tasks_of(wanted.submission.command(caller.identity))
+    if len(others) * len(encode(replace(first, script="", environment={}))) > MOST_BYTES_OF_TASKS:
+        values = {"tasks": len(others) + 1, "most": f"{MOST_BYTES_OF_TASKS // 2**20} MiB"}
+        raise invalid(FieldError(field="array", code="array_too_large", values=values))
+    head = Wish(command=first, provenance=caller.provenance(command_id))
+    provenance = caller.provenance()
+    return [head, *(Wish(command=task, provenance=provenance, head=head) for task in others)]
 
 
-def _all_or_problem(outcomes: Sequence[Outcome]) -> list[Accepted]:
-    """All accepted, or a problem that names the jobs at fault; the others were merely in the same list."""
+def _all_or_problem(outcomes: Sequence[Outcome], groups: Sequence[Sequence[Wish]]) -> list[Accepted]:
+    """All accepted, or a problem that names the submissions at fault; the others were merely in the same list."""
     accepted = [one for one in outcomes if isinstance(one, Accepted)]
     if len(accepted) == len(outcomes):
         return accepted
-    rejected = [(index, one) for index, one in enumerate(outcomes) if isinstance(one, Rejection)]
-    at_fault = [(index, one) for index, one in rejected if one is not NOT_DONE]
-    problems = [_refused(one, f"jobs[{index}]") for index, one in at_fault or rejected]
+    places = [index for index, group in enumerate(groups) for _ in group]
+    rejected = [
+        (place, one) for place, one in zip(places, outcomes, strict=True) if isinstance(one, Rejection)
+    ]
+    at_fault = [(place, one) for place, one in rejected if one is not NOT_DONE] or rejected
+    first_of = dict(reversed(at_fault))  # one task speaks for its array
+    problems = [_refused(first_of[place], f"jobs[{place}]") for place in sorted(first_of)]
     first = problems[0]
     first.errors = tuple(error for problem in problems for error in problem.errors)
     raise first
@@ -116,12 +136,31 @@ def _refused(rejection: Rejection, job: str | None) -> Problem:
     return refused(rejection, field=f"{job}.{field}" if job else rejection.field)
 
 
-def _job(accepted: Accepted, wanted: Wanted, language: Language) -> dict[str, Any]:
-    """`warnings` only when there are some."""
+def _job(
+    wishes: Sequence[Wish], accepted: Sequence[Accepted], wanted: Wanted, language: Language
+) -> dict[str, Any]:
+    """`array_tasks` only of an array, `warnings` only when there are some."""
+    array = {"array_tasks": len(wishes)} if wanted.submission.array is not None else {}
+    told = {"warnings": warnings_of(wanted.remarks, language)} if wanted.remarks else {}
+    job_id = _job_id(accepted[0], wishes[0])
+    return {"job_id": job_id, "state": JobState.PENDING, **array, **told}
+
+
+def _job_id(accepted: Accepted, wish: Wish) -> JobId | None:
+    """Of the first try, if this was a repeat; and if that one's answer was lost, the number drawn for it."""
+    if not accepted.events:
+        return wish.command.job_id if isinstance(wish.command, Submit) else None
     event = accepted.events[0].event
     assert isinstance(event, JobSubmitted)
-    told = {"warnings": warnings_of(wanted.remarks, language)} if wanted.remarks else {}
-    return {"job_id": event.job_id, "state": JobState.PENDING, **told}
+    return event.job_id
+
+
+def _position(accepted: Sequence[Accepted]) -> int:
+    """The last event's of what was recorded at once; a repeat names the first only."""
+    head = accepted[0]
+    if head.events:
+        return head.events[0].position + len(accepted) - 1
+    return max(one.position for one in accepted)
 
 
 def _key(request: Request, identity: Identity) -> str | None:

@@ -123,6 +123,10 @@ DETAILS: Mapping[str, tuple[str, str]] = {
         "There is no job {job_id}. Check the number; `conductor jobs` lists them.",
         "没有作业 {job_id}。请检查编号；`conductor jobs` 可列出作业。",
     ),
+    "several_jobs": (
+        "{job_id} names several jobs, and only one can be read here. Ask for one of them, as in 42_7.",
+        "{job_id} 指多个作业，而此处只能读取一个。请指定其中一个，如 42_7。",
+    ),
     "no_job_then": (
         "There was no job {job_id} yet at position {position}. `GET /api/v1/jobs/{job_id}/events` has its first event.",
         "在位置 {position} 时还没有作业 {job_id}。其首个事件见 `GET /api/v1/jobs/{job_id}/events`。",
@@ -252,6 +256,25 @@ FIELDS: Mapping[str, tuple[str, str]] = {
     "bad_gres": (
         "are no generic resources: {why}; write gpu:2,licence:1, or an object with counts",
         "不是通用资源（{why}）；写法如 gpu:2,licence:1，或用名称与数量的对象",
+    ),
+    "bad_array": (
+        "{why}; write it as 0-99, 1-10:2 or 3,7,12-14, with %10 at its end for ten at a time",
+        "（{why}）不是合法的作业数组；写法如 0-99、1-10:2 或 3,7,12-14，末尾加 %10 表示同时最多十个",
+    ),
+    "bad_dependency": (
+        "{why}; write it as afterok:41:42_7,afterany:50 or singleton",
+        "（{why}）不是合法的依赖；写法如 afterok:41:42_7,afterany:50 或 singleton",
+    ),
+    "array_too_large": (
+        (
+            "has {tasks} tasks, each kept with all that was asked for: more than {most}; submit several arrays, or "
+            "shorten comment, dependency or paths"
+        ),
+        "共 {tasks} 个任务，各自保存全部要求，总量超过 {most}；请分成多个作业数组，或缩短注释、依赖及路径",
+    ),
+    "array_alone": (
+        "cannot be given in a command; submit arrays at /api/v1/jobs/submit or /api/v1/jobs/submit/batch",
+        "不能用于命令；请通过 /api/v1/jobs/submit 或 /api/v1/jobs/submit/batch 提交作业数组",
     ),
     "bad_signal": ("{why}; write it as B:USR1@60", "（{why}）不是合法的限时前信号；写法如 B:USR1@60"),
     "zero_time_limit": (

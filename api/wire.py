@@ -21,6 +21,7 @@ from api.fields import (
     Line,
     LongLine,
     Megabytes,
+    NoArray,
     NodeNameText,
     Priority,
     SmallCount,
@@ -44,21 +45,15 @@ CpuIds = Annotated[
     list[Annotated[int, Field(ge=0, lt=CPU_BLOCK_SIZE)]], Field(min_length=1, max_length=65_536)
 ]
 ReasonOfRelease = Literal[
-    "finished",
-    "cancelled",
-    "timed_out",
-    "expired",
-    "launch_failed",
-    "node_lost",
-    "out_of_memory",
-    "repaired",
-]
+    "finished", "cancelled", "timed_out", "expired", "launch_failed", "node_lost", "out_of_memory", "repaired",
+]  # fmt: skip
 
 
 class Submit(Submission):
     type: Literal["Submit"]
     command_id: Uuid | None = None
     expected_version: SmallCount | None = None
+    array: NoArray = None
 
 
 class OnJob(BaseModel):

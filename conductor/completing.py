@@ -1,7 +1,8 @@
 """A command on its way, and what it still lacks: ids from the sequences, the job of a bare allocation id, CPUs
 and generic resources.
 
-Ids are drawn once and stay with the request through every try.
+Ids are drawn once and stay with the request through every try. The tasks of an array are requests of their own, behind
+the first, whose number is the array's; the environment is theirs together.
 """
 
 import uuid
@@ -23,6 +24,8 @@ from conductor.core.commands import (
     Reserve,
     Submit,
 )
+from conductor.core.dependencies import Reference
+from conductor.core.dependencies import parsed as parsed_dependency
 from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.events import Provenance
 from conductor.core.identifiers import AllocationId, JobId, NodeName
@@ -44,6 +47,7 @@ class Request:
     provenance: Provenance
     expected_version: int | None = None
     digest: str | None = None
+    head: "Request | None" = None  # of a task of an array: its first task, earlier in the same entry
     tried: bool = False
     unfit: Rejection | None = None  # found while completing it, before anything was decided
 
@@ -68,6 +72,7 @@ class IdStock:
 
 async def complete(connection: AsyncConnection[Any], requests: Sequence[Request], stock: IdStock) -> None:
     """Draw the ids that commands still lack, and find the job and node of bare allocation ids."""
+    await _check_dependencies(connection, requests)
     await _draw(connection, requests, stock)
     await _find_allocations(connection, requests)
     promised_mb: Counter[NodeName] = Counter()  # in this batch, so in no row yet
@@ -83,8 +88,7 @@ async def _draw(connection: AsyncConnection[Any], requests: Sequence[Request], s
         for (request, submit), number in zip(
             submits, await stock.draw(connection, "draw_job_ids", len(submits)), strict=True
         ):
-            environment_id = str(uuid.uuid4()) if submit.environment else None
-            request.command = replace(submit, job_id=JobId(number), environment_id=environment_id)
+            request.command = _numbered(submit, JobId(number), request.head)
     reserves = [(r, c) for r in requests if isinstance(c := r.command, Reserve) and c.allocation_id is None]
     if reserves:
         for (request, reserve), number in zip(
@@ -98,6 +102,49 @@ async def _draw(connection: AsyncConnection[Any], requests: Sequence[Request], s
         if isinstance(request.command, RegisterNode) and request.command.cpu_block is None:
             [number] = await stock.draw(connection, "draw_cpu_blocks", 1)
             request.command = replace(request.command, cpu_block=number)
+
+
+def _numbered(submit: Submit, job_id: JobId, head: Request | None) -> Submit:
+    first = head.command if head is not None else None
+    if isinstance(first, Submit):
+        array_job_id, environment_id = first.job_id, first.environment_id
+    else:
+        array_job_id = job_id if submit.array is not None else None
+        environment_id = str(uuid.uuid4()) if submit.environment else None
+    return replace(submit, job_id=job_id, array_job_id=array_job_id, environment_id=environment_id)
+
+
+async def _check_dependencies(connection: AsyncConnection[Any], requests: Sequence[Request]) -> None:
+    """Every job that a submission is to wait for must exist; a job never vanishes, so once is enough."""
+    waiting = [(r, c.dependency) for r in requests if isinstance(c := r.command, Submit) and c.dependency]
+    unfit: dict[str, Rejection | None] = {}
+    for request, text in waiting:
+        if request.tried:
+            continue
+        if text not in unfit:
+            unfit[text] = await _unfit_dependency(connection, text)
+        request.unfit = unfit[text]
+
+
+async def _unfit_dependency(connection: AsyncConnection[Any], text: str) -> Rejection | None:
+    try:
+        references = parsed_dependency(text).references
+    except ValueError as error:
+        return Rejection(code=RejectionCode.INVALID, message=f"{error}.", field="dependency")
+    wanted = {
+        "job_ids": [reference.job_id for reference in references],
+        "task_ids": [reference.task_id for reference in references],
+    }
+    cursor = await connection.execute(SQL["missing_jobs"], wanted)
+    missing = await cursor.fetchone()
+    if missing is None:
+        return None
+    name = Reference(job_id=JobId(missing[0]), task_id=missing[1])
+    return Rejection(
+        code=RejectionCode.INVALID,
+        message=f"There is no job {name} to wait for. Look for its number with `conductor jobs --all`.",
+        field="dependency",
+    )
 
 
 async def _find_allocations(connection: AsyncConnection[Any], requests: Sequence[Request]) -> None:

@@ -20,6 +20,7 @@ CRASH_POINTS = {
     "scheduler.elected": "A new term has begun; the cluster has not been loaded.",
     "scheduler.planned": "Jobs have their places; nothing has been reserved.",
     "scheduler.reserved": "Reservations are in the log; the scheduler's memory has not followed.",
+    "scheduler.resolving": "Dependencies have come true, or never can; the log does not know it.",
     "executor.registered": "A new incarnation is in the log; the supervisor has not heard of it.",
     "executor.connected": "The supervisor obeys this incarnation; nothing has been taken over or taken on.",
     "executor.lease_renewed": "The lease is renewed; nobody has been told.",

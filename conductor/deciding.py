@@ -12,12 +12,21 @@ from psycopg import AsyncConnection
 
 from conductor.completing import SQL, Request
 from conductor.core.causes import NO_TRACE, Cause, Trace, cause_of, followed
-from conductor.core.commands import DeclareNodeLost, RegisterNode, Submit, submission_of
+from conductor.core.commands import (
+    Command,
+    DeclareNodeLost,
+    RegisterNode,
+    ResolveDependency,
+    Submit,
+    submission_of,
+)
 from conductor.core.decider import State, decide, evolve, fold, streams_read
+from conductor.core.dependencies import decided_by
 from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.events import (
-    CancelRequested,
+    DependencyMet,
     Event,
+    JobCancelled,
     JobSubmitted,
     NodeLost,
     Provenance,
@@ -27,23 +36,12 @@ from conductor.core.events import (
 from conductor.core.fitting import NodeOffer, Offers
 from conductor.core.held_numbers import spans_text
 from conductor.core.holdings import Holdings
-from conductor.core.identifiers import NodeName, Position, StreamName, Version, event_reference
+from conductor.core.identifiers import NodeName, Position, StreamName, Version, event_reference, job_stream
 from conductor.core.job import Job
-from conductor.log import (
-    LOG_CHANNEL,
-    SCHEDULER_CHANNEL,
-    NewEvent,
-    cancel_channel,
-    node_channel,
-    recorded_event,
-)
+from conductor.log import LOG_CHANNEL, NewEvent, recorded_event
 from conductor.log import SQL as LOG_SQL
 from conductor.remembered import Remembered
-
-# What moves nothing in the queue or on the nodes need not wake the scheduler.
-_QUIET_FOR_SCHEDULER = frozenset(
-    {"ResourcesReserved", "ResourcesAllocated", "LateReport", "JobHeld", "FindingAcknowledged"}
-)
+from conductor.waking import channels_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +82,7 @@ class Plan:
     passing: list[dict[str, Any]] = field(default_factory=list)  # reservations that end in this very batch
     holdings: Holdings = field(default_factory=lambda: Holdings(()))
     answered: dict[str, Verdict] = field(default_factory=dict)  # by command_id, within this batch
+    recognised: set[int] = field(default_factory=set)  # requests (by identity) that are repeats
 
     @property
     def only_events(self) -> bool:
@@ -214,7 +213,9 @@ def settle(entries: Sequence[tuple[Sequence[Request], bool]], loaded: Loaded) ->
         plan.verdicts.append(verdicts)
     plan.passing = [_passing(n.event) for n in plan.events if _passes(n, plan)]
     plan.lost_nodes = [n.stream.removeprefix("node-") for n in plan.events if isinstance(n.event, NodeLost)]
-    channels = [channel for new in plan.events for channel in _channels(new.event, plan.changed[new.stream])]
+    channels = [
+        channel for new in plan.events for channel in channels_of(new.event, plan.changed[new.stream])
+    ]
     plan.channels = [*dict.fromkeys(channels), *([LOG_CHANNEL] if plan.events else [])]
     return plan
 
@@ -228,7 +229,11 @@ NOT_DONE = Rejection(
 def _settle_one(request: Request, loaded: Loaded, plan: Plan) -> Verdict:
     command_id = request.provenance.command_id
     if command_id is None:
+        if request.head is not None and id(request.head) in plan.recognised:
+            return ()  # the whole array was recorded with its first task
         return _decide_one(request, loaded, plan)
+    if command_id in loaded.repeats or command_id in plan.answered:
+        plan.recognised.add(id(request))
     if command_id in loaded.repeats:
         return _repeated(request, loaded.repeats[command_id])
     if command_id in plan.answered:
@@ -261,11 +266,24 @@ def _decide_one(request: Request, loaded: Loaded, plan: Plan) -> Verdict:
     for index, event in enumerate(decided.events):
         before = states.get(stream)
         if index == 0:
-            cause = cause_of(event, stream, before if isinstance(before, Job) else None, plan.traces)
+            job = before if isinstance(before, Job) else None
+            awaited = _awaited(request.command, event, job, states)
+            cause = cause_of(event, stream, job, plan.traces, awaited=awaited)
         else:
             cause = _as_cause(plan.events[-1])
         _append(plan, before, stream, event, _provenance(request, index, cause), loaded.at)
     return decided.rejection or slice(start, len(plan.events))
+
+
+def _awaited(
+    command: Command, event: Event, job: Job | None, states: Mapping[StreamName, State]
+) -> StreamName | None:
+    """Of a dependency that is settled: the stream of the job on which it turned."""
+    if not isinstance(command, ResolveDependency) or not isinstance(event, DependencyMet | JobCancelled):
+        return None
+    others = [states.get(job_stream(job_id)) for job_id in command.depends_on]
+    found = decided_by(event, job, [one for one in others if isinstance(one, Job)]) if job else None
+    return job_stream(found) if found is not None else None
 
 
 def _passes(new: NewEvent, plan: Plan) -> bool:
@@ -380,12 +398,3 @@ def _note_streams(
             for stream in read:
                 state = loaded.states.get(stream)
                 plan.streams_read[stream] = int(state.version) if state else 0
-
-
-def _channels(event: Event, state: State) -> list[str]:
-    channels = [] if type(event).__name__ in _QUIET_FOR_SCHEDULER else [SCHEDULER_CHANNEL]
-    if isinstance(event, ResourcesReserved):
-        channels.append(node_channel(event.node_name))
-    elif isinstance(event, CancelRequested) and isinstance(state, Job) and state.allocation:
-        channels.append(cancel_channel(state.allocation.node_name))
-    return channels

@@ -31,3 +31,14 @@ SELECT memory_mb, gres FROM resource_allocations WHERE node_name = %(node_name)s
 
 -- name: live_leases
 SELECT node_name FROM node_leases WHERE node_name = ANY(%(names)s) AND expires_at > clock_timestamp();
+
+-- name: missing_jobs
+-- The first of these that there is not: jobs by number, or tasks by the numbers of their array and their own.
+SELECT asked.job_id, asked.task_id
+FROM unnest(%(job_ids)s::bigint[], %(task_ids)s::integer[]) WITH ORDINALITY asked (job_id, task_id, place)
+WHERE CASE WHEN asked.task_id IS NULL
+           THEN NOT EXISTS (SELECT FROM jobs WHERE id = asked.job_id)
+           ELSE NOT EXISTS (SELECT FROM jobs WHERE array_job_id = asked.job_id AND array_task_id = asked.task_id)
+      END
+ORDER BY asked.place
+LIMIT 1;

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from conductor.core.arrays import Array
 from conductor.core.held_numbers import runs
 
 
@@ -23,6 +24,7 @@ class JobFacts:
     work_dir: str
     array_job_id: int | None = None
     array_task_id: int | None = None
+    array: Array | None = None
     gres: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # which of the node's
 
 
@@ -54,7 +56,17 @@ def standard_environment(facts: JobFacts) -> dict[str, str]:
         "SLURM_JOB_GPUS": gpus,
         "CUDA_VISIBLE_DEVICES": gpus,
     }
+    known |= _of_array(facts.array) if facts.array is not None else {}
     return {name: str(value) for name, value in known.items() if value is not None}
+
+
+def _of_array(array: Array) -> dict[str, int]:
+    return {
+        "SLURM_ARRAY_TASK_COUNT": len(array.indices),
+        "SLURM_ARRAY_TASK_MIN": array.indices[0],
+        "SLURM_ARRAY_TASK_MAX": array.indices[-1],
+        "SLURM_ARRAY_TASK_STEP": array.step,
+    }
 
 
 def cpu_list(cpu_ids: Iterable[int]) -> str:

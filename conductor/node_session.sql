@@ -3,7 +3,7 @@
 SELECT a.id, a.job_id, a.attempt, a.cpu_ids,
        j.name, j.account, j.user_name, j.ntasks_per_node, j.cpus_per_task, j.memory_mb, j.work_dir,
        j.time_limit_seconds, j.stdout_path, j.stderr_path, j.array_job_id, j.array_task_id,
-       j.requeue, j.signal, j.submitted_by, s.body, e."values", a.gres
+       j.requeue, j.signal, j.submitted_by, s.body, e."values", a.gres, j.array_spec
 FROM resource_allocations a
 JOIN jobs j ON j.id = a.job_id
 JOIN scripts s ON s.sha256 = j.script_sha256

@@ -13,6 +13,7 @@ import contextlib
 import os
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -32,8 +33,9 @@ from conductor.core.identifiers import NodeName, Term
 from conductor.core.placement import Placement, plan
 from conductor.crash_points import arm, crash_point
 from conductor.database import DatabaseUnavailable, Pool, WakeUp, listen, load_queries, open_pool
-from conductor.handler import Handler, running_handler
+from conductor.handler import Accepted, Handler, running_handler
 from conductor.log import SCHEDULER_CHANNEL, reachable
+from conductor.resolving import StartsWatched, learn
 from conductor.running import end_tasks, stop_on_signals
 from conductor.scheduler_memory import HistoryForked, Memory, follow, load
 from conductor.settings import Settings
@@ -45,6 +47,7 @@ LEADER_LEASE_SECONDS = 2.0  # a standby takes over within this, plus one renewal
 RENEWAL_SECONDS = 0.6
 _OVERDUE_SECONDS = 5.0
 _MOST_PLACEMENTS = 1000  # in one cycle, so that a long queue on an empty cluster starts running early
+_MOST_RESOLVED = 1000  # dependencies in one cycle
 
 logger = structlog.get_logger("scheduler")
 
@@ -60,6 +63,7 @@ class Scheduler:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     holder: str = field(default_factory=lambda: str(uuid.uuid4()))
     term: Term | None = None
+    starts: StartsWatched | None = None  # None: looks at every poll only
     _leads_until: float = 0.0  # monotonic
 
     @property
@@ -162,7 +166,7 @@ class Scheduler:
             )
 
     async def _cycle(self, memory: Memory) -> bool:
-        """Expire, plan, reserve. True when there is more to place at once."""
+        """Expire, plan, reserve, resolve. True when there is more to do at once."""
         if memory.cluster.leadership.term != self.term:
             self._leads_until = 0.0  # somebody was elected since; the door refuses us anyway
             return False
@@ -180,7 +184,19 @@ class Scheduler:
         await self._hand_over(commands)
         if placements:
             crash_point("scheduler.reserved")
-        return len(placements) == _MOST_PLACEMENTS
+        resolved = await self._resolve(memory)
+        return resolved or len(placements) == _MOST_PLACEMENTS
+
+    async def _resolve(self, memory: Memory) -> bool:
+        """Settle the dependencies that came true or never can. True when some were: more may follow from them."""
+        waiting_on = memory.cluster.waiting_on
+        await learn(self.pool, waiting_on)
+        if self.starts is not None:
+            await self.starts.watch(waiting_on.starts_matter)
+        due = waiting_on.due(_MOST_RESOLVED, self.term)
+        if due:
+            crash_point("scheduler.resolving")
+        return await self._hand_over(due)
 
     async def _lost(self, memory: Memory) -> list[Command]:
         """Nodes to declare lost, and what cannot run any more on those that are.
@@ -218,7 +234,8 @@ class Scheduler:
             term=self.term,
         )
 
-    async def _hand_over(self, commands: list[Command]) -> None:
+    async def _hand_over(self, commands: Sequence[Command]) -> bool:
+        """True when anything came of it."""
         outcomes = await self.handler.handle_all(commands, self._provenance(), atomic=False)
         for command, outcome in zip(commands, outcomes, strict=True):
             if isinstance(outcome, Rejection):
@@ -228,6 +245,7 @@ class Scheduler:
                     code=outcome.code,
                     why=outcome.message,
                 )
+        return any(isinstance(outcome, Accepted) and outcome.events for outcome in outcomes)
 
     def _provenance(self) -> Provenance:
         term = f" term {self.term}" if self.term else ""
@@ -249,6 +267,8 @@ async def schedule(settings: Settings, database_url: str) -> None:
                 listen(database_url, [SCHEDULER_CHANNEL], lambda _: scheduler.wake_up.set())
             )
             stack.push_async_callback(end_tasks, [listening])
+            scheduler.starts = StartsWatched(database_url, scheduler.wake_up.set)
+            stack.push_async_callback(scheduler.starts.end)
         await scheduler.run()
 
 

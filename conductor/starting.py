@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from conductor.accounts import account_for
+from conductor.core.arrays import parsed as parsed_array
 from conductor.core.job_rights import parse_limits, parse_run_as
 from conductor.core.output_path import output_path, pattern_values
 from conductor.core.warning_signal import parse_warning_signal
@@ -17,7 +18,7 @@ def gate_request(row: Sequence[Any], settings: Settings, machine: Machine) -> Ga
     """From a row of the executor's query `reservations`. Raises `UnknownAccount`."""
     (allocation_id, job_id, attempt, cpu_ids, name, account, user_name, ntasks, cpus_per_task) = row[:9]
     (memory_mb, work_dir, time_limit_seconds, stdout, stderr, array_job_id, array_task_id) = row[9:16]
-    requeue, signal, submitted_by, script, environment, gres = row[16:]
+    requeue, signal, submitted_by, script, environment, gres, array_spec = row[16:]
     warning = parse_warning_signal(signal) if signal else None
     own_folder = str(settings.spool / "work" / f"job_{job_id}")
     facts = JobFacts(
@@ -34,6 +35,7 @@ def gate_request(row: Sequence[Any], settings: Settings, machine: Machine) -> Ga
         work_dir=work_dir or own_folder,
         array_job_id=array_job_id,
         array_task_id=array_task_id,
+        array=parsed_array(array_spec) if array_spec else None,
         gres={name: tuple(ids) for name, ids in gres.items()},
     )
     return GateRequest(

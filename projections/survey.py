@@ -33,6 +33,7 @@ class JobFilter:
     user_name: str | None = None
     name: str | None = None
     node_name: str | None = None
+    array_job_id: int | None = None
     since: datetime | None = None
     until: datetime | None = None
     cursor: int | None = None
@@ -45,6 +46,7 @@ class JobFilter:
             and (self.user_name is None or submitted.user_name == self.user_name)
             and (self.name is None or submitted.name == self.name)
             and (self.node_name is None or _node_of(job) == self.node_name)
+            and (self.array_job_id is None or submitted.array_job_id == self.array_job_id)
             and (self.since is None or job.submitted_at >= self.since)
             and (self.until is None or job.submitted_at < self.until)
         )

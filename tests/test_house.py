@@ -71,8 +71,8 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
 }
 # Modules that lie side by side and are one room.
 TOGETHER = {
-    "handler": ("deciding", "completing", "remembered"),
-    "scheduler": ("scheduler_memory",),
+    "handler": ("deciding", "completing", "remembered", "waking"),
+    "scheduler": ("scheduler_memory", "resolving"),
     "executor": (
         *("node_session", "node_lease", "live_allocation", "observing", "log_memory", "strays", "patiently"),
         *("starting", "machine", "job_environment", "job_end", "accounts", "output_server"),
@@ -87,8 +87,8 @@ TOGETHER = {
 
 # Modules of the standard library that compute and do nothing else.
 VALUE_MODULES = {
-    "bisect", "collections", "collections.abc", "dataclasses", "datetime", "difflib", "enum", "hashlib", "heapq",
-    "itertools", "math", "pathlib", "re", "typing",
+    "bisect", "collections", "collections.abc", "dataclasses", "datetime", "difflib", "enum", "functools", "hashlib",
+    "heapq", "itertools", "math", "pathlib", "re", "typing",
 }  # fmt: skip
 
 # A third party has a door: the rooms that may know it.

@@ -104,7 +104,7 @@ class Follower:
     """Copies one stream of a job in a thread of its own."""
 
     def __init__(
-        self, client: "Client", job_id: int, stream: "Stream", write: Callable[[bytes], None]
+        self, client: "Client", job_id: int | str, stream: "Stream", write: Callable[[bytes], None]
     ) -> None:
         self._client = client
         self._job_id = job_id
@@ -167,7 +167,7 @@ class Follower:
 
 def copy(
     client: "Client",
-    job_id: int,
+    job_id: int | str,
     stream: "Stream",
     write: Callable[[bytes], None],
     *,

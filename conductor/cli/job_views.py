@@ -48,7 +48,7 @@ def job_table(
 def _row(job: Job, now: datetime) -> Sequence[Cell]:
     where = f"({job.reason})" if job.reason and (job.node is None or job.final) else job.node
     return (
-        job.id,
+        job.called,
         job.name,
         job.user_name,
         job.state,
@@ -81,7 +81,7 @@ def _since(row: Mapping[str, Any]) -> str:
 
 def job_sheet(job: Job, steps: Sequence[Step], screen: Screen) -> None:
     """All that is known of a job."""
-    screen.say("job_title", job_id=job.id, name=job.name)
+    screen.say("job_title", job_id=job.called, name=job.name)
     screen.pairs([(f"label_{label}", value) for label, value in _facts(job, screen) if value])
     screen.line("")
     show_timeline(job.id, steps, screen)
@@ -109,6 +109,8 @@ def _facts(job: Job, screen: Screen) -> list[tuple[str, str | None]]:
         ("nodelist", ", ".join(job.nodelist) or None),
         ("priority", str(job.priority) if job.priority else None),
         ("limit", duration(job.time_limit_seconds) if job.time_limit_seconds is not None else None),
+        ("array", _array(job, screen)),
+        ("dependency", job.dependency),
         ("begin", local(job.begin_time) if job.begin_time else None),
         ("attempt", str(job.attempt) if job.attempt > 1 else None),
         ("submitted", local(job.submit_time) if job.submit_time else None),
@@ -122,6 +124,19 @@ def _facts(job: Job, screen: Screen) -> list[tuple[str, str | None]]:
         ("stderr", _file(job, job.stderr_path, job.stderr_bytes, screen)),
         ("comment", job.comment),
     ]
+
+
+def _array(job: Job, screen: Screen) -> str | None:
+    if job.array_job_id is None:
+        return None
+    told = screen.text(
+        "array_task", job_id=job.id, task=job.array_task_id, array=job.array_job_id, spec=job.array_spec
+    )
+    whole = job.raw.get("array")
+    if not isinstance(whole, dict):
+        return told
+    states = ", ".join(f"{count} {state}" for state, count in whole["jobs_by_state"].items())
+    return f"{told}; {screen.text('array_tasks', tasks=whole['tasks'], states=states)}"
 
 
 def _state(job: Job, screen: Screen) -> str:
@@ -183,6 +198,13 @@ def _file(job: Job, pattern: str | None, size: int | None, screen: Screen) -> st
     elif job.work_dir is None or job.node is None:
         shown = pattern
     else:
-        values = pattern_values(job_id=job.id, name=job.name, node_name=job.node, user_name=job.user_name)
+        values = pattern_values(
+            job_id=job.id,
+            name=job.name,
+            node_name=job.node,
+            user_name=job.user_name,
+            array_job_id=job.array_job_id,
+            array_task_id=job.array_task_id,
+        )
         shown = output_path(pattern, job.work_dir, values)
     return shown if size is None else screen.text("bytes", path=shown, bytes=f"{size:,}")

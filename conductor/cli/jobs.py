@@ -1,6 +1,7 @@
 """Jobs: listed, shown whole, and changed."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,6 +24,9 @@ def jobs(
     user: Annotated[str | None, typer.Option("-u", "--user", metavar="NAME")] = None,
     name: Annotated[str | None, typer.Option("-n", "--name", metavar="NAME")] = None,
     node: Annotated[str | None, typer.Option("-w", "--node", metavar="NAME")] = None,
+    array: Annotated[
+        int | None, typer.Option("--array", metavar="ID", min=1, help="Only the tasks of this array.")
+    ] = None,
     since: Annotated[
         str | None, typer.Option("--since", metavar="TIME", help="Submitted since: 2026-01-31, now-2hours.")
     ] = None,
@@ -49,6 +53,7 @@ def jobs(
             user_name=user,
             name=name,
             node_name=node,
+            array_job_id=array,
             since=_instant(since, screen),
             until=_instant(until, screen),
             as_of=moment_option(as_of, screen),
@@ -57,7 +62,7 @@ def jobs(
         screen.json(found.raw)
         return
     if not found.jobs:
-        screen.warn("no_such_jobs" if wanted or everything or user or name or node else "no_jobs")
+        screen.warn("no_such_jobs" if wanted or everything or user or name or node or array else "no_jobs")
         return
     from conductor.cli.job_views import job_table
 
@@ -86,7 +91,14 @@ def job(
     if file is not None:
         from conductor.cli.case_views import show_job
 
-        show_job(file, job_id, moment_option(as_of, screen), screen, script=script, as_json=as_json)
+        show_job(
+            file,
+            _number(job_id, screen),
+            moment_option(as_of, screen),
+            screen,
+            script=script,
+            as_json=as_json,
+        )
         return
     with connect(channel="cli") as client:
         if script:
@@ -103,6 +115,15 @@ def job(
     job_sheet(found, steps, screen)
 
 
+def _number(job_id: str, screen: "Screen") -> int:
+    """In a case file jobs go by their numbers alone."""
+    from conductor.cli.submission import refuse
+
+    if not job_id.isdecimal():
+        refuse(screen, "number_wanted", given=job_id)
+    return int(job_id)
+
+
 def cancel(
     job_ids: JobIds,
     wait: Annotated[
@@ -113,11 +134,13 @@ def cancel(
 ) -> int:
     """Cancel jobs: at once what waits; what runs gets SIGTERM, and SIGKILL after a grace.
 
-    Example: conductor cancel 42 43
+    Of an array its number names all tasks, 43_7 one, 43_[1-5,9] some.
+
+    Example: conductor cancel 42 43_[1-5]
     """
     from conductor.client import FINAL_STATES
 
-    def wish(client: "Client", job_id: int) -> "Changed":
+    def wish(client: "Client", job_id: str) -> "Changed":
         return client.cancel(job_id, reason=reason, wait_seconds=wait)
 
     def key(changed: "Changed") -> str:
@@ -177,15 +200,16 @@ def reprioritize(
             if answer is None:
                 code = 1
             elif as_json:
-                screen.json(answer)
+                screen.json(answer.raw)
             else:
-                screen.say("reprioritized", job_id=job_id, priority=priority)
+                key = "several_reprioritized" if answer.jobs else "reprioritized"
+                screen.say(key, job_id=job_id, priority=priority, changed=answer.changed or 0)
     return code
 
 
 def _each(
-    job_ids: Sequence[int],
-    wish: "Callable[[Client, int], Changed]",
+    job_ids: Sequence[str],
+    wish: "Callable[[Client, str], Changed]",
     key: "str | Callable[[Changed], str]",
     *,
     as_json: bool,
@@ -203,9 +227,19 @@ def _each(
             elif as_json:
                 screen.json(changed.raw)
             else:
-                said = key if isinstance(key, str) else key(changed)
-                screen.say(said, job_id=job_id, state=changed.state)
+                _tell(job_id, changed, key, screen)
     return code
+
+
+def _tell(job_id: str, changed: "Changed", key: "str | Callable[[Changed], str]", screen: "Screen") -> None:
+    """One job in a sentence of its own; of several, how many came to the same."""
+    said = Counter(key if isinstance(key, str) else key(one) for one in changed.jobs)
+    if not changed.jobs:
+        screen.say(key if isinstance(key, str) else key(changed), job_id=job_id, state=changed.state)
+    for one, count in said.items():
+        screen.say(f"several_{one}", job_id=job_id, count=count, changed=changed.changed or 0)
+    for refusal in changed.refused:
+        screen.warn("error", what=refusal["message"])
 
 
 def _tried(wish: Callable[[], Any]) -> Any:

@@ -5,9 +5,19 @@ from typing import Annotated
 
 import typer
 
+
+def _job_name(text: str) -> str:
+    """`42`, `42_7` or `42_[1-5]`; the server knows whether there is one."""
+    from conductor.core.selections import selected
+
+    if selected(text) is None:
+        raise typer.BadParameter(f"{text!r} is no job: 42, a task of an array as 42_7, some as 42_[1-5].")
+    return text
+
+
 # Arguments are named by the usage line and explained by the command's own text.
-JobIds = Annotated[list[int], typer.Argument(metavar="ID", min=1, hidden=True)]
-JobId = Annotated[int, typer.Argument(metavar="ID", min=1, hidden=True)]
+JobIds = Annotated[list[str], typer.Argument(metavar="ID", parser=_job_name, hidden=True)]
+JobId = Annotated[str, typer.Argument(metavar="ID", parser=_job_name, hidden=True)]
 NodeName = Annotated[str, typer.Argument(metavar="NAME", hidden=True)]
 Json = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
 Wide = Annotated[bool, typer.Option("--wide", help="Cut nothing, however wide it gets.")]

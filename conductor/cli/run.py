@@ -45,6 +45,8 @@ def run(
     begin: option.Begin = None,
     account: option.Account = None,
     priority: option.Priority = None,
+    array: option.Array = None,
+    dependency: option.Dependency = None,
     nice: option.Nice = None,
     requeue: option.Requeue = False,
     export: option.Export = None,
@@ -65,9 +67,11 @@ def run(
         command="run", arguments=arguments or [], wrap=wrap, ntasks=ntasks, ntasks_per_node=ntasks_per_node,
         cpus_per_task=cpus_per_task, time_limit=time_limit, job_name=job_name, work_dir=work_dir, memory=memory,
         begin=begin, account=account, priority=priority, nice=nice, requeue=requeue, export=export,
-        comment=comment, signal=signal, nodelist=nodelist, constraint=constraint, gres=gres, exclusive=exclusive,
+        comment=comment, signal=signal, array=array, dependency=dependency,
+        nodelist=nodelist, constraint=constraint, gres=gres, exclusive=exclusive,
     )  # fmt: skip
     wanted = option.submission_of(wishes, child_environment(settings), screen)
+    option.refuse_array(wanted, screen)
     with _interrupts() as interrupts, _server(settings, screen) as (client, keep_up):
         return Run(client, screen, Sheet(raw=raw), interrupts, keep_up).to_the_end(wanted)
 

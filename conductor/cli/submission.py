@@ -79,6 +79,21 @@ Priority = Annotated[
     int | None, typer.Option("--priority", metavar="N", help="Higher runs earlier; default 0.")
 ]
 Nice = Annotated[int | None, typer.Option("--nice", metavar="N", help="Lowers the priority by this much.")]
+Array = Annotated[
+    str | None,
+    typer.Option(
+        "-a", "--array", metavar="INDICES", help="Many jobs at once: 0-99, 1-10:2, 3,7; %10: ten at a time."
+    ),
+]
+Dependency = Annotated[
+    str | None,
+    typer.Option(
+        "-d",
+        "--dependency",
+        metavar="LIST",
+        help="afterok:ID[:ID], afternotok, afterany, after, singleton; , or ?.",
+    ),
+]
 Requeue = Annotated[bool, typer.Option("--requeue", help="May be run again when its node fails.")]
 Export = Annotated[
     str | None,
@@ -123,6 +138,8 @@ class Wishes:
     comment: str | None
     signal: str | None = None
     hold: bool = False
+    array: str | None = None
+    dependency: str | None = None
     nodelist: str | None = None
     constraint: str | None = None
     gres: str | None = None
@@ -157,6 +174,8 @@ def submission_of(wishes: Wishes, environ: Mapping[str, str], screen: "Screen") 
         begin_time=_begin(wishes.begin, _said(lines, "begin_time"), screen),
         comment=wishes.comment,
         signal=wishes.signal,
+        array=wishes.array,
+        dependency=wishes.dependency,
         nodelist=wishes.nodelist,
         labels=wishes.constraint,
         exclusive=wishes.exclusive or None,
@@ -166,9 +185,18 @@ def submission_of(wishes: Wishes, environ: Mapping[str, str], screen: "Screen") 
     return submission
 
 
-def slurm_output(script: str, output: str | None) -> str | None:
+def slurm_output(wanted: "Submission", output: str | None) -> str | None:
     """The output's path as Slurm's users expect it; None when the script's own #SBATCH lines name one."""
-    return output or (None if _said(directives_of(script), "stdout_path") else "slurm-%j.out")
+    lines = directives_of(wanted.script)
+    usual = "slurm-%A_%a.out" if wanted.array or _said(lines, "array") else "slurm-%j.out"
+    return output or (None if _said(lines, "stdout_path") else usual)
+
+
+def refuse_array(wanted: "Submission", screen: "Screen") -> None:
+    """For `run`, which follows one job."""
+    array = wanted.array or _said(directives_of(wanted.script), "array")
+    if array is not None:
+        refuse(screen, "array_not_followed", array=array)
 
 
 def _said(lines: Directives, field: str) -> str | None:

@@ -1,11 +1,14 @@
 """`conductor submit`: a script becomes a job."""
 
 from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from conductor.cli import submission as option
+
+if TYPE_CHECKING:
+    from conductor.client import Client, Submitted
 
 
 def submit(
@@ -27,6 +30,8 @@ def submit(
     begin: option.Begin = None,
     account: option.Account = None,
     priority: option.Priority = None,
+    array: option.Array = None,
+    dependency: option.Dependency = None,
     nice: option.Nice = None,
     requeue: option.Requeue = False,
     hold: Annotated[bool, typer.Option("-H", "--hold", help="Wait until `conductor unhold`.")] = False,
@@ -42,7 +47,6 @@ def submit(
 
     Example: conductor submit -c 4 -t 2:00:00 train.sh
     """
-    from conductor.cli.exits import AWAY_SECONDS, code_of_job
     from conductor.cli.screen import Screen
     from conductor.client import connect
     from conductor.settings import child_environment, load_settings
@@ -52,10 +56,11 @@ def submit(
         command="submit", arguments=arguments or [], wrap=wrap, ntasks=ntasks, ntasks_per_node=ntasks_per_node,
         cpus_per_task=cpus_per_task, time_limit=time_limit, job_name=job_name, work_dir=work_dir, memory=memory,
         begin=begin, account=account, priority=priority, nice=nice, requeue=requeue, hold=hold, export=export,
-        comment=comment, signal=signal, nodelist=nodelist, constraint=constraint, gres=gres, exclusive=exclusive,
+        comment=comment, signal=signal, array=array, dependency=dependency,
+        nodelist=nodelist, constraint=constraint, gres=gres, exclusive=exclusive,
     )  # fmt: skip
     wanted = option.submission_of(wishes, child_environment(settings), screen)
-    stdout = option.slurm_output(wanted.script, output)
+    stdout = option.slurm_output(wanted, output)
     with connect(settings, channel="cli") as client:
         job = client.submit(replace(wanted, stdout_path=stdout, stderr_path=error))
         screen.warn_all(job.warnings)
@@ -65,5 +70,15 @@ def submit(
             screen.say("submitted", job_id=job.job_id)
         if not wait:
             return 0
-        ended = client.wait(job.job_id, patience_seconds=AWAY_SECONDS)
-        return code_of_job(ended.state, ended.exit_code, ended.exit_signal)
+        return _highest_code(client, job)
+
+
+def _highest_code(client: "Client", job: "Submitted") -> int:
+    """Once it has ended; of an array, as sbatch has it, once all tasks have."""
+    from conductor.cli.exits import AWAY_SECONDS, code_of_job
+
+    job_ids = [job.job_id]
+    if job.array_tasks is not None:
+        job_ids = [one.id for one in client.all_jobs(array_job_id=job.job_id).jobs]
+    ended = [client.wait(job_id, patience_seconds=AWAY_SECONDS) for job_id in job_ids]
+    return max(code_of_job(one.state, one.exit_code, one.exit_signal) for one in ended)

@@ -116,6 +116,43 @@ _EVERYDAY: Mapping[str, tuple[str, str]] = {
     ),
     "ended": ("conductor: job {job_id} {state}{why}", "conductor：作业 {job_id} {state}{why}"),
     # changing jobs and nodes
+    "several_cancelled": ("Array {job_id}: {count} tasks are cancelled.", "作业数组 {job_id}：{count} 个任务已取消。"),
+    "several_cancel_requested": (
+        "Array {job_id}: {count} tasks were asked to end; their nodes are ending them.",
+        "作业数组 {job_id}：已要求 {count} 个任务结束；其节点正在结束它们。",
+    ),
+    "several_already_ended": (
+        "Array {job_id}: {count} tasks had ended already.",
+        "作业数组 {job_id}：{count} 个任务早已结束。",
+    ),
+    "several_held": (
+        "Array {job_id}: {changed} tasks are held now; `conductor unhold {job_id}` lets them run.",
+        "作业数组 {job_id}：{changed} 个任务已挂起；`conductor unhold {job_id}` 可放行。",
+    ),
+    "several_unheld": (
+        "Array {job_id}: {changed} tasks may run now.",
+        "作业数组 {job_id}：{changed} 个任务可以运行了。",
+    ),
+    "several_requeued": (
+        "Array {job_id}: {count} tasks wait again.",
+        "作业数组 {job_id}：{count} 个任务重新等待。",
+    ),
+    "several_requeue_requested": (
+        "Array {job_id}: {count} tasks were asked to end and will then be put back.",
+        "作业数组 {job_id}：已要求 {count} 个任务结束，随后重新排队。",
+    ),
+    "several_reprioritized": (
+        "Array {job_id}: {changed} tasks have priority {priority} now.",
+        "作业数组 {job_id}：{changed} 个任务的优先级改为 {priority}。",
+    ),
+    "number_wanted": (
+        "in a case file jobs go by their numbers, not as {given}",
+        "在案卷文件中请使用作业编号，而非 {given}",
+    ),
+    "array_not_followed": (
+        "run follows one job; `conductor submit --array {array}` submits many, `conductor logs 42_7` shows one of them",
+        "run 只跟随一个作业；请用 `conductor submit --array {array}` 提交，用 `conductor logs 42_7` 查看其中一个",
+    ),
     "cancelled": ("Job {job_id} is cancelled.", "作业 {job_id} 已取消。"),
     "cancel_requested": (
         "Job {job_id} was asked to end; its node is ending it.",
@@ -222,6 +259,13 @@ _EVERYDAY: Mapping[str, tuple[str, str]] = {
     "gres_numbers": ("{asked} (numbers {numbers})", "{asked}（编号 {numbers}）"),
     "label_priority": ("Priority", "优先级"),
     "label_limit": ("Time limit", "时限"),
+    "label_array": ("Array", "作业数组"),
+    "array_task": (
+        "job {job_id}, task {task} of array {array} ({spec})",
+        "作业 {job_id}，作业数组 {array}（{spec}）的任务 {task}",
+    ),
+    "array_tasks": ("{tasks} tasks: {states}", "共 {tasks} 个任务：{states}"),
+    "label_dependency": ("Waits for", "依赖"),
     "label_begin": ("Not before", "不早于"),
     "label_submitted": ("Submitted", "提交"),
     "label_started": ("Started", "开始"),

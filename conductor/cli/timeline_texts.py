@@ -9,8 +9,8 @@ from collections.abc import Mapping
 # `why` begins with a colon, `exit` and `usage` with a comma, or they are empty.
 STEPS: Mapping[str, tuple[str, str]] = {
     "submitted": (
-        "submitted by {by}{owner}: {name}, {cpus}{held}",
-        "由 {by}提交{owner}：{name}，{cpus}{held}",
+        "submitted by {by}{owner}: {name}, {cpus}{task}{held}{waits}",
+        "由 {by}提交{owner}：{name}，{cpus}{task}{held}{waits}",
     ),
     "held": ("held by {by}{why}", "由 {by}挂起{why}"),
     "held_automatically": ("held by the system{why}", "由系统挂起{why}"),
@@ -29,6 +29,11 @@ STEPS: Mapping[str, tuple[str, str]] = {
     "cleanup_blocked": (
         "cannot be killed on {node}: PID {pids}{why}; its CPUs stay in use",
         "在 {node} 上无法杀死：PID {pids}{why}；其 CPU 仍被占用",
+    ),
+    "dependency_met": ("dependency met: {dependency}", "依赖已满足：{dependency}"),
+    "never_starts": (
+        "can never start: {unmet} cannot come true any more",
+        "永远无法启动：{unmet} 已不可能满足",
     ),
     "cancelled_waiting": ("cancelled by {by} while it waited{why}", "等待中被 {by}取消{why}"),
     "cancelled_reserved": (
@@ -87,6 +92,8 @@ PARTS: Mapping[str, tuple[str, str]] = {
     "nobody": ("nobody known", "未知者"),
     "owner": (" for {user}", "，代 {user}"),
     "held": (", held", "，挂起"),
+    "task": (", task {task_id} of array {array}", "，作业数组 {array} 的任务 {task_id}"),
+    "waits": (", waits for {on}", "，等待 {on}"),
     "reporter": (", told by {by}", "，由 {by} 上报"),
     "one_cpu": ("1 CPU", "1 个 CPU"),
     "cpus": ("{count} CPUs", "{count} 个 CPU"),

@@ -19,9 +19,18 @@ from conductor.core.timeline import Step, What
 
 _TIMES = {"after": "after_seconds", "held_for": "expires_in_seconds", "ran": "ran_seconds"}
 FIRST, LAST = 12, 24  # of a life that is too long to be shown whole
+_PLAIN = ("name", "pid", "priority", "incarnation", "outcome", "dependency", "unmet")
 _DIM, _BOLD, _RED = "2", "1", "31"
 _BAD: frozenset[What] = frozenset(
-    {"cleanup_blocked", "out_of_memory", "launch_failed", "expired", "reservation_lost", "node_lost"}
+    {
+        "cleanup_blocked",
+        "never_starts",
+        "out_of_memory",
+        "launch_failed",
+        "expired",
+        "reservation_lost",
+        "node_lost",
+    }
 )
 
 
@@ -109,6 +118,8 @@ def sentence_of(step: Step, language: Language) -> str:
         "owner": _owner(step, language),
         "reporter": _reporter(step, by, language),
         "held": _part("held", language) if details.get("held") else "",
+        "task": "" if details.get("task") is None else _part("task", language, **_task(details)),
+        "waits": _part("waits", language, on=details["dependency"]) if details.get("dependency") else "",
         "why": _part("why", language, reason=details["reason"]) if details.get("reason") else "",
         "cpus": _cpus(details, language),
         "numbers": number_ranges(details.get("cpu_ids") or ()),
@@ -125,8 +136,12 @@ def sentence_of(step: Step, language: Language) -> str:
         "type": step.type,
         "values": " ".join(f"{name}={value}" for name, value in details.items() if value not in ("", [], {})),
     }
-    plain = {name: details.get(name, "?") for name in ("name", "pid", "priority", "incarnation", "outcome")}
+    plain = {name: details.get(name, "?") for name in _PLAIN}
     return _said(STEPS[step.what], language, {**plain, **values})
+
+
+def _task(details: Mapping[str, Any]) -> Mapping[str, object]:
+    return {"task_id": details["task"], "array": details.get("array")}
 
 
 def _spaced(text: str, language: Language) -> str:

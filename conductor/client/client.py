@@ -54,6 +54,7 @@ EVENTS_PAGE = 10_000
 # How much longer an answer about the past may take.
 FOLDING_SECONDS = 300.0
 
+JobName = int | str  # 42, or a task of an array: "42_7"; where something is asked of them, also "42_[1-5]"
 Stream = Literal["stdout", "stderr"]
 Moment = int | datetime  # a position of the log, or an aware time
 
@@ -118,6 +119,7 @@ class Client:
         user_name: str | None = None,
         name: str | None = None,
         node_name: str | None = None,
+        array_job_id: int | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
         limit: int | None = None,
@@ -130,6 +132,7 @@ class Client:
             "user_name": user_name,
             "name": name,
             "node_name": node_name,
+            "array_job_id": array_job_id,
             "since": since.isoformat() if since else None,
             "until": until.isoformat() if until else None,
             "limit": limit,
@@ -157,11 +160,11 @@ class Client:
             if cursor is None or not page.jobs or len(found) == limit:
                 return JobPage(jobs=tuple(found), next=cursor, raw={**told, "jobs": raw, "next": cursor})
 
-    def job(self, job_id: int, *, as_of: Moment | None = None) -> Job:
+    def job(self, job_id: JobName, *, as_of: Moment | None = None) -> Job:
         return read(Job, self._listing(f"/jobs/{job_id}", {}, as_of))
 
     def wait(
-        self, job_id: int, *, timeout_seconds: float | None = None, patience_seconds: float = 0.0
+        self, job_id: JobName, *, timeout_seconds: float | None = None, patience_seconds: float = 0.0
     ) -> Job:
         """The job once it has ended, or as it is when the time is up.
 
@@ -182,7 +185,7 @@ class Client:
             if job.final or answered_at >= deadline:
                 return job
 
-    def wait_once(self, job_id: int, timeout_seconds: float) -> Job:
+    def wait_once(self, job_id: JobName, timeout_seconds: float) -> Job:
         """One long poll: the job when it ends, or as it is after this time."""
         params: Params = {"wait": "final", "timeout": timeout_seconds}
         raw = self._connection.json(
@@ -190,14 +193,14 @@ class Client:
         )
         return read(Job, raw)
 
-    def script(self, job_id: int) -> str:
+    def script(self, job_id: JobName) -> str:
         return self._connection.content(f"{API}/jobs/{job_id}/script").decode("utf-8", "replace")
 
-    def job_events(self, job_id: int, *, after: int = 0, limit: int | None = None) -> EventPage:
+    def job_events(self, job_id: JobName, *, after: int = 0, limit: int | None = None) -> EventPage:
         params: Params = {"after": after, "limit": limit}
         return read(EventPage, self._connection.json("GET", f"{API}/jobs/{job_id}/events", params=params))
 
-    def all_job_events(self, job_id: int) -> tuple[Event, ...]:
+    def all_job_events(self, job_id: JobName) -> tuple[Event, ...]:
         """A job's whole history, however long."""
         found: list[Event] = []
         while True:
@@ -207,19 +210,21 @@ class Client:
             if len(events) < EVENTS_PAGE:
                 return tuple(found)
 
-    def output(self, job_id: int, *, stream: Stream = "stdout", offset: int = 0) -> bytes:
+    def output(self, job_id: JobName, *, stream: Stream = "stdout", offset: int = 0) -> bytes:
         """What the job has written so far, from a byte on."""
         params: Params = {"stream": stream, "offset": offset}
         return self._connection.content(f"{API}/jobs/{job_id}/output", params=params)
 
     def follow_output(
-        self, job_id: int, *, stream: Stream = "stdout", offset: int = 0, follow: bool = True
+        self, job_id: JobName, *, stream: Stream = "stdout", offset: int = 0, follow: bool = True
     ) -> AbstractContextManager[Iterator[bytes]]:
         """What the job writes, as it comes, until it has ended (or, not following, until here)."""
         params: Params = {"stream": stream, "offset": offset, "follow": 1 if follow else None}
         return self._connection.stream(f"{API}/jobs/{job_id}/output", params=params)
 
-    def cancel(self, job_id: int, *, reason: str | None = None, wait_seconds: float | None = None) -> Changed:
+    def cancel(
+        self, job_id: JobName, *, reason: str | None = None, wait_seconds: float | None = None
+    ) -> Changed:
         """Cancel: at once what waits; what runs is asked to end (and waited for, when told to)."""
         raw = self._connection.json(
             "POST",
@@ -230,17 +235,18 @@ class Client:
         )
         return _changed(job_id, raw)
 
-    def hold(self, job_id: int, *, reason: str | None = None) -> Changed:
+    def hold(self, job_id: JobName, *, reason: str | None = None) -> Changed:
         return self._change(job_id, "hold", reason)
 
-    def unhold(self, job_id: int, *, reason: str | None = None) -> Changed:
+    def unhold(self, job_id: JobName, *, reason: str | None = None) -> Changed:
         return self._change(job_id, "unhold", reason)
 
-    def requeue(self, job_id: int, *, reason: str | None = None) -> Changed:
+    def requeue(self, job_id: JobName, *, reason: str | None = None) -> Changed:
         return self._change(job_id, "requeue", reason)
 
-    def reprioritize(self, job_id: int, priority: int) -> Raw:
-        return self.command({"type": "Reprioritize", "job_id": job_id, "priority": priority})
+    def reprioritize(self, job_id: JobName, priority: int) -> Changed:
+        path = f"{API}/jobs/{job_id}/reprioritize"
+        return _changed(job_id, self._connection.json("POST", path, body={"priority": priority}))
 
     def command(self, command: Raw) -> Raw:
         """Send one command as the contract words it; a rejection is raised as `Refused`."""
@@ -340,7 +346,7 @@ class Client:
             patience_seconds=0.0 if as_of is None else FOLDING_SECONDS,
         )
 
-    def _change(self, job_id: int, verb: str, reason: str | None) -> Changed:
+    def _change(self, job_id: JobName, verb: str, reason: str | None) -> Changed:
         raw = self._connection.json("POST", f"{API}/jobs/{job_id}/{verb}", body=_reason(reason))
         return _changed(job_id, raw)
 
@@ -361,6 +367,8 @@ def _reason(reason: str | None) -> Raw | None:
     return None if reason is None else {"reason": reason}
 
 
-def _changed(job_id: int, raw: object) -> Changed:
+def _changed(job_id: JobName, raw: object) -> Changed:
+    if isinstance(raw, dict) and raw.get("jobs"):
+        return read(Changed, {**raw["jobs"][0], **raw})
     # The answer to a write may be the job itself, which calls its number `id`.
     return read(Changed, {"job_id": job_id, **raw} if isinstance(raw, dict) else raw)

@@ -13,6 +13,7 @@ from typing import Any, TypeVar, cast
 from pydantic import TypeAdapter, ValidationError
 
 from conductor.client.errors import UnexpectedAnswer
+from conductor.core.selections import job_name
 
 FINAL_STATES = frozenset({"COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY"})
 ACTIVE_STATES = ("PENDING", "RESERVED", "RUNNING")
@@ -49,6 +50,8 @@ class Submission:
     labels: str | Mapping[str, str] | None = None  # `zone=a&arch=arm64`, or values by name
     exclusive: bool | None = None
     gres: str | Mapping[str, int] | None = None  # `gpu:2,licence:1`, or counts by name
+    array: str | None = None  # `0-99%10`
+    dependency: str | None = None  # `afterok:41:42_7`
 
     def to_json(self) -> Raw:
         given = {one.name: getattr(self, one.name) for one in fields(self)}
@@ -61,10 +64,11 @@ class Submission:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submitted:
-    """A job that the log knows now. `warnings`: what of its script's own lines was ignored."""
+    """A job, or an array of jobs, that the log knows now. `warnings`: what of its script's own lines was ignored."""
 
     job_id: int
     state: str
+    array_tasks: int | None = None  # of an array, whose number `job_id` is
     position: int | None = None
     warnings: tuple[str, ...] = ()
     raw: Raw = field(default_factory=dict, repr=False, compare=False)
@@ -81,12 +85,19 @@ class SubmittedBatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changed:
-    """A job after a wish was granted: cancelled, held, put back."""
+    """A job after a wish was granted: cancelled, held, put back.
+
+    Of an array, or some of its tasks: `jobs` has each of them, `changed` counts those that it made a difference to;
+    the rest is the first one's.
+    """
 
     job_id: int
     state: str
     cancel_requested_at: datetime | None = None
     position: int | None = None
+    jobs: tuple["Changed", ...] = ()
+    changed: int | None = None
+    refused: tuple[Raw, ...] = ()
     raw: Raw = field(default_factory=dict, repr=False, compare=False)
 
 
@@ -141,6 +152,10 @@ class Job:
     held: bool = False
     requeue: bool = False
     begin_time: datetime | None = None
+    dependency: str | None = None
+    array_job_id: int | None = None
+    array_task_id: int | None = None
+    array_spec: str | None = None
     submit_time: datetime | None = None
     eligible_time: datetime | None = None
     start_time: datetime | None = None
@@ -169,6 +184,11 @@ class Job:
     @property
     def final(self) -> bool:
         return self.state in FINAL_STATES
+
+    @property
+    def called(self) -> str:
+        """`42`, or `42_7` when it is a task of an array."""
+        return job_name(self.id, self.array_job_id, self.array_task_id)
 
     @property
     def node(self) -> str | None:

@@ -4,7 +4,10 @@ Every task is a job of its own. The first one's number is also the array's.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from conductor.core.commands import Submit
 
 MOST_TASKS = 10_000
 HIGHEST_INDEX = 4_000_000
@@ -26,6 +29,7 @@ class Array:
         return steps.pop() if len(steps) == 1 else 1
 
 
+@lru_cache(maxsize=256)  # every task of an array asks for it
 def parsed(text: str) -> Array:
     """Raises `ValueError` with a sentence that says which part is wrong."""
     indices_text, percent, limit_text = text.strip().partition("%")
@@ -40,6 +44,13 @@ def parsed(text: str) -> Array:
         if len(indices) > MOST_TASKS:
             raise ValueError(f"more than {MOST_TASKS} tasks; submit several arrays")
     return Array(indices=tuple(sorted(indices)), limit=limit)
+
+
+def tasks_of(command: Submit) -> tuple[Submit, ...]:
+    """A submission as the tasks of its array, in order; as it is when it has none. Raises `ValueError`."""
+    if command.array is None:
+        return (command,)
+    return tuple(replace(command, array_task_id=index) for index in parsed(command.array).indices)
 
 
 def _range_of(part: str) -> range:

@@ -11,7 +11,9 @@ from typing import NamedTuple
 from conductor.core.events import (
     CancelRequested,
     CleanupBlocked,
+    DependencyMet,
     Event,
+    JobCancelled,
     JobRequeued,
     JobSubmitted,
     JobUnheld,
@@ -41,7 +43,9 @@ class Trace(NamedTuple):
     One small tuple a stream, not a link an event: a handler keeps thousands, and makes one for every event.
     """
 
-    began: int = 0  # a job was put before the scheduler; a node registered or was lost; a leader was elected
+    began: int = (
+        0  # a job was put before the scheduler, or ended; a node registered or was lost; a leader was elected
+    )
     held: int = 0  # CPUs were promised to a job, or taken into use
     asked: int = 0  # a running job was asked to end
     correlation: str | None = None  # of what began, and all that followed
@@ -59,7 +63,10 @@ Traces = Mapping[StreamName, Trace]
 
 NO_TRACE = Trace()
 _BEGINS = frozenset(
-    {JobSubmitted, JobUnheld, JobRequeued, ResourcesReleased, NodeRegistered, NodeLost, LeaderElected}
+    {
+        *(JobSubmitted, JobUnheld, DependencyMet, JobRequeued, JobCancelled, ResourcesReleased),
+        *(NodeRegistered, NodeLost, LeaderElected),
+    }
 )
 
 
@@ -74,16 +81,27 @@ def followed(trace: Trace, event: Event, version: Version, correlation: str | No
     return Trace(version, held, asked, correlation, asked_chain) if kind in _BEGINS else trace
 
 
-def cause_of(event: Event, stream: StreamName, job: Job | None, traces: Traces) -> Cause | None:
+def cause_of(
+    event: Event,
+    stream: StreamName,
+    job: Job | None,
+    traces: Traces,
+    *,
+    awaited: StreamName | None = None,
+) -> Cause | None:
     """The cause of a command's first event; the others are caused by the one before them.
 
     None when somebody asked for it: the request is the cause, and begins a correlation. `job` is the stream's state
-    before the event, when it is a job's.
+    before the event, when it is a job's; `awaited` the job's on whose end (or start) a dependency turned.
     """
     trace = traces.get(stream, NO_TRACE)
     match event:
         case ResourcesReserved():
             return _known(stream, trace.began, trace.correlation)
+        case DependencyMet():
+            return _of_awaited(stream, awaited, traces, trace)
+        case JobCancelled() if event.unmet is not None:
+            return _of_awaited(stream, awaited, traces, trace)
         case ResourcesAllocated():
             return _known(stream, trace.held, trace.correlation)
         case ResourcesReleased():
@@ -141,3 +159,11 @@ def _of_node(node_name: NodeName, traces: Traces, trace: Trace) -> Cause | None:
     """The node's event as the cause; what follows still goes back to the job's own request."""
     stream = node_stream(node_name)
     return _known(stream, traces.get(stream, NO_TRACE).began, trace.correlation)
+
+
+def _of_awaited(stream: StreamName, awaited: StreamName | None, traces: Traces, trace: Trace) -> Cause | None:
+    """The end, or the start, of the job waited for; what follows still goes back to the job's own request."""
+    if awaited is None:  # a singleton that was alone when it came
+        return _known(stream, trace.began, trace.correlation)
+    other = traces.get(awaited, NO_TRACE)
+    return _known(awaited, max(other.began, other.held), trace.correlation)

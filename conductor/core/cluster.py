@@ -31,6 +31,7 @@ from conductor.core.node_use import NodeUse, hold_of
 from conductor.core.policy import PolicyInForce
 from conductor.core.pools import Pools, give_back, take
 from conductor.core.queues import Place, Queue, QueueKey, Splitting, splitting
+from conductor.core.waiting_on import WaitingOn
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,6 +47,7 @@ class Cluster:
     queues: dict[QueueKey, Queue] = field(default_factory=dict)
     pools: Pools = field(default_factory=dict)
     reserved: dict[JobId, Allocation] = field(default_factory=dict)
+    waiting_on: WaitingOn = field(default_factory=WaitingOn)  # which jobs wait for which
     outdated: bool = False  # rows were mended since: what was found by them must be found again
     index: NodeIndex = field(init=False, compare=False)
     _ended: dict[JobId, Job] = field(
@@ -84,6 +86,9 @@ class Cluster:
                 cluster.jobs[job.job_id] = job
                 cluster._hold(None, job)
         cluster._queue_all(at)
+        for job in cluster.jobs.values():
+            if job.depends:
+                cluster.waiting_on.moved(job, cluster.jobs)
         return cluster
 
     def unknown_requeues(self, recorded: Iterable[RecordedEvent]) -> set[StreamName]:
@@ -149,6 +154,7 @@ class Cluster:
         after = evolve(before, recorded.event, at=recorded.at, version=recorded.version)
         assert isinstance(after, Job)
         self._move(before, after, recorded.at)
+        self.waiting_on.moved(after, self.jobs)
 
     def _move(self, before: Job | None, after: Job, at: datetime) -> None:
         self._unqueue(after.job_id)

@@ -1,14 +1,15 @@
 """What a job waits for: `afterok:41:42_7,afterany:50`, `after:41?afternotok:41`, `singleton`; and whether it has come.
 
 Commas: all of them; question marks: any one. A number that heads an array stands for every task of it. A job that
-is requeued after its end changes nothing of what was decided by that end.
+is requeued after its end changes nothing of what was decided by that end. What came true for one task of an array has
+come true for its other tasks, which wait for the same.
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Literal, assert_never, get_args
+from typing import Literal, NamedTuple, assert_never, get_args
 
 from conductor.core.arrays import parsed as parsed_array
 from conductor.core.commands import ResolveDependency
@@ -17,6 +18,7 @@ from conductor.core.errors import RejectionCode
 from conductor.core.events import DependencyMet, JobCancelled
 from conductor.core.identifiers import JobId
 from conductor.core.job import Job, JobState
+from conductor.core.job_reasons import unmet_condition
 
 Kind = Literal["after", "afterok", "afternotok", "afterany", "singleton"]
 
@@ -29,6 +31,15 @@ class Outlook(Enum):
     WAITING = "waiting"
     MET = "met"
     NEVER = "never"
+
+
+class Tally(NamedTuple):
+    """How far the jobs that a reference stands for have come. One that ended has also begun."""
+
+    jobs: int
+    began: int
+    ended: int
+    completed: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +128,8 @@ def decide_resolve(command: ResolveDependency, job: Job, around: Surroundings) -
         return ()
     dependency = parsed(text)
     known = {i: found for i in command.depends_on if (found := around.jobs.get(i)) is not None}
+    if not dependency.singleton and (settled := _as_for_its_siblings(text, job, known.values())):
+        return settled
     match outlook(dependency, job, known):
         case Outlook.MET, _:
             return (DependencyMet(dependency=text),)
@@ -126,12 +139,49 @@ def decide_resolve(command: ResolveDependency, job: Job, around: Surroundings) -
             return ()
 
 
+def _as_for_its_siblings(text: str, job: Job, others: Iterable[Job]) -> Decision:
+    """What was found for another task of its array, which waited for the same from the same moment on."""
+    for other in others:
+        if not are_siblings(other, job) or other.submitted.dependency != text:
+            continue
+        if other.dependency_met:
+            return (DependencyMet(dependency=text),)
+        unmet = unmet_condition(other.reason) if other.state is JobState.CANCELLED else None
+        if unmet is not None:
+            return (JobCancelled(reason=None, unmet=unmet),)
+    return ()
+
+
+def are_siblings(one: Job, other: Job) -> bool:
+    """Both are tasks of one array."""
+    return (
+        one.submitted.array_job_id is not None
+        and one.submitted.array_job_id == other.submitted.array_job_id
+        and one.job_id != other.job_id
+    )
+
+
+def decided_by(event: DependencyMet | JobCancelled, job: Job, others: Iterable[Job]) -> JobId | None:
+    """Which of the jobs that were looked at brought this about: the last that ended (or began)."""
+    singleton = parsed(job.submitted.dependency or "").singleton
+    told = [other for other in others if singleton or not are_siblings(other, job)]
+    if isinstance(event, JobCancelled):
+        told = [other for other in told if other.state.final]
+    moved = [(at, other.job_id) for other in told if (at := other.ended_at or other.started_at) is not None]
+    return max(moved)[1] if moved else None
+
+
 def outlook(dependency: Dependency, job: Job, jobs: Mapping[JobId, Job]) -> tuple[Outlook, Clause | None]:
     """What is to be expected, and the condition that decides it, if one does.
 
     `jobs` are all that its references stand for, and for `singleton` those that stand before it.
     """
-    found = [(_outlook_of(clause, job, jobs), clause) for clause in dependency.clauses]
+    return combined(dependency, [_outlook_of(clause, job, jobs) for clause in dependency.clauses])
+
+
+def combined(dependency: Dependency, outlooks: Iterable[Outlook]) -> tuple[Outlook, Clause | None]:
+    """The outlook of the whole from that of each condition, in their order; and the one that decides it."""
+    found = list(zip(outlooks, dependency.clauses, strict=True))
     decisive = Outlook.MET if dependency.any_will_do else Outlook.NEVER
     for one, clause in found:
         if one is decisive:
@@ -146,10 +196,10 @@ def _outlook_of(clause: Clause, job: Job, jobs: Mapping[JobId, Job]) -> Outlook:
     if clause.reference is None:
         ahead = any(stands_before(other, job) for other in jobs.values())
         return Outlook.WAITING if ahead else Outlook.MET
-    members = members_of(clause.reference, jobs)
-    if members is None:
-        return Outlook.WAITING
-    return _of_members(clause.kind, members)
+    members, whole = members_of(clause.reference, jobs)
+    expected = outlook_of(clause.kind, tally_of(members))
+    doomed = clause.kind == "afterok" and expected is Outlook.NEVER  # whatever becomes of the others
+    return expected if whole or doomed else Outlook.WAITING
 
 
 def stands_before(other: Job, job: Job) -> bool:
@@ -161,41 +211,49 @@ def stands_before(other: Job, job: Job) -> bool:
     )
 
 
-def members_of(reference: Reference, jobs: Mapping[JobId, Job]) -> Collection[Job] | None:
-    """Every job that a reference stands for; None while some of them are not in sight."""
-    head = jobs.get(reference.job_id)
+def members_of(reference: Reference, jobs: Mapping[JobId, Job]) -> tuple[Collection[Job], bool]:
+    """The jobs among these that a reference stands for; and whether they are all that it stands for."""
     if reference.task_id is not None:
-        return [
+        task = [
             job
             for job in jobs.values()
             if job.submitted.array_job_id == reference.job_id
             and job.submitted.array_task_id == reference.task_id
-        ] or None
-    if head is None or head.submitted.array is None or head.submitted.array_job_id != reference.job_id:
-        return [head] if head is not None else None
+        ]
+        return task, bool(task)
     tasks = [job for job in jobs.values() if job.submitted.array_job_id == reference.job_id]
-    whole = len(parsed_array(head.submitted.array).indices)
-    return tasks if len(tasks) == whole else None
+    if tasks:
+        return tasks, len(tasks) == len(parsed_array(tasks[0].submitted.array or "").indices)
+    alone = jobs.get(reference.job_id)
+    return ([alone], True) if alone is not None else ([], False)
 
 
-def _of_members(kind: Kind, members: Collection[Job]) -> Outlook:
-    ended = all(job.state.final for job in members)
-    succeeded = [job.state is JobState.COMPLETED for job in members]
+def tally_of(jobs: Collection[Job]) -> Tally:
+    return Tally(
+        jobs=len(jobs),
+        began=sum(job.started_at is not None or job.state.final for job in jobs),
+        ended=sum(job.state.final for job in jobs),
+        completed=sum(job.state is JobState.COMPLETED for job in jobs),
+    )
+
+
+def outlook_of(kind: Kind, tally: Tally) -> Outlook:
+    """One condition on jobs of which so many have come so far."""
+    ended = tally.ended == tally.jobs
     match kind:
         case "after":
-            began = all(job.started_at is not None or job.state.final for job in members)
-            return Outlook.MET if began else Outlook.WAITING
+            return Outlook.MET if tally.began == tally.jobs else Outlook.WAITING
         case "afterok":
-            if any(job.state.final and job.state is not JobState.COMPLETED for job in members):
+            if tally.ended > tally.completed:
                 return Outlook.NEVER
-            return Outlook.MET if all(succeeded) else Outlook.WAITING
+            return Outlook.MET if ended else Outlook.WAITING
         case "afternotok":
             if not ended:
                 return Outlook.WAITING
-            return Outlook.NEVER if all(succeeded) else Outlook.MET
+            return Outlook.NEVER if tally.completed == tally.jobs else Outlook.MET
         case "afterany":
             return Outlook.MET if ended else Outlook.WAITING
         case "singleton":
-            raise AssertionError("a singleton has no members")
+            raise AssertionError("a singleton names no jobs")
         case _:
             assert_never(kind)

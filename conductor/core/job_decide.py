@@ -6,6 +6,7 @@ An idempotent repeat (cancel what is cancelled, allocate with the same process) 
 import hashlib
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import assert_never
 
 from conductor.core.allocation import AllocationStatus
@@ -102,16 +103,16 @@ def _submit(command: Submit, job: Job | None, around: Surroundings) -> Decision:
     unfit = _runs_nowhere(command, around)
     if unfit is not None:
         return refuse(RejectionCode.INVALID, unfit.message, field=unfit.field)
-    body = command.script.encode()
+    digest, size = _identity_of(command.script)
     return (
         JobSubmitted(
             job_id=command.job_id,
-            name=command.name or f"job_{command.job_id}",
+            name=command.name or f"job_{command.array_job_id or command.job_id}",
             user_name=command.user_name,
             account=command.account,
             submitted_by=command.submitted_by,
-            script_sha256=hashlib.sha256(body).hexdigest(),
-            script_bytes=len(body),
+            script_sha256=digest,
+            script_bytes=size,
             environment_id=command.environment_id,
             work_dir=command.work_dir,
             ntasks_per_node=command.ntasks_per_node,
@@ -136,6 +137,13 @@ def _submit(command: Submit, job: Job | None, around: Surroundings) -> Decision:
             gres=dict(command.gres),
         ),
     )
+
+
+@lru_cache(maxsize=4)
+def _identity_of(script: str) -> tuple[str, int]:
+    """(sha256, bytes). The tasks of an array have one script between them."""
+    body = script.encode()
+    return hashlib.sha256(body).hexdigest(), len(body)
 
 
 def _runs_nowhere(command: Submit, around: Surroundings) -> Unfit | None:

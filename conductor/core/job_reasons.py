@@ -24,10 +24,19 @@ def held_reason(event: JobHeld) -> str:
     return "JobHoldMaxRequeue" if event.automatic else "JobHeldUser"
 
 
+_UNMET = "DependencyNeverSatisfied"
+
+
 def cancelled_reason(event: JobCancelled) -> str:
     if event.unmet is not None:
-        return because("DependencyNeverSatisfied", event.unmet)
+        return because(_UNMET, event.unmet)
     return because("Cancelled", event.reason)
+
+
+def unmet_condition(reason: str | None) -> str | None:
+    """The condition that could never be met any more, out of the reason of a job that ended by it."""
+    word, colon, condition = (reason or "").partition(": ")
+    return condition if colon and word == _UNMET else None
 
 
 def end_reason(event: ResourcesReleased) -> str | None:

@@ -315,11 +315,13 @@ def _export(text: str) -> object:
 # option -> the field it fills, and how its value is read; an option without a value stands for the last entry
 _FIELDS: Mapping[str, tuple[str, Callable[[str], object], object]] = {
     "account": ("account", str, None),
+    "array": ("array", str, None),
     "begin": ("begin_time", str, None),
     "chdir": ("work_dir", str, None),
     "comment": ("comment", str, None),
     "constraint": ("labels", str, None),
     "cpus-per-task": ("cpus_per_task", _count, None),
+    "dependency": ("dependency", str, None),
     "error": ("stderr_path", str, None),
     "exclusive": ("exclusive", _exclusive, True),
     "export": ("environment", _export, None),

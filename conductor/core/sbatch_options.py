@@ -42,11 +42,13 @@ class Option:
 
 _ROWS = (
     ("account", "A", Takes.VALUE, Fate.HONOURED),
+    ("array", "a", Takes.VALUE, Fate.HONOURED),
     ("begin", "b", Takes.VALUE, Fate.HONOURED),
     ("chdir", "D", Takes.VALUE, Fate.HONOURED),
     ("comment", "", Takes.VALUE, Fate.HONOURED),
     ("constraint", "C", Takes.VALUE, Fate.HONOURED),  # labels
     ("cpus-per-task", "c", Takes.VALUE, Fate.HONOURED),
+    ("dependency", "d", Takes.VALUE, Fate.HONOURED),
     ("error", "e", Takes.VALUE, Fate.HONOURED),
     ("exclusive", "", Takes.PERHAPS, Fate.HONOURED),  # without a value
     ("export", "", Takes.VALUE, Fate.HONOURED),
@@ -88,7 +90,6 @@ _ROWS = (
     ("wait-all-nodes", "", Takes.VALUE, Fate.ONE_NODE),
     ("wckey", "", Takes.VALUE, Fate.NO_QUEUES),
     # refused
-    ("array", "a", Takes.VALUE, Fate.REFUSED),
     ("bb", "", Takes.VALUE, Fate.REFUSED),
     ("bbf", "", Takes.VALUE, Fate.REFUSED),
     ("cluster-constraint", "", Takes.VALUE, Fate.REFUSED),
@@ -101,7 +102,6 @@ _ROWS = (
     ("cpus-per-gpu", "", Takes.VALUE, Fate.REFUSED),
     ("deadline", "", Takes.VALUE, Fate.REFUSED),
     ("delay-boot", "", Takes.VALUE, Fate.REFUSED),
-    ("dependency", "d", Takes.VALUE, Fate.REFUSED),
     ("exclude", "x", Takes.VALUE, Fate.REFUSED),
     ("export-file", "", Takes.VALUE, Fate.REFUSED),
     ("extra", "", Takes.VALUE, Fate.REFUSED),

@@ -21,6 +21,8 @@ What = Literal[
     "cancel_requested",
     "requeue_requested",
     "cleanup_blocked",
+    "dependency_met",
+    "never_starts",
     "cancelled_waiting",
     "cancelled_reserved",
     "cancelled_running",
@@ -159,6 +161,9 @@ def _submitted(event: StoredEvent, so_far: _SoFar) -> Told:
         "cpus": (data.get("ntasks_per_node") or 1) * (data.get("cpus_per_task") or 1),
         "held": data.get("held") or None,
         "begin_time": data.get("begin_time"),
+        "dependency": data.get("dependency"),
+        "task": data.get("array_task_id"),
+        "array": data.get("array_job_id"),
     }
 
 
@@ -218,7 +223,14 @@ def _cleanup_blocked(event: StoredEvent, so_far: _SoFar) -> Told:
     }
 
 
+def _dependency_met(event: StoredEvent, so_far: _SoFar) -> Told:
+    return "dependency_met", {"dependency": event.data.get("dependency")}
+
+
 def _cancelled(event: StoredEvent, so_far: _SoFar) -> Told:
+    """By somebody, or because what it waited for can never come."""
+    if event.data.get("unmet") is not None:
+        return "never_starts", {"unmet": event.data["unmet"]}
     return "cancelled_waiting", _reason(event)
 
 
@@ -312,6 +324,7 @@ _TELLERS: Mapping[str, Callable[[StoredEvent, _SoFar], Told]] = {
     "JobReprioritized": _reprioritized,
     "ResourcesReserved": _reserved,
     "ResourcesAllocated": _allocated,
+    "DependencyMet": _dependency_met,
     "CancelRequested": _cancel_requested,
     "CleanupBlocked": _cleanup_blocked,
     "ResourcesReleased": _released,

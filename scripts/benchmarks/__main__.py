@@ -10,6 +10,7 @@ from pathlib import Path
 from types import FrameType
 
 from conductor.core.errors import ConductorError
+from scripts.benchmarks.array import measure_array
 from scripts.benchmarks.figures import BenchError, Measurement
 from scripts.benchmarks.leader import measure_leader
 from scripts.benchmarks.machine import file_system, machine_facts
@@ -39,6 +40,7 @@ BENCHES = (
     Bench("noop", 64, measure_noop),
     Bench("submit", 16, measure_submit),
     Bench("batch", 16, measure_batch),
+    Bench("array", 16, measure_array),
     Bench("leader", 16, measure_leader),
     Bench("replay", 16, measure_replay, by_events=True),
     Bench("rebuild", 16, measure_rebuild, by_events=True),

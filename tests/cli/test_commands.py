@@ -79,10 +79,10 @@ def test_a_scripts_own_lines_count_and_those_ignored_are_told_on_standard_error(
     assert (job["name"], job["total_cpus_required"], job["stdout_path"]) == ("lines", 2, "%x.out")
     assert (job["work_dir"], job["reason"]) == (str(tmp_path / "sub"), "BeginTime")
     assert api.get("/jobs/1/environment")["environment"] == {"HERE": "1", "B": "2"}
-    script.write_text("#!/bin/bash\n#SBATCH --array=1-5\ntrue\n")
+    script.write_text("#!/bin/bash\n#SBATCH --mem-per-cpu=1\ntrue\n")
     refused = conduct("submit", script)
     assert (refused.exit_code, refused.stdout) == (1, "")
-    assert "script line 2: --array is not supported" in refused.stderr
+    assert "script line 2: --mem-per-cpu is not supported" in refused.stderr
 
 
 def test_submit_reads_standard_input_and_prints_the_bare_id(conduct: Type) -> None:
@@ -96,8 +96,8 @@ def test_a_bad_script_is_refused_with_one_sentence_and_nothing_is_appended(api: 
     assert (said.exit_code, said.stdout) == (1, "")
     assert "dos2unix" in said.stderr
     assert len(said.stderr.splitlines()) == 1
-    wrong = conduct("submit", "--array=1-5", "job.sh")
-    assert (wrong.exit_code, "--array is an option of sbatch" in wrong.stderr) == (2, True)
+    wrong = conduct("submit", "--mem-per-cpu=1", "job.sh")
+    assert (wrong.exit_code, "--mem-per-cpu is an option of sbatch" in wrong.stderr) == (2, True)
     assert api.count_events() == 0
 
 

@@ -129,12 +129,13 @@ def test_exports_that_name_nothing_are_refused() -> None:
         ("#!/bin/sh\n#SBATCH -oown.txt\n", None, None),
         ("#!/bin/sh\n#SBATCH --output-nothing x\necho\n", None, "slurm-%j.out"),
         ("#!/bin/sh\necho\n#SBATCH -o too-late.txt\n", None, "slurm-%j.out"),
+        ("#!/bin/sh\n#SBATCH -a 0-3\necho\n", None, "slurm-%A_%a.out"),
     ],
 )
 def test_output_goes_where_slurms_users_look_for_it(
     script: str, output: str | None, path: str | None
 ) -> None:
-    assert slurm_output(script, output) == path
+    assert slurm_output(Submission(script=script), output) == path
 
 
 def test_what_a_script_says_of_folder_clock_and_environment_is_seen_from_here(tmp_path: Path) -> None:

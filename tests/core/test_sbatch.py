@@ -48,6 +48,8 @@ def values(found: Directives) -> dict[str, Any]:
         ("-n 2 --ntasks-per-node=4", {"ntasks_per_node": 2}),
         ("--ntasks-per-node 4", {"ntasks_per_node": 4}),
         ("-c 2 -J x -t 5   # three", {"cpus_per_task": 2, "name": "x", "time_limit": "5"}),
+        ("--array=1-5%2 -d afterok:7", {"array": "1-5%2", "dependency": "afterok:7"}),
+        ("-a1-5", {"array": "1-5"}),
         ("-N 1", {}),
         ("-N1-4", {}),
         ("--mem=500", {"memory_mb": 500}),
@@ -114,8 +116,6 @@ def test_a_line_fills_fields(line: str, fields: dict[str, Any]) -> None:
         ("--open-mode=x", "--open-mode", FaultCode.NOT_A_MODE),
         ("--export=1X=2", "--export", FaultCode.BAD_EXPORT),
         ("-n 4 --ntasks-per-node=2", "--ntasks", FaultCode.MORE_TASKS),
-        ("--array=1-5", "--array", FaultCode.UNSUPPORTED),
-        ("-a1-5", "--array", FaultCode.UNSUPPORTED),
         ("--exclusive=user", "--exclusive", FaultCode.EXCLUSIVE_KIND),
     ],
 )

@@ -1,0 +1,387 @@
+"""Dependencies: their spelling, their truth table, and the scheduler's memory of who waits for whom."""
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from conductor.core.arrays import Array, tasks_of
+from conductor.core.arrays import parsed as parsed_array
+from conductor.core.commands import ResolveDependency, Submit
+from conductor.core.dependencies import (
+    Clause,
+    Dependency,
+    Kind,
+    Outlook,
+    Reference,
+    Tally,
+    members_of,
+    outlook,
+    outlook_of,
+    parsed,
+)
+from conductor.core.events import (
+    DependencyMet,
+    Event,
+    JobCancelled,
+    JobRequeued,
+    ReleaseReason,
+    ResourcesReleased,
+)
+from conductor.core.identifiers import AllocationId, JobId, Version, job_stream
+from conductor.core.job import Job, JobState, evolve
+from conductor.core.waiting_on import Standing, WaitingOn
+from tests.given import START, World, allocated, reserved, submitted
+
+NAMING: tuple[Kind, ...] = ("after", "afterok", "afternotok", "afterany")
+KINDS = st.sampled_from(NAMING)
+REFERENCES = st.builds(
+    Reference,
+    job_id=st.integers(1, 2**53 - 1).map(JobId),
+    task_id=st.none() | st.integers(0, 4_000_000),
+)
+CLAUSES = st.builds(Clause, kind=KINDS, reference=REFERENCES) | st.just(Clause(kind="singleton"))
+DEPENDENCIES = st.builds(
+    Dependency,
+    clauses=st.lists(CLAUSES, min_size=1, max_size=5, unique=True).map(tuple),
+    any_will_do=st.booleans(),
+).filter(lambda one: len(one.clauses) > 1 or not one.any_will_do)
+
+
+@given(DEPENDENCIES)
+def test_a_dependency_reads_back_as_it_was_written(dependency: Dependency) -> None:
+    assert parsed(str(dependency)) == dependency
+
+
+@given(st.sets(st.integers(0, 4_000_000), min_size=1, max_size=50), st.none() | st.integers(1, 10_000))
+def test_an_array_of_single_indices_reads_back(indices: set[int], limit: int | None) -> None:
+    text = ",".join(map(str, indices)) + (f"%{limit}" if limit else "")
+    assert parsed_array(text) == Array(indices=tuple(sorted(indices)), limit=limit)
+
+
+@pytest.mark.parametrize(
+    ("text", "indices", "step"),
+    [
+        ("0-3", (0, 1, 2, 3), 1),
+        ("1-10:3%2", (1, 4, 7, 10), 3),
+        ("7", (7,), 1),
+        ("3,1,2-4", (1, 2, 3, 4), 1),
+        ("1,2,9", (1, 2, 9), 1),
+    ],
+)
+def test_an_array_is_as_slurm_reads_it(text: str, indices: tuple[int, ...], step: int) -> None:
+    assert (parsed_array(text).indices, parsed_array(text).step) == (indices, step)
+
+
+@pytest.mark.parametrize("text", ["", "a", "3-1", "1-2:0", "0-10000", "1%0", "1%", "4000001", "1,,2", "-1"])
+def test_what_is_no_array_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        parsed_array(text)
+
+
+def test_a_submission_becomes_its_tasks() -> None:
+    command = Submit(script="true\n", user_name="u", submitted_by="s", array="5,1-3%2")
+    assert [task.array_task_id for task in tasks_of(command)] == [1, 2, 3, 5]
+    assert {task.array for task in tasks_of(command)} == {"5,1-3%2"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "afterok", "afterok:", "afterok:x", "afterok:0", "after:41+5", "aftercorr:41", "singleton:3",
+     "afterok:1,after:2?afterany:3", "afterok:1_", f"afterok:{2**53}"],
+)  # fmt: skip
+def test_what_is_no_dependency_is_refused_with_the_part_that_is_wrong(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        parsed(text)
+
+
+def test_several_jobs_of_one_kind_are_conditions_of_their_own() -> None:
+    assert str(parsed("afterok:41:42_7,afterany:50")) == "afterok:41,afterok:42_7,afterany:50"
+
+
+W, M, N = Outlook.WAITING, Outlook.MET, Outlook.NEVER
+TRUTH: Mapping[str, tuple[Outlook, ...]] = {
+    # state:        waiting running  completed failed
+    "after": (W, M, M, M),
+    "afterok": (W, W, M, N),
+    "afternotok": (W, W, N, M),
+    "afterany": (W, W, M, M),
+}
+TALLIES = (Tally(1, 0, 0, 0), Tally(1, 1, 0, 0), Tally(1, 1, 1, 1), Tally(1, 1, 1, 0))
+
+
+@pytest.mark.parametrize("kind", NAMING)
+def test_the_truth_table_of_one_job(kind: Kind) -> None:
+    assert tuple(outlook_of(kind, tally) for tally in TALLIES) == TRUTH[kind]
+
+
+def test_every_kind_is_in_the_truth_table() -> None:
+    assert set(TRUTH) | {"singleton"} == set(get_args(Kind))
+
+
+@given(KINDS, st.lists(st.sampled_from([0, 1, 2, 3]), min_size=1, max_size=6), st.data())
+def test_an_outlook_only_ever_leaves_waiting(kind: Kind, stages: list[int], data: st.DataObject) -> None:
+    """As long as nothing is requeued: what came true stays true, what never can, never will."""
+
+    def tally(stages: list[int]) -> Tally:
+        return Tally(
+            len(stages),
+            sum(stage > 0 for stage in stages),
+            sum(stage > 1 for stage in stages),
+            sum(stage == 2 for stage in stages),
+        )
+
+    before = outlook_of(kind, tally(stages))
+    later = [one if one > 1 else data.draw(st.integers(one, 3)) for one in stages]
+    assert before is W or outlook_of(kind, tally(later)) is before
+
+
+class Log:
+    """Jobs that live through anything, and a memory that is told of it."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[JobId, Job] = {}
+        self.live: dict[JobId, Job] = {}
+        self.memory = WaitingOn()
+
+    def tell(self, job_id: int, *events: Event) -> None:
+        number = JobId(job_id)
+        for event in events:
+            before = self.jobs.get(number)
+            version = Version(before.version + 1 if before else 1)
+            job = evolve(before, event, at=START, version=version)  # type: ignore[arg-type]
+            self.jobs[number] = job
+            self.live.pop(number, None)
+            if not job.state.final:
+                self.live[number] = job
+            self.memory.moved(job, self.live)
+
+    def submit(self, job_id: int, **changes: Any) -> None:
+        self.tell(job_id, submitted(job_id, **changes))
+
+    def run(self, job_id: int) -> None:
+        self.tell(job_id, reserved(job_id), allocated(job_id))
+
+    def end(self, job_id: int, exit_code: int) -> None:
+        released = ResourcesReleased(
+            allocation_id=AllocationId(job_id), reason=ReleaseReason.FINISHED, exit_code=exit_code
+        )
+        self.tell(job_id, released)
+
+    def learn(self) -> None:
+        found = {
+            reference: {job.job_id: Standing.of(job) for job in members_of(reference, self.jobs)[0]}
+            for reference in self.memory.unknown
+        }
+        self.memory.learn(found)
+
+    def due(self, most: int = 1000) -> list[ResolveDependency]:
+        self.learn()
+        return self.memory.due(most)
+
+    def settle(self) -> list[int]:
+        """Grant the wishes as the log does; gives the jobs that nothing came of."""
+        in_vain: list[int] = []
+        for command in self.due():
+            world = World(states={job_stream(i): job for i, job in self.jobs.items()}, now=START)
+            events = world.when(command)
+            assert isinstance(events, tuple)
+            self.tell(command.job_id, *events)
+            in_vain += [] if events else [command.job_id]
+        return in_vain
+
+    def waiting(self) -> list[Job]:
+        return [job for job in self.jobs.values() if job.state is JobState.PENDING and job.depends]
+
+
+def state_of(log: Log, job_id: int) -> str:
+    job = log.jobs[JobId(job_id)]
+    return f"{job.state} {job.reason}" if job.reason else str(job.state)
+
+
+def test_a_chain_falls_as_a_whole_when_its_first_job_fails() -> None:
+    log = Log()
+    log.submit(1)
+    for job_id in range(2, 1002):
+        log.submit(job_id, dependency=f"afterok:{job_id - 1}")
+    assert not log.due()
+    log.run(1)
+    log.end(1, 1)
+    assert [command.job_id for command in log.due()] == list(range(2, 1002))
+    assert not log.settle()
+    assert state_of(log, 1001) == "CANCELLED DependencyNeverSatisfied: afterok:1000"
+
+
+def test_who_waits_for_an_array_waits_for_all_of_it_and_its_siblings_follow_the_first() -> None:
+    log = Log()
+    for task in range(50):
+        log.submit(1 + task, array="0-49", array_job_id=1, array_task_id=task)
+    for task in range(100):
+        log.submit(101 + task, array="0-99", array_job_id=101, array_task_id=task, dependency="afterok:1")
+    for task in range(50):
+        assert not log.due()
+        log.run(1 + task)
+        log.end(1 + task, 0)
+    due = log.due()
+    assert len(due[0].depends_on) == 50
+    assert {len(command.depends_on) for command in due[1:]} == {2}
+    assert not log.settle()
+    assert not log.waiting()
+    assert all(log.jobs[JobId(101 + task)].dependency_met for task in range(100))
+
+
+def test_a_task_of_an_array_can_be_waited_for_alone() -> None:
+    log = Log()
+    for task in range(3):
+        log.submit(1 + task, array="0-2", array_job_id=1, array_task_id=task)
+    log.submit(9, dependency="afternotok:1_1")
+    log.submit(10, dependency="afterok:1_1?afterok:1_2")
+    log.run(2)
+    log.end(2, 3)
+    assert not log.settle()
+    assert (log.jobs[JobId(9)].dependency_met, log.jobs[JobId(10)].dependency_met) == (True, False)
+    log.run(3)
+    log.end(3, 0)
+    assert not log.settle()
+    assert log.jobs[JobId(10)].dependency_met
+
+
+def test_singletons_go_one_after_another_and_a_requeue_goes_first_again() -> None:
+    log = Log()
+    log.submit(1, name="x")
+    log.submit(2, name="x", dependency="singleton")
+    log.submit(3, name="x", dependency="singleton")
+    log.submit(4, name="x", dependency="singleton", user_name="somebody-else")
+    assert not log.settle()
+    assert log.jobs[JobId(4)].dependency_met
+    log.run(1)
+    log.end(1, 1)
+    log.tell(1, JobRequeued(attempt=2, reason=None))  # before anybody noticed
+    assert not log.due()
+    log.tell(1, JobCancelled(reason=None))
+    assert [(one.job_id, one.depends_on) for one in log.due()] == [(2, (1,))]
+    assert not log.settle()
+    assert [job.job_id for job in log.waiting()] == [3]
+
+
+def test_a_failed_job_that_is_requeued_before_it_was_noticed_dooms_nobody() -> None:
+    log = Log()
+    log.submit(1)
+    log.submit(2, dependency="afterok:1")
+    log.run(1)
+    log.end(1, 1)
+    log.tell(1, JobRequeued(attempt=2, reason=None))
+    assert not log.due()
+
+
+def test_many_who_wait_for_many_are_not_looked_through_at_every_end() -> None:
+    """10,000 tasks that wait for an array of 10,000: a second or so in all, not one an end."""
+    log = Log()
+    for task in range(10_000):
+        log.submit(1 + task, array="0-9999", array_job_id=1, array_task_id=task)
+    for task in range(10_000):
+        log.submit(
+            20_001 + task, array="0-9999", array_job_id=20_001, array_task_id=task, dependency="afterany:1"
+        )
+    log.learn()
+    looked = 0
+    consider = WaitingOn._consider
+
+    def counted(self: WaitingOn, key: Any) -> bool:
+        nonlocal looked
+        looked += 1
+        return consider(self, key)
+
+    WaitingOn._consider = counted  # type: ignore[method-assign]
+    try:
+        for task in range(10_000):
+            log.tell(1 + task, JobCancelled(reason=None))
+    finally:
+        WaitingOn._consider = consider  # type: ignore[method-assign]
+    assert looked <= len(NAMING)
+    due = log.due(most=20_000)
+    assert len(due) == 10_000
+    assert sum(len(command.depends_on) for command in due) == 10_000 + 2 * 9_999
+
+
+@given(st.data())
+@settings(max_examples=150, deadline=None)
+def test_the_memory_finds_what_asking_everybody_would_find(data: st.DataObject) -> None:
+    """Whatever happens in whatever order: who is due is who is not waiting any more by his own streams."""
+    log = Log()
+    number = 0
+    for _ in range(data.draw(st.integers(1, 25), label="steps")):
+        running = [i for i, job in log.jobs.items() if job.state is JobState.RUNNING]
+        free = [i for i, job in log.jobs.items() if job.state is JobState.PENDING and not job.depends]
+        pending = [i for i, job in log.jobs.items() if job.state is JobState.PENDING]
+        ended = [i for i, job in log.jobs.items() if job.state.final]
+        act = data.draw(st.sampled_from(["submit", "array", "run", "end", "cancel", "requeue", "settle"]))
+        if act == "submit":
+            number += 1
+            log.submit(number, name=data.draw(st.sampled_from("ab")), dependency=_wanted(log, data))
+        elif act == "array":
+            dependency, head = _wanted(log, data), number + 1
+            for task in range(3):
+                number += 1
+                log.submit(number, array="0-2", array_job_id=head, array_task_id=task, name=f"job_{head}",
+                           dependency=dependency)  # fmt: skip
+        elif act == "run" and free:
+            log.run(data.draw(st.sampled_from(free)))
+        elif act == "end" and running:
+            log.end(data.draw(st.sampled_from(running)), data.draw(st.integers(0, 1)))
+        elif act == "cancel" and pending:
+            log.tell(data.draw(st.sampled_from(pending)), JobCancelled(reason=None))
+        elif act == "requeue" and ended:
+            one = data.draw(st.sampled_from(ended))
+            log.tell(one, JobRequeued(attempt=log.jobs[one].attempt + 1, reason=None))
+        elif act == "settle":
+            assert not log.settle()
+        _agrees(log)
+    for _ in range(number):
+        assert not log.settle()
+    _agrees(log)
+
+
+def _agrees(log: Log) -> None:
+    log.learn()
+    plainly = {
+        job.job_id
+        for job in log.waiting()
+        if outlook(parsed(job.submitted.dependency or ""), job, log.jobs)[0] is not Outlook.WAITING
+    }
+    due = log.due()
+    now = {command.job_id for command in due if _is_due_now(log, command)}
+    assert now == plainly
+    assert log.due() == due  # looking changes nothing
+
+
+def _is_due_now(log: Log, command: ResolveDependency) -> bool:
+    """Not only once those before it in the list are granted."""
+    job = log.jobs[command.job_id]
+    dependency = parsed(job.submitted.dependency or "")
+    return outlook(dependency, job, log.jobs)[0] is not Outlook.WAITING
+
+
+def _wanted(log: Log, data: st.DataObject) -> str | None:
+    if not log.jobs or data.draw(st.booleans()):
+        return None
+    clauses: list[str] = []
+    for _ in range(data.draw(st.integers(1, 2))):
+        kind = data.draw(st.sampled_from([*NAMING, "singleton"]))
+        job = log.jobs[data.draw(st.sampled_from(sorted(log.jobs)))]
+        if kind == "singleton":
+            clauses.append(kind)
+        elif job.submitted.array_job_id is not None and data.draw(st.booleans()):
+            clauses.append(f"{kind}:{job.submitted.array_job_id}_{job.submitted.array_task_id}")
+        else:
+            clauses.append(f"{kind}:{job.job_id}")
+    return data.draw(st.sampled_from([",", "?"])).join(dict.fromkeys(clauses))
+
+
+def test_what_came_true_starts_the_wait_for_the_time_to_begin() -> None:
+    job = evolve(None, submitted(1, dependency="afterok:9"), at=START, version=Version(1))
+    assert (job.reason, job.eligible_at, job.depends) == ("Dependency", None, True)
+    job = evolve(job, DependencyMet(dependency="afterok:9"), at=START, version=Version(2))
+    assert (job.reason, job.eligible_at, job.depends) == (None, START, False)
