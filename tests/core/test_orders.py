@@ -89,6 +89,12 @@ def test_behind_the_head_who_fits_beside_it_may_start_and_takes_what_is_left_the
     assert story.plan() == [(3, A), (4, A)]
 
 
+def test_behind_the_head_a_shorter_job_may_start_where_a_longer_one_like_it_may_not() -> None:
+    story = Story(BACKFILL).node(A, 4).running(1, A, range(3), time_limit_seconds=HOUR).job(2, 4)
+    story.job(3).job(4, time_limit_seconds=2 * HOUR).job(5, time_limit_seconds=HOUR)
+    assert story.plan() == [(5, A)]
+
+
 def test_only_one_is_protected() -> None:
     story = busy(BACKFILL).job(4, 4).job(5, 2, time_limit_seconds=9 * HOUR)
     assert story.plan() == [(5, B)]  # delays job 4, which would be next on `b`
@@ -151,7 +157,7 @@ def test_the_guard_protects_the_first_without_room_when_it_has_waited_too_long()
 
 def test_the_guard_looks_at_the_first_without_room_alone_of_those_that_a_node_could_hold() -> None:
     story = busy(Policy(guard_seconds=600.0, licences={"matlab": 2})).after(minutes=20)
-    story.job(4, 4, priority=1)  # has not waited yet, and is the first
+    story.job(4, 3, priority=1)  # has not waited yet, and is the first
     assert story.planned().protected is None
     story.tell(job_stream(JobId(4)), JobCancelled(reason=None))
     story.job(5, 9, priority=1).job(6, gres={"matlab": 3}, priority=1)
