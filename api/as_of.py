@@ -63,7 +63,7 @@ async def moment_of(request: Request, as_of: int | datetime, **others: object) -
         raise invalid(beyond) from None
 
 
-async def job_then(engine: Engine, job_id: JobId, moment: Moment) -> Response:
+async def state_then(engine: Engine, job_id: JobId, moment: Moment) -> Job:
     """One job: only its own stream is folded, so this takes no longer in a long log than in a short one."""
     try:
         async with reachable(engine.pool) as connection:
@@ -72,6 +72,11 @@ async def job_then(engine: Engine, job_id: JobId, moment: Moment) -> Response:
         raise Problem(500, "log_unreadable", why=str(error)) from error
     if not isinstance(state, Job):
         raise Problem(404, "not_found", detail="no_job_then", job_id=job_id, position=moment.position)
+    return state
+
+
+async def job_then(engine: Engine, job_id: JobId, moment: Moment) -> Response:
+    state = await state_then(engine, job_id, moment)
     shown = shown_job(state, moment.at or datetime.now(UTC))
     return answer({**shown, **_NO_OUTPUT, "as_of": moment.told()})
 

@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from api.node_output import NodeOutputs
 from api.past import Past, running_past
+from api.picture import Picture, running_picture
 from api.problems import Problem
 from api.reading import fetch_one
 from api.replaying import Replays
@@ -36,6 +37,7 @@ class Engine:
     node_outputs: NodeOutputs
     replays: Replays
     past: Past
+    picture: Picture
 
     async def caught_up(self, position: int | None) -> None:
         """Return once the tables show that position. Rows are written with their events, so the head is enough."""
@@ -68,6 +70,7 @@ async def running_engine(settings: Settings, database_url: str) -> AsyncIterator
         open_pool(database_url, size=settings.database_pool_size) as pool,
         running_handler(pool, changed_rows) as handler,
         running_past(settings, database_url) as past,
+        running_picture(database_url) as picture,
     ):
         watch = JobWatch(pool, bell, poll_seconds=settings.poll_seconds)
         node_outputs = NodeOutputs(
@@ -95,6 +98,7 @@ async def running_engine(settings: Settings, database_url: str) -> AsyncIterator
                 node_outputs=node_outputs,
                 replays=replays,
                 past=past,
+                picture=picture,
             )
         finally:
             await replays.close()

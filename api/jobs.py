@@ -1,6 +1,7 @@
 """What can be read of jobs."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -106,7 +107,7 @@ async def list_jobs(request: Request) -> Response:
     await engine.caught_up(query.at_least)
     rows = await fetch(engine.pool, "jobs", {**filters, "cursor": query.cursor, "limit": query.limit})
     more = rows[-1]["id"] if len(rows) == query.limit else None
-    return answer({"jobs": rows, "next": more})
+    return answer({"jobs": await _with_opinions(engine, rows), "next": more})
 
 
 async def get_job(request: Request) -> Response:
@@ -135,6 +136,7 @@ async def job_document(engine: Engine, job_id: JobId, language: Language) -> dic
     row = await fetch_one(engine.pool, "job", {"job_id": job_id})
     if row is None:
         raise no_such_job(job_id)
+    await _with_opinions(engine, [row])
     array = {"array": await _array(engine, job_id)} if row["array_job_id"] == job_id else {}
     return {**row, **array, **await _outputs(engine, row, language)}
 
@@ -143,6 +145,20 @@ async def _array(engine: Engine, job_id: JobId) -> dict[str, Any]:
     rows = await fetch(engine.pool, "array_states", {"job_id": job_id})
     by_state = {row["state"]: row["jobs"] for row in rows}
     return {"array_job_id": job_id, "tasks": sum(by_state.values()), "jobs_by_state": by_state}
+
+
+async def _with_opinions(engine: Engine, rows: list[Row]) -> list[Row]:
+    """The same rows; those that wait for no reason of their own get the cluster's, where it can be told at once."""
+    now = datetime.now(UTC)
+    waiting = {
+        row["id"]: row
+        for row in rows
+        if row["state"] == JobState.PENDING
+        and (row["reason"] is None or (row["reason"] == "BeginTime" and row["begin_time"] <= now))
+    }
+    for job_id, reason in (await engine.picture.reasons(list(waiting))).items():
+        waiting[job_id]["reason"] = reason
+    return rows
 
 
 async def _outputs(engine: Engine, job: Row, language: Language) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from weakref import WeakValueDictionary
 
 import orjson
@@ -32,7 +32,7 @@ KEPT_BYTES = 64 * 1024 * 1024
 # A listing is folded for so many rows at least, so that its next pages need no folding.
 ROWS_AT_LEAST = 5000
 _IDLE_SECONDS = 60.0
-_NOTHING = {"jobs": None, "allocations": None}
+_NOTHING = {"jobs": None, "allocations": None, "why": None}
 
 Row = dict[str, Any]
 Page = tuple[list[bytes], int | None]  # rows as JSON, and the next cursor
@@ -152,6 +152,27 @@ class Past:
             return found
         folded: Page = await _while_wanted(request, self._fold(position, wish, recalled, key))
         return folded
+
+    async def why(
+        self, request: Request, position: int, at: datetime, job_id: int, fair_share: Mapping[str, float]
+    ) -> Row:
+        """Why a job waited then: `conductor.core.why.Why` as JSON. Every node that was up counts as heard from."""
+        key = (position, at, "why", job_id)
+        if (found := self._recall(key)) is not None:
+            return cast(Row, found)
+        wish = {"why": {"job_id": job_id, "at": at.isoformat(), "fair_share": fair_share}}
+        return await _while_wanted(request, self._explain(key, position, wish))
+
+    async def _explain(self, key: tuple[Any, ...], position: int, wish: Mapping[str, Any]) -> Row:
+        async with self._turn(position):
+            if (found := self._recall(key)) is None:
+                [head] = await self._ask(
+                    {"database_url": self._database_url, "position": position, **_NOTHING, **wish}
+                )
+                found = orjson.loads(head)
+                _raise_for(found)
+                self._keep(key, found, len(head))
+        return cast(Row, found)
 
     async def _fold(
         self,

@@ -9,15 +9,20 @@ import os
 import queue
 import sys
 import threading
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 import orjson
 import psycopg
 
+from conductor.core.decider import State
 from conductor.core.errors import ConductorError
+from conductor.core.identifiers import JobId
+from conductor.core.why import explain
 from conductor.database import DatabaseUnavailable
 from projections.moment import states_at
+from projections.past_cluster import cluster_of, up_then
 from projections.snapshot import snapshot
 from projections.survey import AllocationFilter, JobFilter, Survey
 
@@ -42,6 +47,9 @@ def _listen(requests: "queue.SimpleQueue[bytes]") -> None:
 def _answer(request: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     try:
         with snapshot(request["database_url"]) as connection:
+            if request["why"]:
+                states = states_at(connection, request["position"])
+                return _explained(states, request["position"], **request["why"]), []
             survey = Survey.of(
                 states_at(connection, request["position"]),
                 jobs=_job_filter(request["jobs"]),
@@ -59,6 +67,14 @@ def _answer(request: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
         "ids": [row["id"] for row in listed],
     }
     return head, [orjson.dumps(row) for row in listed]
+
+
+def _explained(
+    states: Iterable[State], position: int, *, job_id: int, at: str, fair_share: dict[str, float]
+) -> dict[str, Any]:
+    now = datetime.fromisoformat(at)
+    cluster = cluster_of(states, position, now, fair_share)
+    return explain(cluster, JobId(job_id), now, up_then(cluster)).to_json()
 
 
 def _job_filter(asked: dict[str, Any] | None) -> JobFilter | None:

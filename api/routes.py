@@ -21,6 +21,7 @@ from api import (
     stats,
     streaming,
     submitting,
+    why,
 )
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -49,6 +50,7 @@ VERSION_1 = [
     get("/jobs/{job_id}/script", jobs.get_script),
     get("/jobs/{job_id}/environment", jobs.get_environment),
     get("/jobs/{job_id}/events", events.list_job_events),
+    get("/jobs/{job_id}/why", why.get_why),
     get("/jobs/{job_id}/output", streaming.get_output),
     put("/jobs/{job_id}/output", receiving.put_output),
     post("/jobs/{job_id}/cancel", acting.cancel),

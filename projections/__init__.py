@@ -6,7 +6,8 @@
     proof       `log_stream` reads the log in order, `folded` folds it in bounded memory, `ledger` keeps the
                 conservation law, `comparing` looks at the tables, `known` at what was remembered outside,
                 `resuming` begins in the middle; `replay` is all of that: verify
-    the past    `moment` folds up to a position or time; `survey` lists and `past_schema` tabulates what stood then;
+    the past    `moment` folds up to a position or time; `survey` lists, `past_schema` tabulates and `past_cluster`
+                plans on what stood then;
                 `what_happened` makes a workload of the log, to be simulated
     mending     `stream_folds` folds stream by stream; `rebuild` makes rows anew, `reshape` a table of another shape
     audit       `audit_reading` reads what is true now, `audit` judges it, `audit_replay` and `audit_damage` do the same

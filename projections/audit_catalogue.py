@@ -6,9 +6,10 @@ with it. Codes are stable and never translated. Refuses to know how a finding is
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any
+
+from conductor.core.sentences import Language, filled
 
 
 class Severity(StrEnum):
@@ -326,23 +327,11 @@ CATALOGUE: Mapping[str, Entry] = {
     ),
 }
 
-Language = Literal["en", "zh"]
-
 
 def sentence(code: str, parameters: Mapping[str, Any], language: Language) -> str:
     """The finding in words. Raises `KeyError` for a code or a gap that the finding does not have."""
     entry = CATALOGUE[code]
-    template = entry.chinese if language == "zh" else entry.english
-    return template.format(**{name: _shown(value) for name, value in parameters.items()})
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat(sep=" ", timespec="seconds")
-    if isinstance(value, list | tuple):
-        return ", ".join(map(_shown, value)) or "-"
-    # A process may call itself what it likes; only this catalogue says what is a command.
-    return "-" if value is None else str(value).replace("`", "'")
+    return filled(entry.english, entry.chinese, parameters, language)
 
 
 def repair_of(code: str, subject: str) -> str | None:

@@ -54,8 +54,7 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     # doors for people and programs
     "api": (
         *("core", "codec", "crash_points", "database", "handler", "log", "output_file", "projections"),
-        "running",
-        "settings",
+        *("running", "scheduler", "settings"),
     ),
     "client": ("core", "settings"),
     # the whole system on one machine

@@ -26,6 +26,7 @@ from conductor.cli import (
     submit,
     token,
     whatif,
+    why,
 )
 from conductor.cli.exits import EXIT_CODES, FAILED, OWN_FAILURE, answering
 
@@ -49,6 +50,7 @@ COMMANDS: tuple[tuple[str, str, Callable[..., int | None], dict[str, bool]], ...
     ("run", "Submit, show the output as it comes, end with its code.", run.run, SBATCH),
     ("jobs", "List jobs.", jobs.jobs, {}),
     ("job", "Show everything about one job.", jobs.job, {}),
+    ("why", "Say why a job waits, and what would help.", why.why, {}),
     ("logs", "Print what a job wrote.", logs.logs, {}),
     ("cancel", "Cancel jobs.", jobs.cancel, {}),
     ("hold", "Keep jobs from starting.", jobs.hold, {}),

@@ -301,6 +301,13 @@ class Client:
         params: Params = {"after": after, "stream": stream, "type": event_type, "limit": limit}
         return read(EventPage, self._connection.json("GET", f"{API}/events", params=params))
 
+    def why(self, job_id: JobName, *, as_of: Moment | None = None) -> Raw:
+        """Why a job waits, now or at a moment of the past; of one that does not wait, what came of it."""
+        answer = self._listing(f"/jobs/{job_id}/why", {}, as_of)
+        if not isinstance(answer, dict):
+            raise UnexpectedAnswer("the answer is no JSON object")
+        return answer
+
     def audit(self, *, replay: bool = True) -> Raw:
         """What is wrong now, and with `replay` what the whole log tells, which takes as long as it is long."""
         params: Params = {"replay": "true" if replay else "false"}

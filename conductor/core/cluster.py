@@ -6,13 +6,13 @@ here.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from heapq import heapify, heappop, heappush
 
 from conductor.core.allocation import Allocation, AllocationStatus
 from conductor.core.decider import State, evolve
-from conductor.core.events import JobRequeued, JobSubmitted, ProjectionsRebuilt, RecordedEvent
+from conductor.core.events import JobRequeued, JobSubmitted, Policy, ProjectionsRebuilt, RecordedEvent
 from conductor.core.identifiers import (
     AUDIT_STREAM,
     POLICY_STREAM,
@@ -90,6 +90,39 @@ class Cluster:
             if job.depends:
                 cluster.waiting_on.moved(job, cluster.jobs)
         return cluster
+
+    def copy(self) -> "Cluster":
+        """One to suppose things in: nothing that is done to it changes this one. What waits for what is not in it."""
+        other = Cluster(
+            position=self.position,
+            jobs=dict(self.jobs),
+            nodes={name: use.copy() for name, use in self.nodes.items()},
+            leadership=self.leadership,
+            policy=self.policy,
+            fair_share=self.fair_share,
+            pools={key: pool.copy() for key, pool in self.pools.items()},
+            reserved=dict(self.reserved),
+            _later=list(self._later),
+            _splitting=self._splitting,
+        )
+        other.queues = {key: queue.copy() for key, queue in self.queues.items()}
+        copies = {id(queue): other.queues[key] for key, queue in self.queues.items()}
+        other._queued = {job_id: copies[id(queue)] for job_id, queue in self._queued.items()}
+        for name in other.nodes:
+            other.index.changed(name)
+        return other
+
+    def suppose(self, job: Job, at: datetime) -> None:
+        """Have a job as it is given in the place of what it is; one in an end state is gone. For copies."""
+        self._move(self.jobs.get(job.job_id), job, at)
+
+    def suppose_node(self, node: Node) -> None:
+        """The same for a node."""
+        self._put_node(node)
+
+    def suppose_policy(self, policy: Policy, at: datetime) -> None:
+        """The same for the policy."""
+        self._put_policy(replace(self.policy, policy=policy), at)
 
     def unknown_requeues(self, recorded: Iterable[RecordedEvent]) -> set[StreamName]:
         """Streams of ended jobs that come back: their earlier events must be given to `adopt` first."""

@@ -37,6 +37,9 @@ class Pool:
     parts: dict[JobId, Part] = field(default_factory=dict)
     used: int = 0
 
+    def copy(self) -> "Pool":
+        return Pool(dict(self.parts), self.used)
+
 
 class Claim(NamedTuple):
     """What a job needs of a pool, and the pool's size."""

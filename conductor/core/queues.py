@@ -51,6 +51,11 @@ class Queue:
         self._chunks = [ordered[i : i + _CHUNK] for i in range(0, len(ordered), _CHUNK)]
         self._lasts = [chunk[-1] for chunk in self._chunks]
 
+    def copy(self) -> "Queue":
+        other = Queue(self.key)
+        other._chunks, other._lasts = [chunk[:] for chunk in self._chunks], self._lasts[:]
+        return other
+
     def __iter__(self) -> Iterator[Place]:
         return chain.from_iterable(self._chunks)
 

@@ -20,6 +20,7 @@ import httpx
 import pytest
 
 from api import past
+from conductor.core.wait_reasons import OF_THE_CLUSTER
 from tests.fix_api import TOKEN, Api, api_settings, running_api
 from tests.fix_engine import Engine
 from tests.properties.test_random_histories import CPUS, GRES, NODES, Wisher
@@ -29,7 +30,7 @@ LEASE = ("lease_renewed_at", "lease_expires_at", "lease_live")
 OUTPUT = [
     f"{stream}{what}" for stream in ("stdout", "stderr") for what in ("", "_bytes", "_truncated", "_note")
 ]
-OPINIONS = ("NoNodes", "NodeDown")
+OPINIONS = OF_THE_CLUSTER | {"NodeDown"}
 
 
 def without_the_present(value: Any) -> Any:

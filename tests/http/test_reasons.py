@@ -9,8 +9,12 @@ def test_a_job_without_any_node_says_so_and_stops_saying_so_when_one_comes(api: 
     job_id = api.submit()
     assert api.get(f"/jobs/{job_id}")["reason"] == "NoNodes"
     assert api.get("/jobs")["jobs"][0]["reason"] == "NoNodes"
-    api.register()
-    assert api.get(f"/jobs/{job_id}")["reason"] is None
+    incarnation = api.register()
+    assert api.get(f"/jobs/{job_id}")["reason"] == "ReqNodeNotAvail"  # until it is heard from
+    lease = {"incarnation": incarnation, "allocations": []}
+    assert api.client.put("/api/v1/nodes/node-1/lease", json=lease).status_code == 200
+    assert api.get(f"/jobs/{job_id}")["reason"] == "Starting"
+    assert api.get("/jobs")["jobs"][0]["reason"] == "Starting"
 
 
 def test_a_job_that_runs_on_a_silent_node_says_so(api: Api) -> None:

@@ -10,8 +10,9 @@ import pytest
 from conductor.core.commands import Allocate, Release, Requeue
 from conductor.core.events import ProcessIdentity, Provenance, ReleaseReason
 from conductor.core.identifiers import NodeName
+from conductor.core.sentences import Language
 from projections.audit import Finding
-from projections.audit_catalogue import Language, sentence
+from projections.audit_catalogue import sentence
 from projections.audit_replay import from_json, replay, to_json
 from projections.rebuild import RebuildError, rebuild
 from tests.fix_engine import Engine

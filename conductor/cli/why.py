@@ -1,0 +1,116 @@
+"""`conductor why`: why a job waits, who holds what it needs, when it starts, and the command that would help."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from conductor.cli.moments import moment_option, tell_moment
+from conductor.cli.options import AsOf, JobId, Json
+
+if TYPE_CHECKING:
+    from conductor.cli.screen import Screen
+
+_HOLDERS_SHOWN = 8
+
+Raw = Mapping[str, Any]
+
+
+def why(job_id: JobId, as_of: AsOf = None, as_json: Json = False) -> None:
+    """Say why a job waits, and what would let it start; of one that does not wait, what came of it.
+
+    Example: conductor why 42 --as-of "2026-11-20 03:00"
+    """
+    from conductor.cli.screen import Screen
+    from conductor.client import connect
+
+    screen = Screen.open()
+    with connect(channel="cli") as client:
+        found = client.why(job_id, as_of=moment_option(as_of, screen))
+    if as_json:
+        screen.json(found)
+        return
+    tell_moment(found, screen)
+    why_sheet(found, screen)
+
+
+def why_sheet(found: Raw, screen: "Screen") -> None:
+    """The whole answer. Commands stand on lines of their own."""
+    reason = screen.text("why_reason", reason=found["reason"]) if found["reason"] else ""
+    screen.say("why_title", job_id=found["job_id"], state=found["state"], reason=reason)
+    _wrapped(sentence_of(found["told"], screen), screen)
+    if found["leases"] == "unknown" and found["state"] == "PENDING":
+        _wrapped(screen.text("why_no_leases"), screen)
+    _show_holders(found["holders"], found["holders_count"], screen)
+    if found["ahead"]:
+        named = ", ".join(map(str, found["ahead"]))
+        more = ", …" if found["ahead_count"] > len(found["ahead"]) else ""
+        screen.line("")
+        _wrapped(screen.text("why_ahead", count=found["ahead_count"], job_ids=named + more), screen)
+    if found["starts_by_told"]:
+        screen.line("")
+        _wrapped(sentence_of(found["starts_by_told"], screen), screen)
+    _show_remedies(found["remedies"], screen)
+
+
+def sentence_of(told: Raw, screen: "Screen") -> str:
+    """By our own catalogue, with times as they are here; as the server says it when it knows more than we do."""
+    from conductor.core.why_catalogue import sentence
+
+    try:
+        return sentence(told["code"], told["parameters"], screen.language, local=True)
+    except (KeyError, ValueError):
+        return str(told["sentence"])
+
+
+def _show_holders(holders: Sequence[Raw], count: int, screen: "Screen") -> None:
+    from conductor.cli.tables import FIXED, FLEXIBLE, NUMBER, Column
+
+    if not holders:
+        return
+    screen.line("")
+    screen.say("why_holders", count=count)
+    rows = [
+        (
+            one["job_id"],
+            one["user_name"],
+            one["node_name"],
+            one["cpus"],
+            _local(one["ends_by"]) or screen.text("no_limit"),
+        )
+        for one in holders[:_HOLDERS_SHOWN]
+    ]
+    columns = (
+        ("job", NUMBER),
+        ("user", Column(least=6)),
+        ("node", FLEXIBLE),
+        ("cpus", NUMBER),
+        ("ends_by", FIXED),
+    )
+    screen.table(columns, rows)
+    if count > len(rows):
+        screen.line("…")
+
+
+def _show_remedies(remedies: Sequence[Raw], screen: "Screen") -> None:
+    if not remedies:
+        return
+    screen.line("")
+    screen.say("why_helps")
+    for one in remedies:
+        screen.line(f"  {sentence_of(one, screen)}")
+        if one["command"]:
+            screen.line(f"    {one['command']}")
+
+
+def _wrapped(text: str, screen: "Screen") -> None:
+    from conductor.cli.tables import wrapped
+    from conductor.cli.visible import one_line
+
+    for line in wrapped(one_line(text), screen.width()):
+        screen.line(line)
+
+
+def _local(instant: str | None) -> str | None:
+    from conductor.cli.times import local
+
+    return local(datetime.fromisoformat(instant)) if instant else None

@@ -1,0 +1,176 @@
+"""Every sentence about why a job waits, or what came of it: its code, in both languages.
+
+The only place where these sentences stand: the API and the command line both say them. Codes are stable and never
+translated; those of a waiting job are the words of `reason`, Slurm's where there is one. Refuses to know how an
+answer is found.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from conductor.core.sentences import Language, filled
+
+# What is said of a job: code -> English, Chinese
+SENTENCES: Mapping[str, tuple[str, str]] = {
+    # waiting, by the job's own events
+    "JobHeldUser": ("It is held, and starts only when somebody lets it.", "它被挂起，放行后才会启动。"),
+    "JobHoldMaxRequeue": (
+        "It is held: its nodes failed it {requeues} times in a row. Look at them before you let it go on.",
+        "它被挂起：所在节点已连续 {requeues} 次故障。请先检查节点再放行。",
+    ),
+    "BeginTime": ("It was asked not to start before {begin_time}.", "提交时要求不早于 {begin_time} 启动。"),
+    "Dependency": ("It waits for other jobs: {dependency}.", "它在等待其他作业：{dependency}。"),
+    # waiting, by what is true of the cluster
+    "NoNodes": ("No node is registered.", "没有已注册的节点。"),
+    "BadConstraints": (
+        "It asks for {wanted}, and no registered node ({count}) could ever give that.",
+        "它要求 {wanted}，已注册的 {count} 个节点都不可能满足。",
+    ),
+    "ReqNodeNotAvail": (
+        "Every node that could run it takes no jobs now: {nodes}.",
+        "能运行它的节点目前都不接受作业：{nodes}。",
+    ),
+    "Resources": (
+        (
+            "It asks for {wanted}, and no node that could run it ({count}) has that free now; {node_name} "
+            "has most: {free_cpus} of {total_cpus} CPUs."
+        ),
+        (
+            "它要求 {wanted}，能运行它的 {count} 个节点目前都没有足够空闲；"
+            "空闲最多的是 {node_name}：{free_cpus} / {total_cpus} 个 CPU。"
+        ),
+    ),
+    "Priority": (
+        "There would be room for it, but what is free goes first to jobs that stand before it ({ahead}).",
+        "本来有空闲资源，但先分配给排在它前面的作业（{ahead} 个）。",
+    ),
+    "Priority_backfill": (
+        (
+            "There would be room for it, but it could delay job {head}, which is the first in the queue and has "
+            "{head_node} planned from {starts_at} on."
+        ),
+        "本来有空闲资源，但可能推迟队首作业 {head}：后者计划自 {starts_at} 起使用 {head_node}。",
+    ),
+    "Priority_guard": (
+        (
+            "There would be room for it, but it could delay job {head}, which has waited so long that nothing may "
+            "overtake it any more; {head_node} is planned for it from {starts_at} on."
+        ),
+        "本来有空闲资源，但可能推迟作业 {head}：后者等待过久，已不允许被超越；计划自 {starts_at} 起使用 {head_node}。",
+    ),
+    "Priority_strict_fifo": (
+        "There would be room for it, but the policy is strict_fifo, and job {head} before it has no room yet.",
+        "本来有空闲资源，但策略为 strict_fifo，而它前面的作业 {head} 尚无足够资源。",
+    ),
+    "QOSMaxCpuPerUserLimit": (
+        "The cap on CPUs of {user_name} at a time is {limit}; {held} are held, and it asks for {wanted}.",
+        "{user_name} 同时最多可占用 {limit} 个 CPU，现已占用 {held} 个；它要求 {wanted} 个。",
+    ),
+    "QOSMaxJobsPerUserLimit": (
+        "The cap on jobs of {user_name} at a time is {limit}, and {held} hold CPUs now.",
+        "{user_name} 同时最多可运行 {limit} 个作业，现有 {held} 个。",
+    ),
+    "JobArrayTaskLimit": (
+        "The limit on tasks of array {array_job_id} at a time is {limit}, and {held} hold CPUs now.",
+        "数组 {array_job_id} 同时最多可运行 {limit} 个任务，现有 {held} 个。",
+    ),
+    "Licenses": (
+        "It asks for {wanted} of the licence {name}; {held} of {limit} are in use.",
+        "它要求 {wanted} 个许可证 {name}；共 {limit} 个，已用 {held} 个。",
+    ),
+    "Starting": (
+        ("There is room on {node_name}; it starts at the scheduler's next pass. If that does not come, look whether "
+        "a scheduler runs: `GET /health`."),
+        "{node_name} 上有空闲资源；调度器下一轮就会启动它。若迟迟不启动，请检查调度器是否在运行：`GET /health`。",
+    ),
+    # not waiting
+    "reserved": (
+        ("A place on {node_name} was reserved for it at {since} (CPUs: {cpus}); its process begins by {expires_at}, "
+        "or it returns to the queue."),
+        "已于 {since} 在 {node_name} 上为它预留 {cpus} 个 CPU；进程将在 {expires_at} 前启动，否则它回到队列。",
+    ),
+    "running": (
+        "It has run on {node_name} since {since} (CPUs: {cpus}), without a time limit.",
+        "它自 {since} 起在 {node_name} 上运行，使用 {cpus} 个 CPU，没有时限。",
+    ),
+    "running_limited": (
+        "It has run on {node_name} since {since} (CPUs: {cpus}), until {ends_by} at the latest.",
+        "它自 {since} 起在 {node_name} 上运行，使用 {cpus} 个 CPU，最迟至 {ends_by}。",
+    ),
+    "ending": (
+        "It has run on {node_name} since {since} (CPUs: {cpus}); at {cancel_requested_at} it was asked to end.",
+        "它自 {since} 起在 {node_name} 上运行，使用 {cpus} 个 CPU；已于 {cancel_requested_at} 被要求结束。",
+    ),
+    "NodeDown": (
+        "It has run on {node_name} since {since} (CPUs: {cpus}), as far as the log knows; the node is not heard from.",
+        "据日志，它自 {since} 起在 {node_name} 上运行，使用 {cpus} 个 CPU；但该节点没有音讯。",
+    ),
+    "Cleanup": (
+        "It is over, but something of it cannot be killed on {node_name}: it keeps its CPUs ({cpus}, from {since} on).",
+        "它已结束，但在 {node_name} 上有进程无法杀死，因此仍占用 {cpus} 个 CPU（自 {since} 起）。",
+    ),
+    "ended": (
+        "It ended at {ended_at} as {state} ({how}), after running on {node_name} since {since}.",
+        "它已于 {ended_at} 以 {state} 结束（{how}），此前自 {since} 起在 {node_name} 上运行。",
+    ),
+    "ended_before_start": (
+        "It ended at {ended_at} as {state} ({how}), before it began.",
+        "它已于 {ended_at} 以 {state} 结束（{how}），尚未启动。",
+    ),
+    # when it starts at the latest
+    "starts_by": (
+        "By the time limits it starts at {at} at the latest, unless something new goes before it.",
+        "按各作业的时限，它最迟于 {at} 启动，除非有新作业排到它前面。",
+    ),
+    "no_time_limit": (
+        "When it starts cannot be told: {count} jobs that hold what it needs have no time limit ({job_ids}).",
+        "无法预计启动时间：占用所需资源的作业中有 {count} 个没有时限（{job_ids}）。",
+    ),
+    "never_by_itself": (
+        "Nothing that is known to end lets it start.",
+        "已知会结束的作业都结束后，它仍无法启动。",
+    ),
+    "too_far": (
+        "When it starts lies too far ahead to be worked out.",
+        "启动时间过于久远，无法推算。",
+    ),
+    # what would let it start now
+    "unhold": ("when it is let go:", "放行："),
+    "register_node": ("when a node registers; on a machine of the cluster:", "有节点注册；在集群的机器上执行："),
+    "resume_node": ("when {node_name} takes jobs again:", "{node_name} 恢复接受作业："),
+    "node_back": (
+        "when {node_name} is heard from again; look at its executor:",
+        "{node_name} 恢复联系；请检查其执行器：",
+    ),
+    "fewer_cpus": ("with fewer CPUs ({cpus}):", "减少 CPU（{cpus} 个）："),
+    "could_run": ("with as many CPUs as {node_name} has ({cpus}):", "CPU 不超过 {node_name} 所有（{cpus} 个）："),
+    "shorter_limit": ("with a time limit of {minutes} minutes:", "时限改为 {minutes} 分钟："),
+    "higher_priority": ("with priority {priority}:", "优先级改为 {priority}："),
+    "raise_cap": ("if {name} were {value}:", "将 {name} 设为 {value}："),
+    "raise_licence": ("if there were {value} of the licence {name}:", "许可证 {name} 增至 {value} 个："),
+    "job_ends": ("when job {job_id} ends (it has no time limit)", "作业 {job_id} 结束（它没有时限）"),
+    "job_ends_by": ("when job {job_id} ends, at {ends_by} at the latest", "作业 {job_id} 结束（最迟 {ends_by}）"),
+}  # fmt: skip
+
+
+# Gaps that are filled with times; in JSON they are texts.
+TIMES = frozenset(
+    {"at", "begin_time", "cancel_requested_at", "ended_at", "ends_by", "expires_at", "since", "starts_at"}
+)
+
+
+def sentence(code: str, parameters: Mapping[str, Any], language: Language, *, local: bool = False) -> str:
+    """In words; times as they are, or as this machine's clock shows them. Raises `KeyError` for a code or a gap that is
+    not known.
+    """
+    english, chinese = SENTENCES[code]
+    values = {name: _instant(name, value, local=local) for name, value in parameters.items()}
+    return filled(english, chinese, values, language)
+
+
+def _instant(name: str, value: Any, *, local: bool) -> Any:
+    if name not in TIMES or value is None:
+        return value
+    instant = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return instant.astimezone() if local else instant

@@ -1,0 +1,76 @@
+"""`conductor why`: a short answer that fits a screen, in the reader's language, with the command to type."""
+
+from typing import Any
+
+import pytest
+from rich.cells import cell_len
+
+from conductor.cli.screen import Screen
+from conductor.cli.why import why_sheet
+
+AT = "2026-11-21T16:05:52+00:00"
+FOUND: dict[str, Any] = {
+    "job_id": 42,
+    "state": "PENDING",
+    "reason": "Resources",
+    "told": {
+        "code": "Resources",
+        "parameters": {
+            "wanted": "cpus=8 gpu:2",
+            "count": 3,
+            "node_name": "gpu03",
+            "free_cpus": 2,
+            "total_cpus": 16,
+        },
+        "sentence": "as the server says it",
+    },
+    "leases": "known",
+    "holders": [
+        {"job_id": i, "user_name": "alice", "node_name": "gpu03", "cpus": 1, "ends_by": AT if i % 2 else None}
+        for i in range(20)
+    ],
+    "holders_count": 35,
+    "ahead": [7, 8, 9],
+    "ahead_count": 900,
+    "starts_by": AT,
+    "starts_by_told": {"code": "starts_by", "parameters": {"at": AT}, "sentence": "at"},
+    "remedies": [
+        {
+            "code": "fewer_cpus",
+            "parameters": {"cpus": 2},
+            "command": "conductor submit -c 2 FILE",
+            "sentence": "x",
+        }
+    ],
+}
+
+
+def shown(found: dict[str, Any], capsys: pytest.CaptureFixture[str], language: Any = "en") -> list[str]:
+    why_sheet(found, Screen(language=language, out_is_terminal=False, err_is_terminal=False))
+    return capsys.readouterr().out.splitlines()
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_it_fits_80_columns_and_a_screen(language: str, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = shown(FOUND, capsys, language)
+    assert max(map(cell_len, lines)) <= 80
+    assert len(lines) <= 24
+    assert "    conductor submit -c 2 FILE" in lines
+
+
+def test_the_reason_comes_first_and_times_are_local(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = shown(FOUND, capsys)
+    assert lines[0] == "Job 42 is PENDING: Resources."
+    assert any("900 (7, 8, 9, …)" in line for line in lines)
+    assert any("no limit" in line for line in lines)
+    assert not any("2026-11-21T" in line for line in lines)
+
+
+def test_a_sentence_of_a_newer_server_is_shown_as_it_came(capsys: pytest.CaptureFixture[str]) -> None:
+    newer = {"code": "Preempted", "parameters": {}, "sentence": "It gave way to job 7."}
+    assert "It gave way to job 7." in shown({**FOUND, "told": newer}, capsys)
+
+
+def test_what_a_job_is_called_moves_no_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    odd = {**FOUND["told"], "parameters": {**FOUND["told"]["parameters"], "node_name": "a\x1b[2Jb"}}
+    assert not any("\x1b" in line for line in shown({**FOUND, "told": odd}, capsys))

@@ -1,0 +1,133 @@
+"""What is said of single cases that the random clusters of `test_why_laws` meet too seldom."""
+
+from datetime import timedelta
+from string import Formatter
+from typing import Any
+
+import pytest
+
+from conductor.core.cluster import Cluster
+from conductor.core.events import NodeDrained, Policy, PolicyChanged, ReleaseReason, ResourcesReleased
+from conductor.core.identifiers import POLICY_STREAM, AllocationId, JobId, NodeName, job_stream, node_stream
+from conductor.core.job import evolve
+from conductor.core.supposing import told
+from conductor.core.wait_reasons import OF_THE_CLUSTER
+from conductor.core.why import Why, explain, of_job
+from conductor.core.why_catalogue import SENTENCES, TIMES, sentence
+from tests.given import START, allocated, registered, reserved, running, submitted
+
+A, B = NodeName("a"), NodeName("b")
+NOW = START + timedelta(minutes=5)
+
+
+class Scene:
+    """A cluster that is told events."""
+
+    def __init__(self, **policy: Any) -> None:
+        self.cluster = Cluster()
+        self.tell(POLICY_STREAM, PolicyChanged(policy=Policy(**policy), reason=None))
+
+    def tell(self, stream: Any, *events: Any) -> "Scene":
+        for event in events:
+            told(self.cluster, stream, event, START)
+        return self
+
+    def node(self, name: NodeName, cpus: int = 4) -> "Scene":
+        return self.tell(node_stream(name), registered(name, cpus=cpus))
+
+    def job(self, job_id: int, cpus: int = 1, **more: Any) -> "Scene":
+        return self.tell(job_stream(JobId(job_id)), submitted(job_id, cpus_per_task=cpus, **more))
+
+    def runs(self, job_id: int, cpus: int, node: NodeName = A, **more: Any) -> "Scene":
+        self.job(job_id, cpus, **more)
+        place = reserved(job_id, cpu_ids=tuple(range(cpus)), node=node)
+        return self.tell(job_stream(JobId(job_id)), place, allocated(job_id))
+
+    def why(self, job_id: int) -> Why:
+        return explain(self.cluster, JobId(job_id), NOW, frozenset(self.cluster.nodes))
+
+
+def test_in_backfill_a_job_that_would_delay_the_head_names_it_and_the_limit_that_would_do() -> None:
+    scene = Scene(order="backfill").node(A).runs(1, 3, time_limit_seconds=3600)
+    scene.job(2, 4, time_limit_seconds=60).job(3, 1, time_limit_seconds=7200)
+    why = scene.why(3)
+    assert (why.reason, why.told.code, why.ahead) == ("Priority", "Priority_backfill", (JobId(2),))
+    assert why.told.parameters["head"] == 2
+    assert why.told.parameters["starts_at"] == START + timedelta(hours=1)
+    [shorter] = [one for one in why.remedies if one.told.code == "shorter_limit"]
+    assert shorter.command == "conductor submit -t 55 FILE"
+    assert scene.why(2).starts_by == START + timedelta(hours=1)
+
+
+def test_strict_fifo_and_the_guard_are_named() -> None:
+    strict = Scene(order="strict_fifo").node(A).runs(1, 3).job(2, 4).job(3, 1)
+    assert strict.why(3).told.code == "Priority_strict_fifo"
+    guarded = Scene(guard_seconds=60.0).node(A).runs(1, 3).job(2, 4).job(3, 1)
+    assert guarded.why(3).told.code == "Priority_guard"
+    assert Scene(guard_seconds=3600.0).node(A).runs(1, 3).job(2, 4).job(3, 1).why(3).reason == "Starting"
+
+
+def test_a_holder_without_a_limit_leaves_the_start_open_and_is_named() -> None:
+    why = Scene().node(A).runs(1, 4).job(2, 1).why(2)
+    assert (why.starts_by, why.starts_by_told and why.starts_by_told.code) == (None, "no_time_limit")
+    assert [one.told.code for one in why.remedies] == ["job_ends"]
+
+
+def test_a_users_cap_names_his_own_jobs_and_the_policy_that_would_do() -> None:
+    scene = Scene(user_max_cpus=4).node(A, 8).runs(1, 3, time_limit_seconds=600)
+    why = scene.job(2, 2).why(2)
+    assert why.reason == "QOSMaxCpuPerUserLimit"
+    assert [holder.job_id for holder in why.holders] == [1]
+    assert why.remedies[0].command == "conductor policy user_max_cpus=5"
+    assert why.starts_by == START + timedelta(seconds=600)
+
+
+def test_a_licence_names_who_has_it() -> None:
+    scene = Scene(licences={"matlab": 1, "ansys": 2}).node(A, 8).runs(1, 1, gres={"matlab": 1})
+    why = scene.job(2, 1, gres={"matlab": 1}, user_name="bob").why(2)
+    assert (why.reason, [holder.job_id for holder in why.holders]) == ("Licenses", [1])
+    assert why.remedies[0].command == "conductor policy licences=ansys:2,matlab:2"
+
+
+def test_a_job_that_no_node_could_ever_run_says_which_it_could() -> None:
+    why = Scene().node(A, 4).job(1, 8).why(1)
+    assert (why.reason, why.told.parameters["wanted"]) == ("BadConstraints", "cpus=8")
+    assert [(one.told.code, one.command) for one in why.remedies] == [
+        ("could_run", "conductor submit -c 4 FILE")
+    ]
+
+
+def test_a_drained_node_that_would_do_is_named() -> None:
+    scene = Scene().node(A).node(B).runs(1, 4).job(2, 2)
+    scene.tell(node_stream(B), NodeDrained(reason=None))
+    why = scene.why(2)
+    assert why.reason == "Resources"
+    assert "conductor resume b" in [one.command for one in why.remedies]
+
+
+def test_ends_are_told_in_one_sentence() -> None:
+    job = running().job
+    ended = evolve(
+        job,
+        ResourcesReleased(allocation_id=AllocationId(7), reason=ReleaseReason.FINISHED, exit_code=0),
+        at=START + timedelta(minutes=1),
+        version=job.version,
+    )
+    why = of_job(ended, NOW)
+    assert why is not None
+    assert (why.reason, why.told.code) == (None, "ended")
+    assert "COMPLETED (exit code 0)" in sentence(why.told.code, why.told.parameters, "en")
+
+
+@pytest.mark.parametrize("code", SENTENCES)
+def test_every_sentence_has_both_languages_and_the_same_gaps(code: str) -> None:
+    english, chinese = SENTENCES[code]
+    gaps = [{name for _, name, _, _ in Formatter().parse(text) if name} for text in (english, chinese)]
+    assert gaps[0] == gaps[1]
+    assert any("\u4e00" <= letter <= "\u9fff" for letter in chinese)
+    times = {name for name in gaps[0] if name.endswith(("_at", "_by", "_time")) or name in ("at", "since")}
+    assert times <= TIMES
+
+
+def test_every_word_has_its_sentence() -> None:
+    assert SENTENCES.keys() >= OF_THE_CLUSTER

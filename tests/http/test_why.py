@@ -1,0 +1,161 @@
+"""`GET /jobs/{id}/why`, and the same words in the listings."""
+
+import asyncio
+import threading
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+import pytest
+
+from api.picture import running_picture
+from conductor.core.identifiers import JobId
+from tests.fix_api import Api
+
+
+def heard(api: Api, name: str = "node-1", cpus: int = 4) -> int:
+    """A node that is registered and whose lease lives."""
+    incarnation = api.register(name, cpus)
+    lease = {"incarnation": incarnation, "allocations": []}
+    assert api.client.put(f"/api/v1/nodes/{name}/lease", json=lease).status_code == 200
+    return incarnation
+
+
+def why(api: Api, job_id: int, **parameters: Any) -> Any:
+    return api.get(f"/jobs/{job_id}/why", **parameters)
+
+
+def test_a_job_without_room_names_who_holds_it_and_what_would_help(api: Api) -> None:
+    heard(api)
+    holder = api.submit(cpus=3, time_limit="60", user_name="alice")
+    api.start(holder)
+    job_id = api.submit(cpus=2)
+    told = why(api, job_id)
+    assert (told["state"], told["reason"], told["leases"]) == ("PENDING", "Resources", "known")
+    assert "cpus=2" in told["sentence"]
+    assert "node-1 has most: 1 of 4 CPUs" in told["sentence"]
+    [held] = told["holders"]
+    assert (held["job_id"], held["user_name"], held["cpus"]) == (holder, "alice", 3)
+    assert told["starts_by"] == held["ends_by"]
+    remedies = {one["code"]: one for one in told["remedies"]}
+    assert remedies["fewer_cpus"]["command"] == "conductor submit -c 1 FILE"
+    assert remedies["job_ends_by"]["parameters"]["job_id"] == holder
+    assert api.get("/jobs")["jobs"][0]["reason"] == "Resources"
+    assert api.get(f"/jobs/{job_id}")["reason"] == "Resources"
+
+
+def test_a_job_behind_another_says_so_and_what_priority_it_would_take(api: Api) -> None:
+    heard(api)
+    first, second = api.submit(cpus=4), api.submit(cpus=4)
+    assert why(api, first)["reason"] == "Starting"
+    told = why(api, second)
+    assert (told["reason"], told["ahead"], told["ahead_count"]) == ("Priority", [first], 1)
+    [remedy] = [one for one in told["remedies"] if one["code"] == "higher_priority"]
+    assert remedy["command"] == f"conductor reprioritize 1 {second}"
+    api.command("Reprioritize", job_id=second, priority=1)
+    assert why(api, second)["reason"] == "Starting"
+    assert {job["id"]: job["reason"] for job in api.get("/jobs")["jobs"]} == {
+        first: "Priority",
+        second: "Starting",
+    }
+
+
+def test_what_its_own_events_say_needs_no_node(api: Api) -> None:
+    held = api.submit(hold=True)
+    assert why(api, held)["remedies"][0]["command"] == f"conductor unhold {held}"
+    later = api.submit(begin_time="2099-01-01T00:00:00Z")
+    assert why(api, later)["reason"] == "BeginTime"
+    assert why(api, api.submit())["reason"] == "NoNodes"
+
+
+def test_a_drained_node_is_named_with_the_command_that_brings_it_back(api: Api) -> None:
+    heard(api)
+    assert api.post("/nodes/node-1/drain", {"reason": "disk"}).status_code == 200
+    told = why(api, api.submit())
+    assert (told["reason"], told["told"]["parameters"]["nodes"]) == ("ReqNodeNotAvail", ["node-1 DRAINED"])
+    assert told["remedies"][0]["command"] == "conductor resume node-1"
+
+
+def test_a_node_that_is_not_heard_from_is_told_apart(api: Api) -> None:
+    heard(api)
+    with psycopg.connect(api.database_url) as connection:
+        connection.execute("UPDATE node_leases SET expires_at = now()")
+    told = why(api, api.submit())
+    assert (told["reason"], told["told"]["parameters"]["nodes"]) == ("ReqNodeNotAvail", ["node-1 SILENT"])
+
+
+def test_a_job_that_runs_or_has_ended_says_what_happened(api: Api) -> None:
+    heard(api)
+    job_id = api.submit()
+    allocation_id = api.start(job_id)
+    assert (why(api, job_id)["told"]["code"], why(api, job_id)["reason"]) == ("running", None)
+    api.end(allocation_id, exit_code=3)
+    told = why(api, job_id)
+    assert told["told"]["code"] == "ended"
+    assert "FAILED (NonZeroExitCode, exit code 3)" in told["sentence"]
+
+
+def test_sentences_come_in_the_language_asked_for(api: Api) -> None:
+    job_id = api.submit()
+    answer = api.client.get(f"/api/v1/jobs/{job_id}/why", headers={"Accept-Language": "zh"}).json()
+    assert (answer["reason"], answer["sentence"]) == ("NoNodes", "没有已注册的节点。")
+
+
+def test_last_night_is_asked_of_what_the_log_says_of_then(api: Api) -> None:
+    heard(api)
+    holder = api.submit(cpus=4)
+    allocation_id = api.start(holder)
+    job_id = api.submit(cpus=2)
+    then, at = api.get("/jobs/stats")["position"], datetime.now(UTC)
+    now = why(api, job_id)
+    api.end(allocation_id)
+    api.end(api.start(job_id))
+    assert why(api, job_id)["state"] == "COMPLETED"
+    for as_of in (then, at.isoformat()):
+        told = why(api, job_id, as_of=as_of)
+        assert (told["reason"], told["leases"], told["as_of"]["position"]) == ("Resources", "unknown", then)
+        assert told["holders"] == now["holders"]
+        assert told["sentence"] == now["sentence"]
+    assert why(api, job_id, as_of=then) == why(api, job_id, as_of=then)
+
+
+def test_before_it_was_submitted_there_was_no_such_job(api: Api) -> None:
+    job_id = api.submit()
+    answer = api.client.get(f"/api/v1/jobs/{job_id}/why", params={"as_of": 0})
+    assert answer.status_code == 404
+    assert api.client.get("/api/v1/jobs/999/why").status_code == 404
+
+
+def test_a_picture_of_another_history_is_loaded_anew(api: Api) -> None:
+    """As after a restore: what it remembers of the last event is not what the log says."""
+    job_id = JobId(api.submit())
+
+    async def story() -> None:
+        async with running_picture(api.database_url) as picture:
+            assert await picture.reasons([job_id]) == {job_id: "NoNodes"}
+            followed = picture._followed
+            assert followed is not None
+            assert followed._memory is not None
+            followed._memory.hash = b"another"
+            followed._memory.cluster.jobs.clear()
+            assert await picture.reasons([job_id]) == {job_id: "NoNodes"}
+
+    asyncio.run(story())
+
+
+def test_a_listing_is_answered_without_a_picture_that_takes_too_long(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = api.submit()
+    heard(api)
+    asked = threading.Event()
+
+    async def never(_pool: Any) -> Any:
+        asked.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("api.picture.load", never)
+    monkeypatch.setattr("api.picture.PATIENCE_SECONDS", 0.05)
+    assert api.get("/jobs")["jobs"][0]["reason"] is None
+    assert asked.is_set()
+    assert api.get(f"/jobs/{job_id}")["reason"] is None
