@@ -18,7 +18,8 @@ from tests.cli.test_commands import Type, typed_at
 from tests.fix_api import Api
 from tests.given import START
 
-TRACE = Path(__file__).parent.parent / "data" / "nasa-ipsc-1993-first-600.swf"
+ROOT = Path(__file__).parent.parent.parent
+TRACE = ROOT / "tests" / "data" / "nasa-ipsc-1993-first-600.swf"
 QUICK = ("whatif", "--swf", TRACE, "--load", 4)
 
 
@@ -71,6 +72,20 @@ def test_its_json_says_all_of_it_and_the_same_every_time(alone: Type) -> None:
     narrow = json.loads(alone(*QUICK, "--json", "--nodes", "4x32").stdout)
     assert narrow["refused"] > 0
     assert narrow["refused"] + narrow["simulated"]["jobs"] == 600
+
+
+@pytest.mark.slow
+def test_the_example_in_the_documents_is_what_comes_out(alone: Type) -> None:
+    written = (ROOT / "docs" / "whatif.md").read_text("utf-8")
+    [command] = re.findall(r"^    conductor (whatif --swf tests/data/.*)$", written, re.MULTILINE)
+    [block] = [
+        body
+        for body in re.findall(r"^```\n(.*?)^```$", written, re.MULTILINE | re.DOTALL)
+        if "Jobs of" in body
+    ]
+    said = alone(*command.replace("tests/", f"{ROOT}/tests/").split()).stdout
+    table = re.compile(r"^MEASURE.*?(?=^$|\Z)", re.MULTILINE | re.DOTALL)
+    assert table.findall(said) == table.findall(block) != []
 
 
 @pytest.mark.parametrize(
