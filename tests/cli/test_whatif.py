@@ -149,9 +149,10 @@ def test_the_log_is_simulated_beside_what_really_happened(api: Api, monkeypatch:
 def test_what_only_a_trace_has_is_refused_for_the_log_and_a_piece_must_not_be_empty(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    a_day(api)
     monkeypatch.setenv("CONDUCTOR_DATABASE_URL", api.database_url)
     conduct = typed_at(api.url, api.settings.home)
+    assert "No job ran that could be measured." in conduct("whatif").stdout
+    a_day(api)
     assert "--swf FILE" in conduct("whatif", "--load", 2).stderr
     assert "earlier --from" in conduct("whatif", "--from", 5, "--to", 5).stderr
     assert conduct("whatif", "--to", 1).exit_code == 0
@@ -189,6 +190,8 @@ def test_a_chart_is_drawn_with_its_words_and_units(
 def test_a_chart_that_cannot_be_written_is_told(alone: Type) -> None:
     pytest.importorskip("matplotlib")
     assert "cannot write missing/use.svg" in alone(*QUICK, "--chart", "missing/use.svg").stderr
+    said = alone(*QUICK, "--to", "1980-01-01", "--chart", "use.svg")
+    assert (said.exit_code, said.stderr) == (0, "Nothing is drawn, for nothing ran.\n")
 
 
 def steps(*values: float) -> list[tuple[datetime, float]]:
