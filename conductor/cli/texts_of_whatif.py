@@ -88,6 +88,7 @@ TEXTS_OF_WHATIF: Mapping[str, tuple[str, str]] = {
         "Not told by the trace: how long {count} jobs really waited.",
         "跟踪文件没有记录：{count} 个作业实际等待了多久。",
     ),
+    "whatif_not_drawn": ("Nothing is drawn, for nothing ran.", "没有作业运行，因此没有绘制图表。"),
     "whatif_drawn": ("Drawn: {path}", "已绘制：{path}"),
     "whatif_trace_only": (
         "--limits and --load are for a trace (--swf FILE); the log's jobs have limits and times of their own",
@@ -124,7 +125,7 @@ TEXTS_OF_WHATIF: Mapping[str, tuple[str, str]] = {
     "chart_there": ("CPUs there", "现有 CPU"),
     "chart_simulated": ("simulated", "模拟"),
     "chart_real": ("really", "实际"),
-    "chart_title": ("{policy}, on {nodes}", "{policy}，节点 {nodes}"),
+    "chart_title": ("{policy}; nodes: {nodes}", "{policy}；节点：{nodes}"),
     "chart_time": ("time ({zone})", "时间（{zone}）"),
     "chart_band": ("(line: mean, band: least to most)", "（线：均值；带：最小至最大）"),
 }  # fmt: skip

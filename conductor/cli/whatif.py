@@ -75,11 +75,14 @@ def whatif(
     with progress_bar(screen, "simulating") as progress:
         simulated = simulate(scenario.workload, progress=progress)
     found = measured(scenario, simulated)
-    if chart is not None:
+    ran = bool(found.thought_loads or found.real_loads)
+    if chart is not None and ran:
         draw(chart, found, screen)
     if as_json:
         screen.json(document(found))
-        return
-    tell(found, screen)
-    if chart is not None:
-        screen.say("whatif_drawn", path=chart)
+    else:
+        tell(found, screen)
+        if chart is not None and ran:
+            screen.say("whatif_drawn", path=chart)
+    if chart is not None and not ran:
+        screen.warn("whatif_not_drawn")

@@ -18,7 +18,8 @@ from tests.cli.test_commands import Type, typed_at
 from tests.fix_api import Api
 from tests.given import START
 
-TRACE = Path(__file__).parent.parent / "data" / "nasa-ipsc-1993-first-600.swf"
+ROOT = Path(__file__).parent.parent.parent
+TRACE = ROOT / "tests" / "data" / "nasa-ipsc-1993-first-600.swf"
 QUICK = ("whatif", "--swf", TRACE, "--load", 4)
 
 
@@ -71,6 +72,20 @@ def test_its_json_says_all_of_it_and_the_same_every_time(alone: Type) -> None:
     narrow = json.loads(alone(*QUICK, "--json", "--nodes", "4x32").stdout)
     assert narrow["refused"] > 0
     assert narrow["refused"] + narrow["simulated"]["jobs"] == 600
+
+
+@pytest.mark.slow
+def test_the_example_in_the_documents_is_what_comes_out(alone: Type) -> None:
+    written = (ROOT / "docs" / "whatif.md").read_text("utf-8")
+    [command] = re.findall(r"^    conductor (whatif --swf tests/data/.*)$", written, re.MULTILINE)
+    [block] = [
+        body
+        for body in re.findall(r"^```\n(.*?)^```$", written, re.MULTILINE | re.DOTALL)
+        if "Jobs of" in body
+    ]
+    said = alone(*command.replace("tests/", f"{ROOT}/tests/").split()).stdout
+    table = re.compile(r"^MEASURE.*?(?=^$|\Z)", re.MULTILINE | re.DOTALL)
+    assert table.findall(said) == table.findall(block) != []
 
 
 @pytest.mark.parametrize(
@@ -134,9 +149,10 @@ def test_the_log_is_simulated_beside_what_really_happened(api: Api, monkeypatch:
 def test_what_only_a_trace_has_is_refused_for_the_log_and_a_piece_must_not_be_empty(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    a_day(api)
     monkeypatch.setenv("CONDUCTOR_DATABASE_URL", api.database_url)
     conduct = typed_at(api.url, api.settings.home)
+    assert "No job ran that could be measured." in conduct("whatif").stdout
+    a_day(api)
     assert "--swf FILE" in conduct("whatif", "--load", 2).stderr
     assert "earlier --from" in conduct("whatif", "--from", 5, "--to", 5).stderr
     assert conduct("whatif", "--to", 1).exit_code == 0
@@ -174,6 +190,8 @@ def test_a_chart_is_drawn_with_its_words_and_units(
 def test_a_chart_that_cannot_be_written_is_told(alone: Type) -> None:
     pytest.importorskip("matplotlib")
     assert "cannot write missing/use.svg" in alone(*QUICK, "--chart", "missing/use.svg").stderr
+    said = alone(*QUICK, "--to", "1980-01-01", "--chart", "use.svg")
+    assert (said.exit_code, said.stderr) == (0, "Nothing is drawn, for nothing ran.\n")
 
 
 def steps(*values: float) -> list[tuple[datetime, float]]:

@@ -17,6 +17,7 @@ from conductor.swf_workload import workload_of
 from tests.slow_reference import FOR_EVER, PlainJob, schedule
 
 TRACE = Path(__file__).parent.parent / "data" / "nasa-ipsc-1993-first-600.swf"
+WHOLE = TRACE.parent / "NASA-iPSC-1993-3.1-cln.swf.gz"
 ORDERS = ("first_fit", "strict_fifo", "backfill")
 
 
@@ -71,6 +72,15 @@ def test_six_hundred_real_jobs_begin_when_the_plainest_way_says(order: str, limi
     assert simulated(order, trace, [128], load=4.0) == expected
     assert len(expected) == 600
     assert sum(expected[job.number][0] > job.submitted for job in plain(trace, load=4.0)) > 50
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("order", ORDERS)
+def test_three_months_of_real_jobs_begin_when_the_plainest_way_says(order: str) -> None:
+    trace = with_limits(read_trace(WHOLE), "generous")
+    expected = schedule(order, plain(trace, load=1.25), [128])
+    assert simulated(order, trace, [128], load=1.25) == expected
+    assert len(expected) == 18_239
 
 
 @pytest.mark.parametrize("order", ORDERS)
