@@ -73,9 +73,11 @@ def measure_pass(seconds: float) -> Measurement:
             world.change_policy(Policy(order=order))
             taken = world.passes(seconds / len(ORDERS))
             name = f"{order}, {waiting:,} waiting"
+            first, *others = taken
             figures += [
-                Figure(bench="pass", name=name, value=milliseconds(taken, 50), unit="ms", floors=floors),
-                Figure(bench="pass", name="  the longest", value=1000 * max(taken), unit="ms"),
+                Figure(bench="pass", name=name, value=milliseconds(others, 50), unit="ms", floors=floors),
+                Figure(bench="pass", name="  the longest", value=1000 * max(others), unit="ms"),
+                Figure(bench="pass", name="  the first of all", value=1000 * first, unit="ms"),
             ]
     return Measurement(figures=tuple(figures))
 
