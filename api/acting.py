@@ -30,6 +30,7 @@ from conductor.core.job import JobState
 from conductor.handler import Accepted, Outcome
 
 REFUSALS_LISTED = 100
+AT_ONCE = 500  # a batch of the handler
 
 Act = Literal["cancel", "hold", "unhold", "requeue", "reprioritize"]
 Wish = Callable[[JobId], commands.Command]
@@ -104,8 +105,10 @@ async def _several(
     engine = engine_of(request)
     meant = [job_id for job_id in chosen.job_ids if chosen.states[job_id] in _MEANT[act]]
     asked = meant or (chosen.job_ids[-1:] if act in ("hold", "reprioritize") else [])
-    asking = [wish(job_id) for job_id in asked]
-    outcomes = await engine.handler.handle_all(asking, caller_of(request).provenance(), atomic=False)
+    outcomes: list[Outcome] = []
+    for begin in range(0, len(asked), AT_ONCE):  # so that others' commands come in between
+        asking = [wish(job_id) for job_id in asked[begin : begin + AT_ONCE]]
+        outcomes += await engine.handler.handle_all(asking, caller_of(request).provenance(), atomic=False)
     refusals = _refusals(asked, outcomes)
     accepted = [one for one in outcomes if isinstance(one, Accepted)]
     if asked and not accepted:

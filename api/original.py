@@ -43,7 +43,11 @@ async def query(request: Request) -> Response:
 
 
 async def cancel(request: Request) -> Response:
-    return answer(in_five_states(await acted("cancel", request)))
+    done = await acted("cancel", request)
+    if "jobs" not in done:
+        return answer(in_five_states(done))
+    tasks = [in_five_states(task) for task in done["jobs"]]  # an array, which those clients did not know
+    return answer({**done, "state": tasks[0]["state"], "jobs": tasks})
 
 
 async def get_stats(request: Request) -> Response:

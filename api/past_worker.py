@@ -21,8 +21,9 @@ from conductor.core.errors import ConductorError
 from conductor.core.identifiers import JobId
 from conductor.core.why import explain
 from conductor.database import DatabaseUnavailable
-from projections.moment import open_snapshot, states_at
+from projections.moment import states_at
 from projections.past_cluster import cluster_of, up_then
+from projections.snapshot import snapshot
 from projections.survey import AllocationFilter, JobFilter, Survey
 
 
@@ -45,7 +46,7 @@ def _listen(requests: "queue.SimpleQueue[bytes]") -> None:
 
 def _answer(request: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     try:
-        with open_snapshot(request["database_url"]) as connection:
+        with snapshot(request["database_url"]) as connection:
             if request["why"]:
                 states = states_at(connection, request["position"])
                 return _explained(states, request["position"], **request["why"]), []

@@ -166,7 +166,7 @@ FROM (
 JOIN jobs j ON j.id = p.job_id
 LEFT JOIN events submitted ON submitted.stream = 'job-' || p.job_id AND submitted.version = 1
 LEFT JOIN events released ON released.stream = 'job-' || p.job_id AND released.version = p.version
-     AND p.release_reason IN ('cancelled', 'node_lost', 'repaired')
+     AND p.release_reason IN ('cancelled', 'node_lost', 'repaired') AND released.type = 'ResourcesReleased'
 LEFT JOIN events ender ON (ender.stream, ender.version) = (
     split_part(coalesce(released.metadata ->> 'causation', released.stream || '@' || released.version), '@', 1),
     split_part(coalesce(released.metadata ->> 'causation', released.stream || '@' || released.version), '@', 2)::integer)
@@ -251,16 +251,35 @@ FROM cpus;
 SELECT renew_lease(%(node_name)s, %(incarnation)s, %(lease_seconds)s, %(allocations)s) AS expires_at;
 
 -- name: to_cancel
--- What a node should end: jobs somebody cancelled, and whatever it holds that is no longer its own.
+-- What a node should end: jobs somebody cancelled, and whatever it holds that is no longer its own. A wrong row must not
+-- end a job: the log has to say so as well. All of it is looked through only for what has no row at all.
 SELECT a.id
 FROM resource_allocations a JOIN jobs j ON j.id = a.job_id
 WHERE a.node_name = %(node_name)s AND a.status = 'allocated' AND j.cancel_requested_at IS NOT NULL
+  AND EXISTS (SELECT FROM events e
+              WHERE e.stream = 'job-' || j.id AND e.type = 'CancelRequested' AND e.version > a.version)
 UNION
 SELECT held.id
 FROM unnest(%(allocations)s::bigint[]) held (id)
+LEFT JOIN LATERAL (
+    SELECT h.job_id FROM allocation_history h WHERE h.id = held.id LIMIT 1
+) row ON true
+LEFT JOIN LATERAL (
+    SELECT CASE WHEN row.job_id IS NOT NULL THEN 'job-' || row.job_id ELSE (
+        SELECT e.stream FROM events e
+        WHERE e.type = 'ResourcesReserved' AND (e.data ->> 'allocation_id')::bigint = held.id LIMIT 1) END AS name
+) stream ON true
 WHERE NOT EXISTS (
     SELECT FROM resource_allocations a
     WHERE a.id = held.id AND a.node_name = %(node_name)s AND a.status <> 'released')
+  AND NOT EXISTS (
+    SELECT FROM events promised
+    WHERE promised.stream = stream.name AND promised.type = 'ResourcesReserved'
+      AND (promised.data ->> 'allocation_id')::bigint = held.id AND promised.data ->> 'node_name' = %(node_name)s
+      AND NOT EXISTS (
+        SELECT FROM events e
+        WHERE e.stream = promised.stream AND e.type = 'ResourcesReleased'
+          AND e.data -> 'allocation_id' = promised.data -> 'allocation_id'))
 ORDER BY 1;
 
 -- name: health

@@ -4,6 +4,7 @@ Promises: an address that others can reach is refused unless something is said t
 never appears in a log.
 """
 
+import gc
 import signal
 import socket
 from urllib.parse import urlsplit
@@ -34,6 +35,11 @@ def serve(settings: Settings, database_url: str) -> int:
     host, port = listening.getsockname()[:2]
     logger.info("api.listening", host=host, port=port)
     _stop_on_signals(server)
+    # What lives for ever is looked through no more; and rarely, because an array of ten thousand tasks makes half a
+    # million objects that live until its answer: a third of the time that it took went into looking for garbage.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
     server.run(sockets=[listening])
     return 0 if server.started else 1
 

@@ -17,7 +17,7 @@ from api.fields import Count, Id, NodeNameText
 from api.jobs import QUERY, MomentQuery, WaitSeconds
 from api.reading import Row, answer, fetch, fetch_one
 from api.validation import complaint, validated_query
-from conductor.core.job import AllocationStatus
+from conductor.core.allocation import AllocationStatus
 from conductor.database import jittered
 from projections.survey import stats_document
 

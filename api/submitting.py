@@ -7,6 +7,7 @@ with the first jobs and another wish under the same key is refused.
 import re
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
@@ -20,6 +21,7 @@ from api.reading import answer, fetch_one
 from api.security import Caller, Identity, caller_of
 from api.submission import Wanted, submission_of, submissions_of
 from api.texts import Language
+from conductor.codec import encode
 from conductor.completing import Request as Wish
 from conductor.core.arrays import tasks_of
 from conductor.core.commands import Submit
@@ -32,6 +34,9 @@ from conductor.deciding import NOT_DONE
 from conductor.handler import Accepted, Outcome
 
 JOBS_AT_ONCE = 10_000
+MOST_BYTES_OF_TASKS = (
+    64 * 2**20
+)  # in the log, where each task has all that was asked for but script and environment
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _KEYS = uuid.UUID("6e1c1f0e-4f7b-5b5e-9d4c-0a86f1f0c7d2")  # the name space of idempotency keys
@@ -99,6 +104,9 @@ def _jobs_of(value: Any) -> list[Any]:
 def _wishes(wanted: Wanted, caller: Caller, command_id: str | None) -> list[Wish]:
     """One job, or every task of an array. The first task's `command_id` stands for all: they are recorded at once."""
     first, *others = tasks_of(wanted.submission.command(caller.identity))
+    if len(others) * len(encode(replace(first, script="", environment={}))) > MOST_BYTES_OF_TASKS:
+        values = {"tasks": len(others) + 1, "most": f"{MOST_BYTES_OF_TASKS // 2**20} MiB"}
+        raise invalid(FieldError(field="array", code="array_too_large", values=values))
     head = Wish(command=first, provenance=caller.provenance(command_id))
     provenance = caller.provenance()
     return [head, *(Wish(command=task, provenance=provenance, head=head) for task in others)]

@@ -171,8 +171,8 @@ DETAILS: Mapping[str, tuple[str, str]] = {
         "发送的作业 {job_id} 的 {stream} 与已有内容不衔接。请从第 {offset} 字节继续。",
     ),
     "replay_failed": (
-        "The log could not be replayed: {why}. `?replay=false` leaves that part of the audit out.",
-        "无法重放日志：{why}。加上 `?replay=false` 可跳过审计的这一部分。",
+        "The log could not be replayed: {why}. `?replay=false` or `conductor audit --quick` leaves that part out.",
+        "无法重放日志：{why}。`?replay=false` 或 `conductor audit --quick` 可跳过审计的这一部分。",
     ),
     "piece_too_large": (
         "The piece is larger than {limit_mib} MiB. Send the output in smaller pieces, one after the other.",
@@ -264,6 +264,13 @@ FIELDS: Mapping[str, tuple[str, str]] = {
     "bad_dependency": (
         "{why}; write it as afterok:41:42_7,afterany:50 or singleton",
         "（{why}）不是合法的依赖；写法如 afterok:41:42_7,afterany:50 或 singleton",
+    ),
+    "array_too_large": (
+        (
+            "has {tasks} tasks, each kept with all that was asked for: more than {most}; submit several arrays, or "
+            "shorten comment, dependency or paths"
+        ),
+        "共 {tasks} 个任务，各自保存全部要求，总量超过 {most}；请分成多个作业数组，或缩短注释、依赖及路径",
     ),
     "array_alone": (
         "cannot be given in a command; submit arrays at /api/v1/jobs/submit or /api/v1/jobs/submit/batch",

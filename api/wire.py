@@ -34,8 +34,8 @@ from api.submission import STRICT, Submission, submission_errors
 from api.validation import ERRORS_LISTED, complaint, field_errors, known_names, problem_of
 from conductor.core import commands as core
 from conductor.core.events import ProcessIdentity, ReleaseReason
+from conductor.core.held_numbers import CPU_BLOCK_SIZE
 from conductor.core.identifiers import AllocationId, Incarnation, JobId, NodeName
-from conductor.core.node import CPU_BLOCK_SIZE
 from conductor.core.sbatch import Remark
 
 COMMANDS_AT_ONCE = 1000

@@ -18,7 +18,7 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from conductor.core.errors import ConductorError
+from conductor.evidence_texts import EvidenceError
 
 FORMAT = "conductor-checkpoint-1"
 LARGEST = 65_536  # bytes; a note has some 500, a key some 120
@@ -33,7 +33,7 @@ _PATTERNS = {
 }
 
 
-class CheckpointError(ConductorError):
+class CheckpointError(EvidenceError):
     """A note or a key that cannot be used; the message says which and why."""
 
 
@@ -98,68 +98,61 @@ def sign(
 
 def read_checkpoint(path: Path, *, public_key: str) -> Checkpoint:
     """The note in a file, once it is known to be by that key (hex). Raises `CheckpointError`."""
-    note = _parse(read_small(path, "checkpoint"), path)
+    note = _parse(read_small(path), path)
     if note.public_key != public_key:
         raise CheckpointError(
-            f"{path} is signed by another key: {note.fingerprint}, not {fingerprint(public_key)}. "
-            "If you trust that key, name its file with --public-key."
+            "note_of_another_key", path=path, found=note.fingerprint, believed=fingerprint(public_key)
         )
     try:
         Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key)).verify(
             bytes.fromhex(note.signature), signed_bytes(note)
         )
     except (InvalidSignature, ValueError) as error:
-        raise CheckpointError(
-            f"{path} was altered: its signature does not fit what it says. Use a copy that was kept elsewhere."
-        ) from error
+        raise CheckpointError("note_altered", path=path) from error
     return note
 
 
 def check_cluster(note: Checkpoint, path: Path, cluster_id: str) -> None:
     """Raises `CheckpointError` for another cluster's note."""
     if note.cluster_id != cluster_id:
-        raise CheckpointError(
-            f"{path} is a checkpoint of cluster {note.cluster_id}, and this is cluster {cluster_id}: "
-            "it says nothing about this log."
-        )
+        raise CheckpointError("note_of_another_cluster", path=path, found=note.cluster_id, ours=cluster_id)
 
 
 def _utc(instant: datetime) -> str:
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def read_small(path: Path, what: str) -> bytes:
+def read_small(path: Path) -> bytes:
     """A file that cannot be large. Raises `CheckpointError`."""
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)
     except OSError as error:
-        raise CheckpointError(f"The {what} {path} cannot be read: {error.strerror}.") from error
+        raise CheckpointError("file_unreadable", path=path, why=error.strerror) from error
     if len(content) > LARGEST:
-        raise CheckpointError(f"{path} is too large to be a {what}.")
+        raise CheckpointError("file_too_large", path=path, most=LARGEST)
     return content
 
 
 def _parse(content: bytes, path: Path) -> Checkpoint:
     """Spaces and line breaks that a mail program added do no harm; anything else that is not a note's does."""
-    no_note = f"{path} is no checkpoint"
     try:
         note = json.loads(content, object_pairs_hook=_without_repeats)
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{no_note}: it is not the JSON that `conductor checkpoint` writes.") from error
+        raise CheckpointError("note_not_json", path=path) from error
     if not isinstance(note, dict) or "format" not in note:
-        raise CheckpointError(f"{no_note}: it does not name its format.")
+        raise CheckpointError("note_without_format", path=path)
     if note.pop("format") != FORMAT:
-        raise CheckpointError(f"{path} is of a format that this release does not know; it knows {FORMAT}.")
+        raise CheckpointError("note_of_another_format", path=path, known=FORMAT)
     names = {field.name for field in fields(Checkpoint)}
     if note.keys() != names:
         wrong = ", ".join(sorted(note.keys() ^ names))
-        raise CheckpointError(f"{no_note}: missing or unknown: {wrong}.")
+        raise CheckpointError("note_fields", path=path, wrong=wrong)
     for name, pattern in _PATTERNS.items():
         if not isinstance(note[name], str) or re.fullmatch(pattern, note[name], re.ASCII) is None:
-            raise CheckpointError(f"{no_note}: {name} is not written as a checkpoint writes it.")
+            raise CheckpointError("note_field", path=path, name=name)
     if type(note["position"]) is not int or not 0 < note["position"] < 2**63:
-        raise CheckpointError(f"{no_note}: position is no position of a log.")
+        raise CheckpointError("note_position", path=path)
     return Checkpoint(**note)
 
 

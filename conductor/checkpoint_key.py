@@ -32,7 +32,7 @@ def signing_key(home: Path) -> Ed25519PrivateKey:
         except FileExistsError:
             pass  # another process was faster: its key is the key
         except OSError as error:
-            raise CheckpointError(f"{path} cannot be written: {error.strerror}.") from error
+            raise CheckpointError("file_unwritable", path=path, why=error.strerror) from error
     key = _read_private_key(path)
     _publish(home / PUBLIC_KEY_NAME, key)
     return key
@@ -47,31 +47,25 @@ def home_public_key(home: Path) -> str:
     try:
         found, folder = path.stat(), home.stat()
     except FileNotFoundError:
-        raise KeyMissing(
-            f"There is no {path}: no checkpoint was signed on this home. "
-            "Name the signer's public key with --public-key FILE."
-        ) from None
+        raise KeyMissing("key_missing", path=path) from None
     except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror}.") from error
+        raise CheckpointError("file_unreadable", path=path, why=error.strerror) from error
     others = stat.S_IWGRP | stat.S_IWOTH
     ours = {found.st_uid, folder.st_uid} <= {0, os.geteuid()}
     open_folder = folder.st_mode & others and not folder.st_mode & stat.S_ISVTX
     if found.st_mode & others or open_folder or not ours:
-        raise CheckpointError(
-            f"Others may write {path} or its folder, or own it, so it may be anybody's key. Compare it with a copy of "
-            f"yours, then make both your own: chmod go-w {path} {home}"
-        )
+        raise CheckpointError("key_open", path=path, home=home)
     return read_public_key(path)
 
 
 def read_public_key(path: Path) -> str:
     """The Ed25519 public key in a PEM file, as hex. Raises `CheckpointError`."""
     try:
-        key = serialization.load_pem_public_key(read_small(path, "public key"))
+        key = serialization.load_pem_public_key(read_small(path))
     except ValueError as error:
-        raise CheckpointError(f"{path} is no public key in PEM form (`BEGIN PUBLIC KEY`).") from error
+        raise CheckpointError("key_not_public", path=path) from error
     if not isinstance(key, Ed25519PublicKey):
-        raise CheckpointError(f"{path} is a public key of another kind; checkpoints are signed with Ed25519.")
+        raise CheckpointError("key_of_another_kind", path=path)
     return _public_hex(key)
 
 
@@ -80,7 +74,7 @@ def _read_private_key(path: Path) -> Ed25519PrivateKey:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror}.") from error
+        raise CheckpointError("file_unreadable", path=path, why=error.strerror) from error
     try:
         _check_owner(path, os.fstat(descriptor))
         content = os.read(descriptor, LARGEST)
@@ -89,26 +83,20 @@ def _read_private_key(path: Path) -> Ed25519PrivateKey:
     try:
         key = serialization.load_pem_private_key(content, password=None)
     except (ValueError, TypeError) as error:
-        raise CheckpointError(f"{path} is no private key in PEM form without a password.") from error
+        raise CheckpointError("key_not_private", path=path) from error
     if not isinstance(key, Ed25519PrivateKey):
-        raise CheckpointError(
-            f"{path} is a private key of another kind; checkpoints are signed with Ed25519."
-        )
+        raise CheckpointError("key_of_another_kind", path=path)
     return key
 
 
 def _check_owner(path: Path, found: os.stat_result) -> None:
     if not stat.S_ISREG(found.st_mode):
-        raise CheckpointError(f"{path} is no plain file.")
+        raise CheckpointError("file_not_plain", path=path)
     if found.st_uid != os.geteuid():
-        raise CheckpointError(
-            f"{path} belongs to user {found.st_uid}, not to user {os.geteuid()} who runs this command. "
-            "Sign as that user, or with a CONDUCTOR_HOME of your own."
-        )
+        raise CheckpointError("key_of_another_user", path=path, owner=found.st_uid, user=os.geteuid())
     if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise CheckpointError(
-            f"{path} can be read by others (mode {stat.S_IMODE(found.st_mode):o}), so anybody may have signed "
-            f"with it. Move it and {PUBLIC_KEY_NAME} away; the next checkpoint makes a new key."
+            "key_readable", path=path, mode=f"{stat.S_IMODE(found.st_mode):o}", public=PUBLIC_KEY_NAME
         )
 
 
@@ -116,10 +104,7 @@ def _publish(path: Path, key: Ed25519PrivateKey) -> None:
     """The public half beside the key. One that is there already must be that half."""
     if path.exists():
         if read_public_key(path) != _public_hex(key.public_key()):
-            raise CheckpointError(
-                f"{path} is not the public half of {KEY_NAME} beside it. Find out who changed which; "
-                "with the right key in place, remove the public one and it is written again."
-            )
+            raise CheckpointError("key_not_the_half", path=path, key=KEY_NAME)
         return
     pem = key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
@@ -127,7 +112,7 @@ def _publish(path: Path, key: Ed25519PrivateKey) -> None:
     try:
         write_private(path, pem.decode("ascii"), mode=0o644)
     except OSError as error:
-        raise CheckpointError(f"{path} cannot be written: {error.strerror}.") from error
+        raise CheckpointError("file_unwritable", path=path, why=error.strerror) from error
 
 
 def _private_pem(key: Ed25519PrivateKey) -> str:

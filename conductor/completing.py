@@ -6,6 +6,7 @@ the first, whose number is the array's; the environment is theirs together.
 """
 
 import uuid
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,6 +16,7 @@ from psycopg import AsyncConnection
 from conductor.core.commands import (
     Allocate,
     Command,
+    ImportJob,
     RegisterNode,
     Release,
     Repair,
@@ -73,10 +75,11 @@ async def complete(connection: AsyncConnection[Any], requests: Sequence[Request]
     await _check_dependencies(connection, requests)
     await _draw(connection, requests, stock)
     await _find_allocations(connection, requests)
+    promised_mb: Counter[NodeName] = Counter()  # in this batch, so in no row yet
     for request in requests:
         by_hand = isinstance(request.command, Reserve) and request.command.term is None
         if isinstance(request.command, Reserve) and by_hand and (request.unfit or not request.tried):
-            await _choose_resources(connection, request, request.command)
+            await _choose_resources(connection, request, request.command, promised_mb)
 
 
 async def _draw(connection: AsyncConnection[Any], requests: Sequence[Request], stock: IdStock) -> None:
@@ -93,6 +96,9 @@ async def _draw(connection: AsyncConnection[Any], requests: Sequence[Request], s
         ):
             request.command = replace(reserve, allocation_id=AllocationId(number))
     for request in requests:
+        if isinstance(wish := request.command, ImportJob) and wish.submission.environment_id is None:
+            random_id = str(uuid.uuid4()) if wish.submission.environment else None
+            request.command = replace(wish, submission=replace(wish.submission, environment_id=random_id))
         if isinstance(request.command, RegisterNode) and request.command.cpu_block is None:
             [number] = await stock.draw(connection, "draw_cpu_blocks", 1)
             request.command = replace(request.command, cpu_block=number)
@@ -186,21 +192,24 @@ class _Wanted:
     node_gres: Mapping[str, int]
 
 
-async def _choose_resources(connection: AsyncConnection[Any], request: Request, command: Reserve) -> None:
+async def _choose_resources(
+    connection: AsyncConnection[Any], request: Request, command: Reserve, promised_mb: Counter[NodeName]
+) -> None:
     """For a reservation by hand: the lowest free CPUs and generic resources, where none are named.
 
-    Whoever takes one of the CPUs first wins, and the constraint says so. Generic resources and memory have no
-    constraint: they are looked at here, and a scheduler that has not read this reservation yet may promise them again.
+    Whoever takes one of them first wins, and the constraint says so. Memory has no constraint: it is looked at here,
+    and a scheduler that has not read this reservation yet may promise it again.
     """
     request.unfit = None
     wanted = await _wanted(connection, command)
     held = await connection.execute(SQL["held"], {"node_name": command.node_name})
     allocations = await held.fetchall()
-    memory_mb = (wanted.memory_mb or 0) + sum(memory_mb or 0 for memory_mb, _ in allocations)
-    if wanted.memory_mb and wanted.node_memory_mb is not None and memory_mb > wanted.node_memory_mb:
-        free = wanted.node_memory_mb - memory_mb + wanted.memory_mb
-        request.unfit = _taken(command, f"{wanted.memory_mb} MB", f"{max(0, free)} MB")
-        return
+    held_mb = promised_mb[command.node_name] + sum(memory_mb or 0 for memory_mb, _ in allocations)
+    if wanted.memory_mb and wanted.node_memory_mb is not None:
+        free_mb = max(0, wanted.node_memory_mb - held_mb)
+        if wanted.memory_mb > free_mb:
+            request.unfit = _taken(command, f"{wanted.memory_mb} MB", f"{free_mb} MB")
+            return
     gres = _chosen_gres(command, wanted, [held for _, held in allocations])
     if isinstance(gres, Rejection):
         request.unfit = gres
@@ -210,6 +219,7 @@ async def _choose_resources(connection: AsyncConnection[Any], request: Request, 
     if command.cpu_ids is None and wanted.node_cpus and count > len(cpus):
         request.unfit = _taken(command, f"{count} CPUs", str(len(cpus)))
     chosen = cpus if command.cpu_ids is not None else cpus[:count]
+    promised_mb[command.node_name] += wanted.memory_mb or 0
     request.command = replace(command, cpu_ids=chosen, gres=gres)
 
 

@@ -17,7 +17,7 @@ CRASH_POINTS = {
     "api.submitted": "The job is in the log; the client has not been told.",
     "handler.decided": "A batch is decided; nothing of it has been sent to PostgreSQL.",
     "handler.committed": "A batch is in the log; nobody who waits for it has been told.",
-    "scheduler.elected": "A new term has begun; the cluster has not been loaded.",
+    "scheduler.elected": "A new term has begun; the cluster has not been loaded, or not been followed to here.",
     "scheduler.planned": "Jobs have their places; nothing has been reserved.",
     "scheduler.reserved": "Reservations are in the log; the scheduler's memory has not followed.",
     "scheduler.resolving": "Dependencies have come true, or never can; the log does not know it.",

@@ -12,7 +12,14 @@ from psycopg import AsyncConnection
 
 from conductor.completing import SQL, Request
 from conductor.core.causes import NO_TRACE, Cause, Trace, cause_of, followed
-from conductor.core.commands import Command, DeclareNodeLost, RegisterNode, ResolveDependency, Submit
+from conductor.core.commands import (
+    Command,
+    DeclareNodeLost,
+    RegisterNode,
+    ResolveDependency,
+    Submit,
+    submission_of,
+)
 from conductor.core.decider import State, decide, evolve, fold, streams_read
 from conductor.core.dependencies import decided_by
 from conductor.core.errors import Rejection, RejectionCode
@@ -27,6 +34,7 @@ from conductor.core.events import (
     ResourcesReserved,
 )
 from conductor.core.fitting import NodeOffer, Offers
+from conductor.core.held_numbers import spans_text
 from conductor.core.holdings import Holdings
 from conductor.core.identifiers import NodeName, Position, StreamName, Version, event_reference, job_stream
 from conductor.core.job import Job
@@ -292,7 +300,13 @@ def _passes(new: NewEvent, plan: Plan) -> bool:
 
 def _passing(event: Event) -> dict[str, Any]:
     assert isinstance(event, ResourcesReserved)
-    return {"id": event.allocation_id, "cpu_block": event.cpu_block, "cpu_ids": event.cpu_ids}
+    spans = spans_text(event.cpu_block, event.cpu_ids, event.gres)
+    return {
+        "id": event.allocation_id,
+        "cpu_block": event.cpu_block,
+        "cpu_ids": event.cpu_ids,
+        "cpu_spans": spans,
+    }
 
 
 def _taken(event: Event, plan: Plan) -> Rejection | None:
@@ -365,9 +379,9 @@ def _version_conflict(request: Request, state: State | None) -> Rejection | None
 def _keep_bodies(plan: Plan, requests: Sequence[Request], events: Sequence[NewEvent]) -> None:
     submitted = {e.event.job_id: e.event for e in events if isinstance(e.event, JobSubmitted)}
     for request in requests:
-        command = request.command
-        event = submitted.get(command.job_id) if isinstance(command, Submit) and command.job_id else None
-        if event is None or not isinstance(command, Submit):
+        command = submission_of(request.command)
+        event = submitted.get(command.job_id) if command is not None and command.job_id else None
+        if event is None or command is None:
             continue
         plan.scripts[event.script_sha256] = command.script
         if event.environment_id is not None:

@@ -20,7 +20,7 @@ from psycopg import AsyncConnection
 
 from conductor.codec import encode
 from conductor.completing import IdStock, Request, complete
-from conductor.core.commands import Command, Submit
+from conductor.core.commands import Command, ImportJob, Submit, submission_of
 from conductor.core.decider import State
 from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.events import Provenance, RecordedEvent
@@ -69,8 +69,8 @@ class Entry:
 
     @property
     def script_bytes(self) -> int:
-        commands = (request.command for request in self.requests)
-        return sum(len(command.script) for command in commands if isinstance(command, Submit))
+        submissions = (submission_of(request.command) for request in self.requests)
+        return sum(len(one.script) for one in submissions if one is not None)
 
 
 class Handler:
@@ -249,13 +249,17 @@ def _fail(entries: list[Entry], error: Exception) -> None:
 def _taken(violation: CpusTaken) -> Rejection:
     return Rejection(
         code=RejectionCode.CPUS_TAKEN,
-        message=f"Another live allocation holds one of these CPUs. Choose others. PostgreSQL says: {violation}",
+        message="Another live allocation holds one of these CPUs or generic resources. Choose others. "
+        f"PostgreSQL says: {violation}",
     )
 
 
 def _digest(command: Command) -> str:
     """Of what was asked. Without the environment: a digest of a short secret could be guessed from the log."""
-    asked = replace(command, environment={}) if isinstance(command, Submit) else command
+    if isinstance(command, ImportJob):
+        asked: Command = replace(command, submission=replace(command.submission, environment={}))
+    else:
+        asked = replace(command, environment={}) if isinstance(command, Submit) else command
     return hashlib.sha256(encode(asked)).hexdigest()[:32]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from conductor.core.arrays import Array
-from projections.allocations import runs
+from conductor.core.held_numbers import runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

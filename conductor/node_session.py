@@ -317,18 +317,9 @@ class Session:
             # Closed while we were away: whatever still runs in it must not; its end becomes a late report.
             logger.warning("job.not_ours", allocation=allocation_id)
             self.supervisor.stop(allocation_id)
-        suspects = live.keys() - held_before - self._held.keys()
-        if suspects:
-            # One may have been taken and ended while the answer came. What was not held before the log says that it
-            # is allocated is not ours.
-            again = await self._live_here()
-            live = {allocation_id: again[allocation_id] for allocation_id in suspects & again.keys()}
-        unaccounted = [
-            allocation_id
-            for allocation_id in suspects & live.keys()
-            if not await self._account_for(live[allocation_id])
-        ]
-        self.observer.compared(unaccounted)
+        # What was not held before the log says that it is allocated is not ours.
+        suspects = sorted(live.keys() - held_before - self._held.keys())
+        self.observer.compared([number for number in suspects if not await self._account_for(number)])
 
     async def _closed(self, missed: Collection[AllocationId]) -> set[AllocationId]:
         """Of those that the tables do not have as live: a wrong row must not end a job, so the log is asked."""
@@ -340,10 +331,11 @@ class Session:
     async def _live_here(self) -> dict[AllocationId, LiveAllocation]:
         return await live_allocations(self.pool, self.node_name)
 
-    async def _account_for(self, allocation: LiveAllocation) -> bool:
+    async def _account_for(self, allocation_id: AllocationId) -> bool:
         """One that was not held: its end is recorded. False when its process is not here and we cannot mend that."""
-        allocation_id = allocation.allocation_id
-        if allocation.status != "allocated" or allocation_id in self._held:
+        # Read again for each: it may have been taken and ended while that answer came, or while another was ended.
+        allocation = (await self._live_here()).get(allocation_id)
+        if allocation is None or allocation.status != "allocated" or allocation_id in self._held:
             return True
         if allocation.spool_id != self.machine.spool_id:
             # Another machine's, or another folder's: its supervisor may still run it. A person knows.

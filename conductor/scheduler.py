@@ -64,6 +64,8 @@ class Scheduler:
     holder: str = field(default_factory=lambda: str(uuid.uuid4()))
     term: Term | None = None
     starts: StartsWatched | None = None  # None: looks at every poll only
+    _memory: Memory | None = None  # as it was followed while standing by
+    _followed_at: float = 0.0  # monotonic
     _leads_until: float = 0.0  # monotonic
 
     @property
@@ -78,7 +80,7 @@ class Scheduler:
                 if self._leads:
                     await self._lead_guarded()
                 else:
-                    await self.wake_up.wait(RENEWAL_SECONDS)
+                    await self._stand_by()
         finally:
             await end_tasks([renewing])
             await self._give_up()
@@ -112,6 +114,20 @@ class Scheduler:
             async with reachable(self.pool) as connection:
                 await connection.execute(SQL["give_up_leadership"], {"holder": self.holder})
 
+    async def _stand_by(self) -> None:
+        """Follow along now and then, so that leading begins where the log ends and not with reading all of it."""
+        await self.wake_up.wait(RENEWAL_SECONDS)
+        if self._leads or self.stopping.is_set() or time.monotonic() - self._followed_at < RENEWAL_SECONDS:
+            return
+        try:
+            self._memory = self._memory or await load(self.pool)
+            await follow(self.pool, self._memory)
+            if self._memory.outdated:
+                self._memory = None
+        except (DatabaseUnavailable, HistoryForked):
+            self._memory = None
+        self._followed_at = time.monotonic()
+
     async def _lead_guarded(self) -> None:
         try:
             await self._lead()
@@ -136,7 +152,7 @@ class Scheduler:
         self.term = event.term
         crash_point("scheduler.elected")
         await self._record_setting()
-        memory = await load(self.pool)
+        memory, self._memory = self._memory or await load(self.pool), None
         logger.info("scheduler.leads", term=self.term, waiting=memory.cluster.waiting)
         self._compare_setting(memory)
         while self._leads and not self.stopping.is_set():

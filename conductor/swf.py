@@ -1,11 +1,13 @@
-"""The Standard Workload Format: traces of real machines, one job a line. Pure.
+"""The Standard Workload Format: traces of real machines, one job a line. `parse` is pure.
 
 Eighteen numbers a line, -1 where nobody knows; comments and `; Key: value` headers begin with a semicolon. The
 format is described at https://www.cs.huji.ac.il/labs/parallel/workload/swf.html
 """
 
+import gzip
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from conductor.core.errors import ConductorError
 
@@ -27,6 +29,8 @@ class SwfJob:
     allocated_processors: int | None
     requested_processors: int | None
     requested_seconds: int | None
+    requested_memory_kb: int | None  # of each processor
+    status: int | None
     user_id: int | None
     group_id: int | None
 
@@ -57,6 +61,13 @@ def parse(lines: Iterable[str]) -> Trace:
     return Trace(header=header, jobs=tuple(sorted(jobs, key=lambda job: (job.submit_seconds, job.number))))
 
 
+def read_trace(path: Path) -> Trace:
+    """The trace in a file, packed or not. Raises `OSError`, `EOFError`, `UnicodeDecodeError`, `SwfError`."""
+    data = path.read_bytes()
+    text = gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
+    return parse(text.decode().splitlines())
+
+
 def _header_line(text: str) -> Iterator[tuple[str, str]]:
     """`; MaxProcs: 128` as a pair; a comment without a key gives nothing. Keys are single words."""
     key, colon, value = text.lstrip("; ").partition(":")
@@ -82,6 +93,8 @@ def _job(line: int, words: list[str]) -> SwfJob:
         allocated_processors=known[4],
         requested_processors=known[7],
         requested_seconds=known[8],
+        requested_memory_kb=known[9],
+        status=known[10],
         user_id=known[11],
         group_id=known[12],
     )

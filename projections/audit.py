@@ -49,6 +49,7 @@ class Seen:
     nodes: Sequence[Row]
     strays: Sequence[Row]
     memories: Sequence[Row]
+    imported: Sequence[Row] = ()
     acknowledgements: Sequence[Row] = ()
 
 
@@ -76,7 +77,8 @@ def judge(seen: Seen, margins: Margins) -> list[Finding]:
     away = {finding.parameters["node_name"]: finding.code for finding in absent}
     held = [f for row in seen.allocations if (f := _of_allocation(row, seen, margins, away)) is not None]
     forked = (_forked(row, seen.position) for row in seen.memories)
-    return [*held, *absent, *map(_stray, _true_strays(seen)), *forked]
+    leaked = map(_never_released, seen.imported)
+    return [*held, *absent, *map(_stray, _true_strays(seen)), *leaked, *forked]
 
 
 def _of_allocation(row: Row, seen: Seen, margins: Margins, away: Mapping[str, str]) -> Finding | None:
@@ -156,7 +158,9 @@ def _absent_nodes(seen: Seen, margins: Margins) -> Iterator[Finding]:
         if row["final"] is False:
             held[row["node_name"]].append(row)
     for node in seen.nodes:
-        if node["state"] in ("UP", "DRAINED"):
+        if not node["in_log"]:
+            yield _ghost(node)
+        elif node["state"] in ("UP", "DRAINED"):
             if _stale_since(node, seen.now, margins):
                 yield _stale(node)
         elif held[node["name"]] and _settled(node, seen.now):
@@ -178,6 +182,17 @@ def _stale_since(node: Row, now: datetime, margins: Margins) -> bool:
     registered = node["registered_at"] + timedelta(seconds=margins.lease_seconds)
     ended = max(own, registered) if own else registered
     return bool(now - ended > timedelta(seconds=margins.lost))
+
+
+def _ghost(node: Row) -> Finding:
+    """Of a node that never registered: no command finds it, and whatever its row says follows from the row."""
+    row = f"nodes {node['name']}"
+    return Finding(
+        code="row_unexpected",
+        subject=row,
+        parameters={"node_name": node["name"], "table": "nodes", "key": node["name"]},
+        rests_on=frozenset({row}),
+    )
 
 
 def _stale(node: Row) -> Finding:
@@ -260,6 +275,32 @@ def _stray(row: Row) -> Finding:
         subject=f"{node_stream(row['node_name'])} pid {row['pid']} start {row['start_ticks']}",
         parameters={name: row[name] for name in names},
         streams=(job_stream(row["job_id"]),) if known else (node_stream(row["node_name"]),),
+    )
+
+
+def _never_released(row: Row) -> Finding:
+    """History of another system: nothing is held here, but somebody should know where its CPUs went."""
+    names = ("job_id", "node_name", "allocated_cpus", "state", "status", "source")
+    return Finding(
+        code="imported_never_released",
+        subject=f"allocation {row['id']}",
+        parameters={
+            "allocation_id": row["id"],
+            **{name: row[name] for name in names},
+            "pid": row["process_id"],
+            "since": row["reservation_time"],
+        },
+        streams=(job_stream(row["job_id"]),),
+        rests_on=frozenset({f"{table} {row['id']}" for table in ("resource_allocations", "past_allocations")})
+        | {f"jobs {row['job_id']}"},
+        commands=(
+            {
+                "type": "Repair",
+                "allocation_id": row["id"],
+                "finding": "imported_never_released",
+                "expected_version": row["job_version"],
+            },
+        ),
     )
 
 

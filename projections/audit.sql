@@ -20,7 +20,8 @@ ORDER BY a.id;
 -- name: audit_nodes
 -- With the last that the log says of those that are lost or removed.
 SELECT n.name, n.state, n.incarnation, n.registered_at, l.expires_at AS lease_expires_at,
-       l.incarnation AS lease_incarnation, e.at AS left_at, coalesce((e.data ->> 'jobs_lost')::boolean, false) AS jobs_lost
+       l.incarnation AS lease_incarnation, e.at AS left_at, coalesce((e.data ->> 'jobs_lost')::boolean, false) AS jobs_lost,
+       EXISTS (SELECT FROM events WHERE stream = 'node-' || n.name) AS in_log
 FROM nodes n
 LEFT JOIN node_leases l ON l.node_name = n.name
 LEFT JOIN LATERAL (
@@ -53,6 +54,19 @@ ORDER BY o.remembered_position;
 SELECT data ->> 'code' AS code, data ->> 'subject' AS subject, data ->> 'reason' AS reason, position, at,
        metadata ->> 'actor' AS actor
 FROM events WHERE stream = 'audit' AND type = 'FindingAcknowledged' ORDER BY version;
+
+-- name: audit_imported
+-- What the original system never gave back, and nobody has closed since; with what it said of it.
+SELECT a.id, a.job_id, a.node_name, a.allocated_cpus, a.process_id, a.reservation_time, j.version AS job_version,
+       e.data ->> 'state' AS state, e.data ->> 'source' AS source, e.data -> 'allocation' ->> 'status' AS status
+FROM (
+    SELECT * FROM resource_allocations WHERE status = 'released' AND release_reason IS NULL
+    UNION ALL
+    SELECT * FROM past_allocations WHERE status = 'released' AND release_reason IS NULL
+) a
+JOIN jobs j ON j.id = a.job_id
+JOIN events e ON e.stream = 'job-' || a.job_id AND e.version = 2 AND e.type = 'JobImported'
+ORDER BY a.id;
 
 -- name: audit_events
 -- The last events of some streams, and events at some positions.

@@ -31,7 +31,10 @@ class Mending(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One kind of finding. Sentences have gaps named as the finding's parameters are."""
+    """One kind of finding. Sentences have gaps named as the finding's parameters are.
+
+    A command to be typed stands in backquotes after a colon: where there are lines, it gets one of its own.
+    """
 
     severity: Severity
     mending: Mending
@@ -83,14 +86,14 @@ CATALOGUE: Mapping[str, Entry] = {
         english=(
             "PID {pid} on {node_name} ({command}) carries the mark of allocation {allocation_id} (job {job_id}, "
             "attempt {attempt}), which is not live there. First verify that it is still that process: on {node_name}, "
-            "`sed 's/.*) //' /proc/{pid}/stat | cut -d' ' -f20` must print {start_ticks}. Then `kill {pid}`, "
-            "and `kill -9 {pid}` if it stays."
+            "this must print {start_ticks}: `sed 's/.*) //' /proc/{pid}/stat | cut -d' ' -f20`. "
+            "Then end it: `kill {pid}`. If it stays: `kill -9 {pid}`."
         ),
         chinese=(
             "{node_name} 上的 PID {pid}（{command}）带有分配 {allocation_id}（作业 {job_id}，"
             "第 {attempt} 次运行）的标记，而该分配在此并非有效。"
-            "请先确认仍是同一进程：在 {node_name} 上执行 `sed 's/.*) //' /proc/{pid}/stat | cut -d' ' -f20`，"
-            "结果必须为 {start_ticks}。然后 `kill {pid}`；若仍在，则 `kill -9 {pid}`。"
+            "请先确认仍是同一进程；在 {node_name} 上执行以下命令，结果必须为 {start_ticks}："
+            "`sed 's/.*) //' /proc/{pid}/stat | cut -d' ' -f20`。然后结束它：`kill {pid}`。若仍在：`kill -9 {pid}`。"
         ),
     ),
     "process_unmarked": Entry(
@@ -99,14 +102,15 @@ CATALOGUE: Mapping[str, Entry] = {
         english=(
             "PID {pid} on {node_name} ({command}) is a child of the node's supervisor and carries no job's mark: "
             "something that a job left behind, with its environment wiped. If it is not wanted, first verify that it "
-            "is still that process: on {node_name}, `sed 's/.*) //' /proc/{pid}/stat | cut -d' ' -f20` must print "
-            "{start_ticks}. Then `kill {pid}`, and `kill -9 {pid}` if it stays."
+            "is still that process: on {node_name}, this must print {start_ticks}: "
+            "`sed 's/.*) //' /proc/{pid}/stat | cut -d' ' -f20`. "
+            "Then end it: `kill {pid}`. If it stays: `kill -9 {pid}`."
         ),
         chinese=(
             "{node_name} 上的 PID {pid}（{command}）是该节点监管进程的子进程，但没有任何作业的标记："
             "它由某个作业遗留，且环境已被清空。若不需要它，"
-            "请先确认仍是同一进程：在 {node_name} 上执行 `sed 's/.*) //' /proc/{pid}/stat | cut -d' ' -f20`，"
-            "结果必须为 {start_ticks}。然后 `kill {pid}`；若仍在，则 `kill -9 {pid}`。"
+            "请先确认仍是同一进程；在 {node_name} 上执行以下命令，结果必须为 {start_ticks}："
+            "`sed 's/.*) //' /proc/{pid}/stat | cut -d' ' -f20`。然后结束它：`kill {pid}`。若仍在：`kill -9 {pid}`。"
         ),
     ),
     "allocation_on_lost_node": Entry(
@@ -161,6 +165,21 @@ CATALOGUE: Mapping[str, Entry] = {
             "这类进程停在内核中（磁盘或文件服务器故障）：请排除故障或重启机器。修复会在进程仍存在时让出这些 CPU。"
         ),
     ),
+    "imported_never_released": Entry(
+        severity=Severity.WARNING,
+        mending=Mending.REPAIR,
+        english=(
+            "The original system ({source}) never gave back {allocated_cpus} CPUs of {node_name}: its allocation "
+            "{allocation_id} of job {job_id} was still `{status}` (since {since}, PID {pid}) when the job was imported "
+            "as {state}. Nothing is held here. If the PID is still that job on {node_name}, end it; the repair closes "
+            "the allocation in the log."
+        ),
+        chinese=(
+            "原系统（{source}）从未归还 {node_name} 的 {allocated_cpus} 个 CPU：作业 {job_id} 的分配 {allocation_id} "
+            "自 {since} 起一直为 `{status}`（PID {pid}），导入时该作业为 {state}。此处没有任何占用。"
+            "若该 PID 在 {node_name} 上仍是此作业，请结束它；修复会在日志中关闭该分配。"
+        ),
+    ),
     "row_differs": Entry(
         severity=Severity.ERROR,
         mending=Mending.REBUILD,
@@ -185,6 +204,20 @@ CATALOGUE: Mapping[str, Entry] = {
         english="No event explains row {key} of table {table}: somebody inserted it past the door.",
         chinese="没有事件能解释表 {table} 的行 {key}：有人绕过写入入口插入了它。",
     ),
+    "row_ahead": Entry(
+        severity=Severity.ERROR,
+        mending=Mending.REBUILD,
+        english=(
+            "Row {key} of table {table} is of version {row_version} of {stream}, and the log has only {log_version}: "
+            "the log's last events were cut off, or somebody changed the row past the door. If they were cut off, such "
+            "rows are the last trace of them: note what they say, and compare with a backup, before you make them anew."
+        ),
+        chinese=(
+            "表 {table} 的行 {key} 属于流 {stream} 的第 {row_version} 版，而日志中只有 {log_version} 版："
+            "日志末尾的事件被截去，或有人绕过写入入口改动了该行。若为截去，这些行是它们最后的痕迹："
+            "重建之前，请记下其内容，并与备份比对。"
+        ),
+    ),
     "conservation_broken": Entry(
         severity=Severity.ERROR,
         mending=Mending.ACKNOWLEDGE,
@@ -203,12 +236,12 @@ CATALOGUE: Mapping[str, Entry] = {
         mending=Mending.ACKNOWLEDGE,
         english=(
             "At position {position} a generic resource of node {node_name} was promised that it does not have, or that "
-            "another job held ({why}). A reservation by hand that crosses one of the scheduler's can do that. If both "
+            "another job held ({why}). Commands cannot write such events: they were written past the handler. If both "
             "jobs still run, cancel or requeue one of them."
         ),
         chinese=(
             "在位置 {position}，节点 {node_name} 的通用资源被承诺，而该节点没有它，或它已被另一作业占用（{why}）。"
-            "手工预留与调度器的预留交错时可能如此。若两个作业都仍在运行，请取消其中一个或让其重新排队。"
+            "命令不会写出这样的事件：它们绕过了处理程序。若两个作业都仍在运行，请取消其中一个或让其重新排队。"
         ),
     ),
     "memory_overpromised": Entry(
@@ -259,11 +292,11 @@ CATALOGUE: Mapping[str, Entry] = {
         severity=Severity.ERROR,
         mending=Mending.ACKNOWLEDGE,
         english=(
-            "The script body with the digest {sha256} is another one now, so jobs {job_ids} may run, or show, what "
-            "nobody submitted. Restore the body from a backup; a body may be deleted, never altered."
+            "The script body with the digest {sha256} is another one now ({found_sha256}), so jobs {job_ids} may "
+            "run, or show, what nobody submitted. Restore the body from a backup; a body may be deleted, never altered."
         ),
         chinese=(
-            "摘要为 {sha256} 的脚本内容已变，因此作业 {job_ids} 可能运行或显示无人提交过的内容。"
+            "摘要为 {sha256} 的脚本内容已变（现为 {found_sha256}），因此作业 {job_ids} 可能运行或显示无人提交过的内容。"
             "请从备份恢复该内容；脚本内容可以删除，绝不能改动。"
         ),
     ),
@@ -309,6 +342,6 @@ def repair_of(code: str, subject: str) -> str | None:
         case Mending.REBUILD:
             return "conductor replay rebuild"
         case Mending.ACKNOWLEDGE:
-            return f"conductor repair acknowledge {code} {subject}"
+            return f'conductor repair acknowledge {code} {subject} --reason "..."'
         case Mending.BY_HAND:
             return None

@@ -8,7 +8,7 @@ lies in the streams and on the nodes that it touches follows from it.
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from projections.audit import Finding
@@ -61,6 +61,12 @@ def row_of(difference: Difference) -> str:
     """The row of a difference: `jobs 42.priority` -> `jobs 42`."""
     differs = difference.code == "row_differs"
     return difference.subject.rpartition(".")[0] if differs else difference.subject
+
+
+def digests_of(difference: Difference) -> tuple[str, str]:
+    """`scripts A now B` -> (A, B): the digest that a script was submitted with, and that of its body now."""
+    _, submitted, _, found = difference.subject.split()
+    return submitted, found
 
 
 def faults(differences: Iterable[Difference], steps: Iterable[ClockStep], context: Context) -> list[Finding]:
@@ -176,7 +182,16 @@ def _rows(found: Sequence[Difference], context: Context) -> list[Finding]:
         stream = finding.parameters["stream"]
         if finding.parameters["behind"] or finding.parameters["ahead"]:
             together.setdefault(stream, finding)
-    return [f for f in findings if together.get(f.parameters["stream"], f) is f]
+    return _named_ahead([f for f in findings if together.get(f.parameters["stream"], f) is f])
+
+
+def _named_ahead(findings: Sequence[Finding]) -> list[Finding]:
+    """Rows that know more than the log does: its end is gone. One that was inserted by hand knows of no other stream,
+    and of one whose version alone was changed nothing else differs.
+    """
+    ahead = [f for f in findings if f.parameters["ahead"] and f.parameters["columns"] != ["version"]]
+    known = [f for f in ahead if f.parameters["log_version"] or len(ahead) > 1]
+    return [replace(f, code="row_ahead") if f in known else f for f in findings]
 
 
 def _row(subject: str, found: Sequence[Difference], context: Context) -> Finding:
@@ -194,6 +209,8 @@ def _row(subject: str, found: Sequence[Difference], context: Context) -> Finding
             "columns": [cell["column"] for cell in cells],
             "cells": cells,
             "stream": stored.stream,
+            "row_version": stored.version,
+            "log_version": in_log,
             "behind": version_differs and stored.version is not None and stored.version < in_log,
             "ahead": version_differs and stored.version is not None and stored.version > in_log,
         },
@@ -212,12 +229,12 @@ def _cell(difference: Difference) -> dict[str, str]:
 
 
 def _script(difference: Difference, context: Context) -> Finding:
-    sha256 = difference.subject.removeprefix("scripts ")
+    sha256, found = digests_of(difference)
     jobs = list(context.jobs_with_script.get(sha256, ()))
     return Finding(
         code="script_altered",
-        subject=difference.subject,
-        parameters={"sha256": sha256, "job_ids": jobs[:20]},
+        subject=difference.subject,  # with what it is now: another alteration is another finding
+        parameters={"sha256": sha256, "found_sha256": found, "job_ids": jobs[:20]},
         streams=tuple(f"job-{job_id}" for job_id in jobs[:3]),
     )
 

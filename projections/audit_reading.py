@@ -44,6 +44,7 @@ async def _look(connection: AsyncConnection[Any]) -> Seen:
         nodes=await _rows(connection, "audit_nodes"),
         strays=await _rows(connection, "audit_strays"),
         memories=await _rows(connection, "audit_memories"),
+        imported=await _rows(connection, "audit_imported"),
         acknowledgements=await _rows(connection, "audit_acknowledgements"),
     )
 

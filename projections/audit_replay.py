@@ -15,8 +15,9 @@ import psycopg
 from conductor.core.errors import ConductorError
 from conductor.database import load_queries
 from projections.audit import Finding
-from projections.audit_damage import ClockStep, Context, StoredRow, faults, place_of, row_of
+from projections.audit_damage import ClockStep, Context, StoredRow, digests_of, faults, place_of, row_of
 from projections.replay import Difference, Report, verify
+from projections.snapshot import snapshot
 
 SQL = load_queries("projections", "audit.sql")
 
@@ -37,17 +38,16 @@ class Replayed:
 
 
 def replay(database_url: str) -> Replayed:
-    """Verify, and judge what differs. Raises `ReplayError`, `psycopg.Error`."""
+    """Verify, and judge what differs. Raises as `snapshot`."""
     report = verify(database_url)
-    with psycopg.connect(database_url) as connection:
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    with snapshot(database_url) as connection:
         steps = [
             ClockStep(position, seconds)
             for position, seconds in _all(
                 connection, SQL["clock_steps"], {"tolerance_seconds": CLOCK_TOLERANCE_SECONDS}
             )
         ]
-        context = _context(connection, report.differences) if report.differences else Context()
+        context = context_of(connection, report.differences) if report.differences else Context()
     return Replayed(
         findings=faults(report.differences, steps, context),
         events=report.events,
@@ -67,7 +67,7 @@ def _all(
     return connection.execute(query, values).fetchall()
 
 
-def _context(connection: psycopg.Connection[Any], differences: Sequence[Difference]) -> Context:
+def context_of(connection: psycopg.Connection[Any], differences: Sequence[Difference]) -> Context:
     """Looked up only when something differs, so it may read more than is quick."""
     by_place = [d for d in differences if d.subject.startswith("position ")]
     positions = {place_of(d.subject)[0] for d in by_place}
@@ -79,7 +79,7 @@ def _context(connection: psycopg.Connection[Any], differences: Sequence[Differen
         gaps = frozenset(stream for (stream,) in _all(connection, SQL["streams_with_gaps"]))
     rows = _stored_rows(connection, {row_of(d) for d in differences if d.code.startswith("row_")})
     streams = {stream for stream, _ in events_at.values()} | {one.stream for one in rows.values()}
-    scripts = [d.subject.removeprefix("scripts ") for d in differences if d.code == "script_altered"]
+    scripts = [digests_of(d)[0] for d in differences if d.code == "script_altered"]
     return Context(
         next_positions={position: _next(connection, position) for position in missing},
         streams_with_gaps=gaps,

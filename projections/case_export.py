@@ -13,8 +13,8 @@ from typing import Any
 
 import psycopg
 
-from conductor.core.errors import ConductorError
 from conductor.database import load_queries
+from conductor.evidence_texts import EvidenceError
 from projections.case_file import FORMAT, VERSION, end_line
 from projections.snapshot import LogHead, cluster_id, log_head, snapshot
 
@@ -25,7 +25,7 @@ _FETCH = 2000
 Write = Callable[[bytes], object]
 
 
-class CannotExport(ConductorError):
+class CannotExport(EvidenceError):
     """What was asked for is not in the log; nothing was written."""
 
 
@@ -42,30 +42,31 @@ class Selection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
-    """What was written, in lines by kind."""
+    """What was written, in lines by kind. `damage`: code and position of the first event that does not follow."""
 
     events: int
     scripts: int
     environments: int
     sha256: str
+    damage: tuple[str, int] | None
 
 
 def export_case(
     database_url: str, selection: Selection, *, write: Write, release: str, now: datetime
 ) -> Exported:
-    """Write a case file, piece by piece. Raises `CannotExport` before the first piece, `LogUnreadable` at any."""
+    """Write a case file, piece by piece. Raises `CannotExport` before the first piece, as `snapshot` at any."""
     with snapshot(database_url) as connection:
         head = log_head(connection)
         if head is None:
-            raise CannotExport("The log is empty: there is nothing to export yet.")
+            raise CannotExport("export_empty")
         wanted = _wanted(connection, selection, head)
         lines = _Lines(write)
         lines.put(_header(connection, selection, wanted, head, release, now))
-        events = _events(connection, wanted, lines)
+        events, damage = _events(connection, wanted, lines)
         scripts = _bodies(connection, "scripts", wanted, lines) if selection.scripts else 0
         environments = _bodies(connection, "environments", wanted, lines) if selection.environments else 0
         digest = lines.end()
-    return Exported(events=events, scripts=scripts, environments=environments, sha256=digest)
+    return Exported(events=events, scripts=scripts, environments=environments, sha256=digest, damage=damage)
 
 
 class _Lines:
@@ -94,15 +95,12 @@ def _wanted(connection: psycopg.Connection[Any], selection: Selection, head: Log
         jobs = {"jobs": list(selection.jobs)}
         missing = [str(row[0]) for row in connection.execute(SQL["jobs_missing"], jobs)]
         if missing:
-            raise CannotExport(f"The log knows no job {', '.join(missing)}; nothing was exported.")
+            raise CannotExport("export_no_job", jobs=", ".join(missing))
         positions = [row[0] for row in connection.execute(SQL["positions_of_jobs"], jobs)]
         return {"first": positions[0], "last": positions[-1], "positions": positions}
     last = head.position if selection.last is None else selection.last
     if last > head.position or selection.first > last:
-        raise CannotExport(
-            f"There are no events {selection.first} to {last}: the log ends at position {head.position}; "
-            "nothing was exported."
-        )
+        raise CannotExport("export_no_events", first=selection.first, last=last, head=head.position)
     return {"first": selection.first, "last": last, "positions": None}
 
 
@@ -132,12 +130,18 @@ def _header(
     }
 
 
-def _events(connection: psycopg.Connection[Any], wanted: dict[str, Any], lines: _Lines) -> int:
-    count = 0
-    for text, event_hash, previous_hash in _rows(connection, "texts", wanted):
+def _events(
+    connection: psycopg.Connection[Any], wanted: dict[str, Any], lines: _Lines
+) -> tuple[int, tuple[str, int] | None]:
+    """How many there are, and the first damage among them. The event after a gap names no event before it."""
+    count, damage = 0, None
+    for position, text, event_hash, previous_hash in _rows(connection, "texts", wanted):
         lines.put({"event": text, "previous_hash": previous_hash.hex(), "hash": event_hash.hex()})
         count += 1
-    return count
+        if damage is None and hashlib.sha256(previous_hash + text.encode()).digest() != event_hash:
+            lacking = position > 1 and not previous_hash
+            damage = ("position_missing", position - 1) if lacking else ("hash_broken", position)
+    return count, damage
 
 
 def _bodies(connection: psycopg.Connection[Any], kind: str, wanted: dict[str, Any], lines: _Lines) -> int:

@@ -37,7 +37,8 @@ SELECT position FROM wanted ORDER BY position;
 
 -- name: texts
 -- Each event with the bytes its hash is made of, and the hash of the one before it.
-SELECT event_text(e.position, e.stream, e.version, e.type, e.schema_version, e.at, e.recorded_at, e.data, e.metadata),
+SELECT e.position,
+       event_text(e.position, e.stream, e.version, e.type, e.schema_version, e.at, e.recorded_at, e.data, e.metadata),
        e.hash, coalesce(p.hash, '')
 FROM events e LEFT JOIN events p ON p.position = e.position - 1
 WHERE e.position BETWEEN %(first)s AND %(last)s

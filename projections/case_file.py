@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from conductor.core.decider import State, fold
-from conductor.core.errors import ConductorError
 from conductor.core.events import RecordedEvent
 from conductor.core.identifiers import StreamName
+from conductor.evidence_texts import EvidenceError
 from projections.log_stream import LogEvent
 
 FORMAT = "conductor-case"
@@ -47,7 +47,7 @@ _COMPRESSED = {
 }
 
 
-class CaseFileError(ConductorError):
+class CaseFileError(EvidenceError):
     """The file is no case file, or not as it was written; the message says which line where that is known."""
 
 
@@ -190,9 +190,7 @@ class _Reading:
 
     def take(self, number: int, line: bytes) -> None:
         if self.ended:
-            raise CaseFileError(
-                f"{self.path} goes on after its end, at line {number}: something was added to it."
-            )
+            raise CaseFileError("case_goes_on", path=self.path, number=number)
         if self.header is None:
             self.header = _header(line, self.path)
         else:
@@ -207,15 +205,12 @@ class _Reading:
     def _content(self, content: dict[str, Any], number: int) -> None:
         if "event" in content:
             if any(self.bodies.values()):
-                raise CaseFileError(
-                    f"{self.path}, line {number}: an event stands after a script; lines were moved."
-                )
+                raise CaseFileError("case_event_late", path=self.path, number=number)
             event = _event(content, number, self.path)
             position = event.logged.position
             if self.last_position is not None and position <= self.last_position:
                 raise CaseFileError(
-                    f"{self.path}, line {number}: position {position} stands after {self.last_position}; "
-                    "lines were added or moved."
+                    "case_order", path=self.path, number=number, position=position, last=self.last_position
                 )
             self.first_position = self.first_position or position
             self.last_position = position
@@ -232,26 +227,22 @@ class _Reading:
             ):
                 self.bodies[kind][body[key]] = number
                 return
-        raise CaseFileError(f"{self.path}, line {number} is no line of a case file: it was altered.")
+        raise CaseFileError("case_no_line", path=self.path, number=number)
 
     def _end(self, line: bytes) -> None:
         if line != end_line(self.lines, self.digest.hexdigest()):
-            where = (
-                f"line {self.altered}" if self.altered else "a line that has no hash of its own, or the last"
-            )
             raise CaseFileError(
-                f"{self.path} was altered after it was written ({where}): its lines no longer have the digest that "
-                "stands at its end. Use another copy."
+                "case_altered" if self.altered else "case_altered_somewhere",
+                path=self.path,
+                number=self.altered,
             )
         self.ended = True
 
     def finished(self) -> CaseFile:
         if self.header is None:
-            raise CaseFileError(f"{self.path} is empty.")
+            raise CaseFileError("case_empty", path=self.path)
         if not self.ended:
-            raise CaseFileError(
-                f"{self.path} was cut off after line {self.lines}: its last line is missing. Use a whole copy."
-            )
+            raise CaseFileError("case_cut_after", path=self.path, lines=self.lines)
         return CaseFile(
             path=self.path,
             header=self.header,
@@ -313,16 +304,14 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """Each whole line with its number; what comes after the last line end is a line cut off."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise CaseFileError(
-                f"{path} is no plain file. A case file is read more than once: keep it as a file."
-            )
+            raise CaseFileError("case_not_plain", path=path)
         with path.open("rb") as file:
             number = 0
             while line := _line(file, path, number + 1):
                 number += 1
                 yield number, line
     except OSError as error:
-        raise CaseFileError(f"The case file {path} cannot be read: {error.strerror}.") from error
+        raise CaseFileError("file_unreadable", path=path, why=error.strerror) from error
 
 
 def _line(file: BinaryIO, path: Path, number: int) -> bytes:
@@ -331,39 +320,40 @@ def _line(file: BinaryIO, path: Path, number: int) -> bytes:
         _check_beginning(line, path)
     if line and not line.endswith(b"\n"):
         if len(line) == LONGEST_LINE:
-            raise CaseFileError(
-                f"{path}, line {number} is longer than {LONGEST_LINE} bytes: no case file has that."
-            )
-        raise CaseFileError(f"{path} was cut off in line {number}. Use a whole copy.")
+            raise CaseFileError("case_long_line", path=path, number=number, longest=LONGEST_LINE)
+        raise CaseFileError("case_cut_in", path=path, number=number)
     return line
 
 
 def _check_beginning(line: bytes, path: Path) -> None:
     program = _COMPRESSED.get(line[:2])
     if program is not None:
-        raise CaseFileError(f"{path} is compressed. Uncompress it first: {program} {path}")
+        raise CaseFileError("case_compressed", path=path, program=program)
     if not line.startswith(_BEGINNING[: len(line.rstrip(b"\n")) or 1]):
-        raise CaseFileError(f"{path} is no case file: its first line is not what `conductor export` writes.")
+        raise CaseFileError("case_not_one", path=path)
 
 
 def _json(line: bytes, number: int, path: Path) -> dict[str, Any]:
     try:
         content = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise CaseFileError(f"{path}, line {number} is not JSON: it was altered.") from error
+        raise CaseFileError("case_not_json", path=path, number=number) from error
     if not isinstance(content, dict):
-        raise CaseFileError(f"{path}, line {number} is no line of a case file: it was altered.")
+        raise CaseFileError("case_no_line", path=path, number=number)
     return content
 
 
 def _header(line: bytes, path: Path) -> CaseHeader:
     content = _json(line, 1, path)
     if content.get("format") != FORMAT:
-        raise CaseFileError(f"{path} is no case file: its first line is not what `conductor export` writes.")
+        raise CaseFileError("case_not_one", path=path)
     if content.get("version") != VERSION:
         raise CaseFileError(
-            f"{path} is a case file of format version {content.get('version')}, written by release "
-            f"{content.get('release')}; this release reads version {VERSION}. Upgrade Conductor to read it."
+            "case_of_another_version",
+            path=path,
+            found=content.get("version"),
+            release=content.get("release"),
+            known=VERSION,
         )
     try:
         selection, head = content["selection"], content["head"]
@@ -380,9 +370,7 @@ def _header(line: bytes, path: Path) -> CaseHeader:
             environments=bool(content["environments"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise CaseFileError(
-            f"{path}: the first line lacks what a case file says of itself: it was altered."
-        ) from error
+        raise CaseFileError("case_head", path=path) from error
 
 
 def _event(content: dict[str, Any], number: int, path: Path) -> CaseEvent:
@@ -390,4 +378,4 @@ def _event(content: dict[str, Any], number: int, path: Path) -> CaseEvent:
         logged = event_of_text(content["event"], bytes.fromhex(content["hash"]))
         return CaseEvent(line=number, logged=logged, previous_hash=bytes.fromhex(content["previous_hash"]))
     except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise CaseFileError(f"{path}, line {number} holds no event any more: it was altered.") from error
+        raise CaseFileError("case_no_event", path=path, number=number) from error

@@ -45,10 +45,10 @@ class CaseReport:
         """Whether it is one unbroken chain from the log's first event on."""
         return len(self.runs) == 1 and self.runs[0][0] == 1
 
-    def add(self, code: str, subject: str, text: str) -> None:
+    def add(self, code: str, subject: str, key: str, /, **values: object) -> None:
         self.differences_total += 1
         if len(self.differences) < _KEPT:
-            self.differences.append(Difference(code=code, subject=subject, text=text))
+            self.differences.append(Difference.told(code, subject, key, **values))
 
 
 def verify_case(
@@ -87,7 +87,7 @@ class _Held:
         here = [one for one in self._waiting if one.position == logged.position]
         self._waiting = [one for one in self._waiting if one.position != logged.position]
         for subject, text in Witness(here).see(logged.position, logged.hash):
-            report.add("history_rewritten", subject, text)
+            report.add("history_rewritten", subject, "differs_rewritten", why=text)
 
     def unseen(self) -> list[KnownPosition]:
         return self._waiting
@@ -96,28 +96,30 @@ class _Held:
 def _check_hashes(report: CaseReport, event: CaseEvent, last: LogEvent | None) -> None:
     logged, subject = event.logged, f"position {event.logged.position}"
     if not event.hash_holds:
-        report.add("hash_broken", subject, "the event does not have its hash")
+        report.add("hash_broken", subject, "differs_own_hash")
     if last is not None and last.position + 1 == logged.position:
         report.runs[-1] = (report.runs[-1][0], logged.position)
         if event.previous_hash != last.hash:
-            report.add("hash_broken", subject, f"it does not follow the event at position {last.position}")
+            report.add("hash_broken", subject, "differs_before", position=last.position)
         return
     report.runs.append((logged.position, logged.position))
     if logged.position == 1 and event.previous_hash:
-        report.add("hash_broken", subject, "the log's first event follows nothing")
+        report.add("hash_broken", subject, "differs_first")
 
 
 def _fold(report: CaseReport, logged: LogEvent, states: dict[StreamName, State], ledger: Ledger) -> None:
     try:
         recorded = None if logged.stream in report.partial else fold_whole(states, logged)
     except (ConductorError, ValueError) as error:
-        report.add("event_illegal", f"position {logged.position} in {logged.stream}", str(error))
+        report.add(
+            "event_illegal", f"position {logged.position} in {logged.stream}", "differs_rule", why=error
+        )
         return
     if recorded is None:
         report.partial.setdefault(logged.stream, logged.version)
     elif report.whole:
         for breach in ledger.book(recorded.event):
-            report.add(breach.code, f"position {logged.position}", breach.text)
+            report.add(breach.code, f"position {logged.position}", "differs_rule", why=breach.text)
 
 
 def _check_selection(
@@ -126,25 +128,19 @@ def _check_selection(
     """Whether the file holds what its first line says was asked for."""
     header = case.header
     if not header.jobs and report.runs != [(header.first, header.last)]:
-        report.add(
-            "position_missing", f"positions {header.first} to {header.last}", "not all are in the file"
-        )
+        report.add("position_missing", f"positions {header.first} to {header.last}", "differs_not_all")
     needed = {job_stream(JobId(job_id)) for job_id in header.jobs}
     incomplete = (report.partial.keys() if report.whole else set()) | (needed - states.keys())
     for stream in sorted(incomplete):
-        report.add("stream_incomplete", stream, "an event of it is missing, or its versions are out of order")
+        report.add("stream_incomplete", stream, "differs_stream")
     if last is not None and last.position > header.head_position:
-        report.add(
-            "head_differs", f"position {last.position}", "it comes after what the file calls the log's end"
-        )
+        report.add("head_differs", f"position {last.position}", "differs_after_head")
     if last is not None and last.position == header.head_position and last.hash != header.head_hash:
-        report.add(
-            "head_differs", f"position {last.position}", "it has not the hash the file gives the log's end"
-        )
+        report.add("head_differs", f"position {last.position}", "differs_head")
 
 
 def _check_scripts(report: CaseReport, case: CaseFile) -> None:
     for sha256, body in case.bodies():
         report.bodies += 1
         if hashlib.sha256(body.encode()).hexdigest() != sha256:
-            report.add("script_altered", f"script {sha256}", "the body does not have this digest")
+            report.add("script_altered", f"script {sha256}", "differs_body_here")

@@ -32,7 +32,7 @@ _STREAM_OF: Mapping[str, LiteralString] = {
     "nodes": "'node-' || name",
 }
 
-Add = Callable[[str, str, str], None]
+Add = Callable[..., None]  # code, subject, and the key and values of a sentence
 
 
 def compare(
@@ -63,9 +63,9 @@ def compare(
             if digest is not None:
                 _name_differences(folded, table, found, add)
             elif stream_of_row(table, found) not in folded.broken:
-                add("row_unexpected", f"{table} {row[key]}", "no event explains this row")
+                add("row_unexpected", f"{table} {row[key]}", "differs_row_unexpected")
     for missing in expected:
-        add("row_missing", f"{table} {missing}", "the log has it, the table does not")
+        add("row_missing", f"{table} {missing}", "differs_row_missing")
     return compared
 
 
@@ -94,7 +94,7 @@ def _name_differences(folded: Folded, table: str, found: Mapping[str, Any], add:
     for column in sorted(row.keys() | found.keys()):
         said, stored = _comparable(row.get(column)), _comparable(found.get(column))
         if said != stored:
-            add("row_differs", f"{subject}.{column}", f"the log says {said}, the table {stored}")
+            add("row_differs", f"{subject}.{column}", "differs_cell", said=said, stored=stored)
 
 
 def _comparable(value: Any) -> Any:

@@ -17,13 +17,13 @@ from conductor.core.decider import State, fold_owned
 from conductor.core.events import Event
 from conductor.core.identifiers import StreamName, Version
 from conductor.core.job import Job
-from projections.log_stream import LogEvent, read_streams
+from projections.log_stream import LogEvent, fold_logged, read_streams
 from projections.tables import TABLES, TableRow, rows_of, stream_of_row
 
 _JUST_ENDED = 5000  # kept whole for a while: what happens to a finished job mostly happens soon
 
 States = dict[StreamName, State]
-_EVER = 2**63 - 1
+EVER = 2**63 - 1  # before it: all there is
 _STREAMS_AT_ONCE = 500
 
 
@@ -70,7 +70,7 @@ class Folded:
 
     def row_again(self, table: str, found: Mapping[str, Any]) -> TableRow:
         """The expected row in the place of a found one, folded once more."""
-        state = state_before(self._connection, stream_of_row(table, found), _EVER)
+        state = state_before(self._connection, stream_of_row(table, found), EVER)
         rows = rows_of(state) if state is not None else ()
         key = TABLES[table]
         return next((row for name, row in rows if (name, row[key]) == (table, found[key])), {})
@@ -113,8 +113,7 @@ def states_before(
         portion = streams[first : first + _STREAMS_AT_ONCE]
         states: States = {}
         for logged in read_streams(connection, portion, before=before):
-            stream = StreamName(logged.stream)
-            fold_owned(states, stream, logged.event(), at=logged.at, version=Version(logged.version))
+            fold_logged(states, logged)
         for stream in portion:
             yield stream, states.get(stream)
 

@@ -24,7 +24,7 @@ def job_row(job: Job) -> dict[str, Any]:
         "ntasks_per_node": submitted.ntasks_per_node,
         "cpus_per_task": submitted.cpus_per_task,
         "total_cpus_required": submitted.total_cpus,
-        "allocated_cpus": len(job.allocation.cpu_ids) if job.allocation else None,
+        "allocated_cpus": job.allocation.cpus if job.allocation else None,
         "memory_mb": submitted.memory_mb,
         "time_limit": -(-seconds // 60) if seconds is not None else None,
         "time_limit_seconds": seconds,

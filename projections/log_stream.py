@@ -14,11 +14,16 @@ from typing import Any, NamedTuple
 import psycopg
 
 from conductor.codec import decode_provenance, decode_text, parse
+from conductor.core.decider import State, fold_owned
+from conductor.core.errors import ConductorError
 from conductor.core.events import Event, RecordedEvent
 from conductor.core.identifiers import Position, StreamName, Version
 from conductor.database import load_queries
 
 SQL = load_queries("projections", "log_stream.sql")
+
+# What an event raises that cannot be read, or is not legal where it stands.
+ILLEGAL = (ConductorError, ValueError, TypeError, LookupError, OverflowError)
 
 _FETCH = 5000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -76,6 +81,12 @@ class LogEvent(NamedTuple):
             recorded_at=self.recorded_at,
             provenance=decode_provenance(self.metadata),
         )
+
+
+def fold_logged(states: dict[StreamName, State], logged: LogEvent) -> State:
+    """Fold it into `states`, which nobody else may hold. Raises one of `ILLEGAL`."""
+    stream, event = StreamName(logged.stream), logged.event()
+    return fold_owned(states, stream, event, at=logged.at, version=Version(logged.version))
 
 
 def read_log(

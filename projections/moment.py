@@ -5,7 +5,6 @@ come one at a time, so memory does not grow with the log. Refuses to know what i
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -19,8 +18,7 @@ from conductor.codec import decode_text
 from conductor.core.decider import State, fold_owned
 from conductor.core.errors import ConductorError
 from conductor.core.identifiers import StreamName
-from conductor.database import DatabaseNotReady, DatabaseUnavailable, connect_error, load_queries
-from conductor.migrate import pending
+from conductor.database import load_queries
 
 SQL = load_queries("projections", "moment.sql")
 
@@ -57,32 +55,6 @@ class Moment:
     def told(self) -> dict[str, Any]:
         """As every answer carries it."""
         return {"position": self.position, "time": self.at.isoformat() if self.at else None}
-
-
-@contextmanager
-def open_snapshot(database_url: str, *, read_only: bool = True) -> Iterator[psycopg.Connection[Any]]:
-    """A connection in one transaction that sees one snapshot; committed when the block ends well.
-
-    Raises `DatabaseUnavailable`, `DatabaseNotReady`.
-    """
-    try:
-        connection = psycopg.connect(database_url)
-    except psycopg.OperationalError as error:
-        raise DatabaseUnavailable(connect_error(database_url, error)) from error
-    try:
-        with connection:
-            if pending(connection):
-                raise DatabaseNotReady(
-                    "The database lacks migrations of this release. Run `conductor migrate` first."
-                )
-            connection.rollback()
-            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            if read_only:
-                connection.execute("SET TRANSACTION READ ONLY")
-            connection.execute(SQL["settings"])
-            yield connection
-    except psycopg.OperationalError as error:
-        raise DatabaseUnavailable(f"PostgreSQL ended the connection: {str(error).strip()}") from error
 
 
 def find_moment(connection: psycopg.Connection[Any], when: int | datetime) -> Moment:
@@ -158,8 +130,9 @@ def fold_stream(rows: Iterable[Row]) -> State:
             event = decode_text(kind, schema_version, text.encode())
             fold_owned(states, stream, event, at=at, version=version)
         except (ConductorError, ValueError) as error:
+            why = str(error).rstrip(".")
             raise UnreadableLog(
-                f"The log cannot be folded beyond position {position}: {error}. "
+                f"The log cannot be folded beyond position {position}: {why}. "
                 "`conductor replay verify` names everything that is wrong with it."
             ) from error
     [state] = states.values()

@@ -1,8 +1,3 @@
--- name: settings
--- The whole log is read, so the cursor's plan must be the best for all of it, and a sort should not be starved.
-SELECT set_config('TimeZone', 'UTC', true), set_config('jit', 'off', true), set_config('work_mem', '64MB', true),
-       set_config('cursor_tuple_fraction', '1', true);
-
 -- name: moment
 -- A position or a time as a place in the log, with its end and the clock.
 SELECT head.position, asked.position, e.recorded_at, clock_timestamp()

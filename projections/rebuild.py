@@ -2,11 +2,11 @@
 
 Promises: nothing is written but in calls of `mend_rows`, each of which appends the event that says so; a row that
 live work changed meanwhile is read again, never overwritten; every call is short, so that live work never waits
-long. A log that is itself broken is refused. Refuses to know: how a command is decided.
+long. A log that is itself broken is refused, until somebody has acknowledged how; then rows of streams that cannot be
+folded any more are left as they are. Refuses to know: how a command is decided.
 """
 
 import random
-import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,8 +22,12 @@ from conductor.core.events import ProjectionsRebuilt, Provenance
 from conductor.core.identifiers import PROJECTIONS_STREAM, JobId, Position, StreamName, job_stream
 from conductor.database import connect_error, load_queries
 from conductor.log import LOG_CHANNEL, SCHEDULER_CHANNEL, node_channel
+from projections.audit import Finding
+from projections.audit_damage import faults
+from projections.audit_replay import context_of
 from projections.log_stream import last_position
-from projections.replay import Difference, Report, verify
+from projections.replay import Report, verify
+from projections.snapshot import lock_tables, snapshot
 from projections.stream_folds import (
     Connection,
     Folded,
@@ -69,6 +73,8 @@ class Rebuilt:
     damages: list[Damage] = field(default_factory=list)
     events: list[int] = field(default_factory=list)
     not_mended: list[str] = field(default_factory=list)
+    # Streams whose rows stay: they cannot be folded, so nobody knows their rows, or those stand in the way.
+    left: set[StreamName] = field(default_factory=set)
 
     @property
     def rows(self) -> Mapping[str, list[int | str]]:
@@ -101,14 +107,14 @@ def rebuild(
 ) -> Rebuilt:
     """Fold the log, and mend the rows that differ from it; with `dry_run` only name them.
 
-    Raises `RebuildError` when the log itself is broken or the role may not mend, `ReplayError` when the database
-    cannot be read.
+    Raises `RebuildError` when the log itself is broken or the role may not mend, and as `snapshot` when
+    the database cannot be read.
     """
     report = verify(database_url, progress=progress)
-    wrong = next(iter(_faults_of_the_log(database_url, report)), None)
+    wrong = None if report.equal else next(iter(_faults_of_the_log(database_url, report)), None)
     if wrong is not None:
         raise RebuildError(
-            f"The log itself is broken ({wrong.code}, {wrong.sentence()}), and no table can be made anew from it. "
+            f"The log itself is broken ({wrong.code}, {wrong.subject}), and no table can be made anew from it. "
             "Nothing was changed. `conductor audit` names everything; restore the log from a backup, or acknowledge "
             "what has to stay as it is (`conductor repair acknowledge`)."
         )
@@ -117,7 +123,7 @@ def rebuild(
     if report.equal:
         return rebuilt
     with _owning(database_url) as connection:
-        streams, found = _find(connection, rebuilt, progress)
+        streams, found = _find(connection, rebuilt, report.position - report.events, progress)
         if dry_run:
             rebuilt.damages = list(dict.fromkeys(row.damage() for row in found))
         else:
@@ -125,28 +131,13 @@ def rebuild(
     return rebuilt
 
 
-def _faults_of_the_log(database_url: str, report: Report) -> list[Difference]:
-    """Those that nobody has acknowledged."""
-    found = [difference for difference in report.differences if difference.code in _OF_THE_LOG]
-    if not found:
-        return []
-    with psycopg.connect(database_url) as connection:
-        noted = [(code, _places(subject)) for code, subject in connection.execute(SQL["acknowledged"])]
-    return [
-        difference
-        for difference in found
-        if not any(
-            code == difference.code and _places(difference.subject)[0] in places for code, places in noted
-        )
-    ]
-
-
-def _places(subject: str) -> range:
-    """`position 17`, `position 17 in job-4` or `position 17 to 19`; nothing for a subject of another kind."""
-    numbers = re.match(r"position (\d+)(?: to (\d+))?", subject)
-    if numbers is None:
-        return range(0)
-    return range(int(numbers[1]), int(numbers[2] or numbers[1]) + 1)
+def _faults_of_the_log(database_url: str, report: Report) -> list[Finding]:
+    """Those that nobody has acknowledged, and what follows from no other."""
+    with snapshot(database_url) as connection:
+        context = context_of(connection, report.differences)
+    found = faults(report.differences, (), context)
+    noted = context.acknowledged
+    return [f for f in found if f.code in _OF_THE_LOG and (f.code, f.subject) not in noted]
 
 
 @contextmanager
@@ -161,6 +152,7 @@ def _owning(database_url: str) -> Iterator[Connection]:
         owner = row[0] if row else "the owner"
         try:
             connection.execute(sql.SQL("SET ROLE {}; SET jit = off").format(sql.Identifier(owner)))
+            connection.execute(SQL["watch_client"])
             yield connection
         except psycopg.errors.InsufficientPrivilege as error:
             raise RebuildError(
@@ -175,23 +167,23 @@ def _owning(database_url: str) -> Iterator[Connection]:
 def _snapshot(connection: Connection) -> Iterator[None]:
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        connection.execute(SQL["lock_tables"])
+        lock_tables(connection)
         yield
 
 
 def _find(
-    connection: Connection, rebuilt: Rebuilt, progress: Progress | None
+    connection: Connection, rebuilt: Rebuilt, missing: int, progress: Progress | None
 ) -> tuple[list[StreamName], list[_Row]]:
-    """Streams with rows that differ, and these rows, as one snapshot has them."""
+    """Streams with rows that differ, and these rows, as one snapshot has them; so many `missing` events are known."""
     rows: list[_Row] = []
     with _snapshot(connection):
         events, rebuilt.position = extent(connection)
-        if events != rebuilt.position:
+        if events != rebuilt.position - missing:
             raise RebuildError(
                 f"The log has {events} events and its last position is {rebuilt.position}: some are missing. "
                 "Nothing was changed."
             )
-        for folded in folded_log(connection, progress):
+        for folded in folded_log(connection, progress, rebuilt.left):
             rows += _differing(connection, folded)
         unexplained = [StreamName(stream) for (stream,) in connection.execute(SQL["unexplained_streams"])]
         for some in portions(unexplained, 500):
@@ -247,11 +239,16 @@ def _mend(connection: Connection, rebuilt: Rebuilt, streams: Sequence[StreamName
     with _snapshot(connection):
         moved = moved_streams(connection, rebuilt.position)
     for some in portions(moved, STREAMS_A_CALL):
-        _mend_streams(connection, rebuilt, set(some) - {PROJECTIONS_STREAM}, teller)
+        _mend_streams(connection, rebuilt, set(some) - {PROJECTIONS_STREAM} - rebuilt.left, teller)
 
 
 def _mend_streams(
-    connection: Connection, rebuilt: Rebuilt, streams: set[StreamName], teller: _Teller
+    connection: Connection,
+    rebuilt: Rebuilt,
+    streams: set[StreamName],
+    teller: _Teller,
+    *,
+    alone: bool = False,
 ) -> None:
     """Fold, compare, mend; again when one of these streams or rows moved meanwhile."""
     for attempt in range(_TRIES):
@@ -265,7 +262,11 @@ def _mend_streams(
             if error.sqlstate not in _CONFLICTS:
                 raise
             if error.sqlstate in _COLLISIONS:
-                streams |= _colliding(connection, allocations)
+                colliding = _colliding(connection, allocations)
+                if colliding & rebuilt.left:  # their rows stay, so one of these cannot come
+                    _mend_or_leave(connection, rebuilt, streams, teller, alone=alone)
+                    return
+                streams |= colliding
             time.sleep(_pause(attempt))
             continue
         assert row is not None
@@ -278,6 +279,17 @@ def _mend_streams(
     )
 
 
+def _mend_or_leave(
+    connection: Connection, rebuilt: Rebuilt, streams: set[StreamName], teller: _Teller, *, alone: bool
+) -> None:
+    """One after the other, so that only what cannot be mended is left."""
+    if alone:
+        rebuilt.left |= streams
+        return
+    for stream in sorted(streams):
+        _mend_streams(connection, rebuilt, {stream}, teller, alone=True)
+
+
 def _prepare(
     connection: Connection, streams: Iterable[StreamName], teller: _Teller
 ) -> tuple[list[Damage], Mapping[str, Any], str] | None:
@@ -288,11 +300,10 @@ def _prepare(
         if not rows:
             return None
         position = last_position(connection)
-        projections = fold_streams(connection, [PROJECTIONS_STREAM])
-        clock = connection.execute(SQL["clock"]).fetchone()
-    assert clock is not None
+        row = connection.execute(SQL["clock_and_version"], {"stream": PROJECTIONS_STREAM}).fetchone()
+    assert row is not None
+    at, version = row
     damages = [row.damage() for row in rows]
-    version = projections.versions[PROJECTIONS_STREAM]
     found: dict[str, dict[str, str | None]] = {}
     for row in rows:
         found.setdefault(row.table, {})[row.key] = row.found_xmin
@@ -302,8 +313,8 @@ def _prepare(
         for table, key in TABLES.items()
     }
     arguments = {
-        "at": clock[0],
-        "streams_read": encode({**folded.versions, **projections.versions}).decode(),
+        "at": at,
+        "streams_read": encode({**folded.versions, PROJECTIONS_STREAM: version}).decode(),
         "found": encode(found).decode(),
         "said": encode(said).decode(),
         "events": encode([teller.event(position, damages, version + 1)]).decode(),

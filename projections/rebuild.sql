@@ -3,7 +3,8 @@ SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = to_regclass('public.e
 
 -- name: differing_rows
 SELECT row_key, owner, found_xmin, said
-FROM differing_rows(%(table)s::text::regclass, %(expected)s::jsonb, %(owners)s::text[]);
+FROM differing_rows(%(table)s::text::regclass, %(expected)s::jsonb, %(owners)s::text[])
+ORDER BY length(row_key), row_key;
 
 -- name: unexplained_streams
 -- Of rows that belong to no stream of the log: the stream that they would belong to.
@@ -14,7 +15,7 @@ FROM (
     UNION ALL SELECT 'job-' || job_id FROM past_allocations
     UNION ALL SELECT 'node-' || name FROM nodes
 ) row
-WHERE NOT EXISTS (SELECT FROM events e WHERE e.stream = row.stream AND e.version = 1);
+WHERE NOT EXISTS (SELECT FROM events e WHERE e.stream = row.stream);
 
 -- name: colliding_jobs
 -- Jobs whose rows stand where these allocations must stand.
@@ -23,16 +24,13 @@ FROM jsonb_populate_recordset(NULL::resource_allocations, %(expected)s::jsonb) e
 JOIN resource_allocations t ON t.id <> e.id AND (
     t.job_id = e.job_id OR (t.status <> 'released' AND e.status <> 'released' AND t.cpu_spans && e.cpu_spans));
 
--- name: clock
-SELECT clock_timestamp();
+-- name: clock_and_version
+-- With the last version of a stream that nobody needs folded.
+SELECT clock_timestamp(), (SELECT coalesce(max(version), 0) FROM events WHERE stream = %(stream)s);
 
 -- name: mend_rows
 SELECT mend_rows(%(at)s, %(streams_read)s, %(found)s, %(said)s, %(events)s, %(channels)s);
 
--- name: acknowledged
--- Faults of the log that somebody left as they are.
-SELECT data ->> 'code', data ->> 'subject' FROM events WHERE stream = 'audit' AND type = 'FindingAcknowledged';
-
--- name: lock_tables
--- Before the snapshot is taken: a table that a migration swapped in after it would look empty.
-LOCK TABLE jobs, resource_allocations, past_allocations, nodes IN ACCESS SHARE MODE;
+-- name: watch_client
+-- A rebuild that was killed leaves no query behind.
+SET client_connection_check_interval = '1s';

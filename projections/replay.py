@@ -12,16 +12,16 @@ from typing import Any
 
 import psycopg
 
-from conductor.core.errors import ConductorError
 from conductor.core.identifiers import StreamName
-from conductor.database import connect_error, load_queries
-from conductor.migrate import pending
+from conductor.database import load_queries
+from conductor.evidence_texts import Language, said
 from projections.comparing import compare
 from projections.folded import Folded
 from projections.known import KnownPosition, Witness
 from projections.ledger import Ledger
-from projections.log_stream import LogEvent, last_position, read_log
+from projections.log_stream import ILLEGAL, LogEvent, last_position, read_log
 from projections.resuming import resume
+from projections.snapshot import snapshot
 from projections.tables import TABLES
 
 SQL = load_queries("projections", "replay.sql")
@@ -32,10 +32,6 @@ _KEPT = 100  # differences named; all are counted
 Progress = Callable[[int, int], None]
 
 
-class ReplayError(ConductorError):
-    """The log could not be replayed at all."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
     """Something that is not as the log says. `code` is stable; the sentence is for people."""
@@ -43,9 +39,20 @@ class Difference:
     code: str
     subject: str
     text: str
+    chinese: str = ""
 
-    def sentence(self) -> str:
-        return f"{self.subject}: {self.text}"
+    @classmethod
+    def told(cls, code: str, subject: str, key: str, /, **values: object) -> "Difference":
+        """With its sentence from the catalogue."""
+        return cls(
+            code=code, subject=subject, text=said("en", key, **values), chinese=said("zh", key, **values)
+        )
+
+    def sentence(self, language: Language = "en") -> str:
+        return f"{self.subject}：{self.chinese}" if language == "zh" else f"{self.subject}: {self.text}"
+
+    def as_json(self) -> dict[str, str]:
+        return {"code": self.code, "subject": self.subject, "text": self.text}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -63,10 +70,11 @@ class Report:
     def equal(self) -> bool:
         return self.differences_total == 0
 
-    def add(self, code: str, subject: str, text: str) -> None:
+    def add(self, code: str, subject: str, key: str, /, **values: object) -> None:
+        """`key` and `values` are those of a sentence of `evidence_texts`."""
         self.differences_total += 1
         if len(self.differences) < _KEPT:
-            self.differences.append(Difference(code=code, subject=subject, text=text))
+            self.differences.append(Difference.told(code, subject, key, **values))
 
 
 def verify(
@@ -79,28 +87,10 @@ def verify(
     """Replay everything and compare, also with what is `known` from outside the database.
 
     `since` a position that was verified before, only what came after is replayed, and only rows that it touched, or
-    that still may change, are compared. Raises `ReplayError` when the database cannot be read.
+    that still may change, are compared. Raises as `snapshot`.
     """
-    try:
-        connection = psycopg.connect(database_url)
-    except psycopg.OperationalError as error:
-        raise ReplayError(connect_error(database_url, error)) from error
-    try:
-        with connection:
-            if pending(connection):
-                raise ReplayError(
-                    "The database lacks migrations of this release. Run `conductor migrate` first."
-                )
-            connection.rollback()
-            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            # Before the snapshot: a table that a migration swaps in after it would look empty.
-            connection.execute(
-                "LOCK TABLE jobs, resource_allocations, past_allocations, nodes IN ACCESS SHARE MODE"
-            )
-            connection.execute("SET LOCAL TIME ZONE 'UTC'")
-            return Replay(connection, progress, Witness(known), since).run()
-    except psycopg.OperationalError as error:
-        raise ReplayError(f"The replay broke off. {connect_error(database_url, error)}") from error
+    with snapshot(database_url, tables=True) as connection:
+        return Replay(connection, progress, Witness(known), since).run()
 
 
 class Replay:
@@ -139,8 +129,8 @@ class Replay:
         self._folded.finish()
         for table in TABLES:
             report.rows[table] = compare(self._connection, self._folded, table, report.add, only=judged)
-        for (sha256,) in self._connection.execute(SQL["altered_scripts"]):
-            report.add("script_altered", f"scripts {sha256}", "the body no longer has this digest")
+        for sha256, found in self._connection.execute(SQL["altered_scripts"]):
+            report.add("script_altered", f"scripts {sha256} now {found}", "differs_body")
         return report
 
     def _resume(self, since: KnownPosition, last: int) -> frozenset[StreamName]:
@@ -156,7 +146,7 @@ class Replay:
 
     def _tell_rewritten(self, found: Iterable[tuple[str, str]]) -> None:
         for subject, text in found:
-            self._report.add("history_rewritten", subject, text)
+            self._report.add("history_rewritten", subject, "differs_rewritten", why=text)
 
     def _check_chain(self, logged: LogEvent) -> None:
         """Positions without gaps, and each hash made of the one before."""
@@ -166,10 +156,11 @@ class Replay:
             report.add(
                 "position_missing",
                 f"position {report.position + 1}",
-                f"the next event in the log is {logged.position}",
+                "differs_next",
+                position=logged.position,
             )
         if self._last_hash is not None and logged.hash_after(self._last_hash) != logged.hash:
-            report.add("hash_broken", f"position {logged.position}", "the event or one before it was altered")
+            report.add("hash_broken", f"position {logged.position}", "differs_chain")
         report.position = logged.position
         report.events += 1
         self._last_hash = logged.hash
@@ -179,9 +170,11 @@ class Replay:
             return
         try:
             event = self._folded.fold(logged)
-        except (ConductorError, ValueError, TypeError, LookupError, OverflowError) as error:
+        except ILLEGAL as error:
             self._folded.give_up(logged.stream)
-            self._report.add("event_illegal", f"position {logged.position} in {logged.stream}", str(error))
+            self._report.add(
+                "event_illegal", f"position {logged.position} in {logged.stream}", "differs_rule", why=error
+            )
             return
         for breach in self._ledger.book(event):
-            self._report.add(breach.code, f"position {logged.position}", breach.text)
+            self._report.add(breach.code, f"position {logged.position}", "differs_rule", why=breach.text)

@@ -80,11 +80,13 @@ def reshape(
 
 
 def _begin(work: _Reshaping) -> None:
-    refused = [what for (what,) in work.connection.execute(SQL["refused"], _names(work))]
+    refused = work.connection.execute(SQL["refused"], _names(work)).fetchall()
     if refused:
+        lost = ", ".join(what for what, _ in refused)
         raise MigrationError(
-            f"{work.migration.name} cannot build {', '.join(work.tables)} anew: {', '.join(refused)} would be lost. "
-            "Nothing was changed. Drop it first, in a migration of its own."
+            f"{work.migration.name} cannot build {', '.join(work.tables)} anew: {lost} would be lost. Nothing was "
+            f"changed. Take it off first ({'; '.join(how for _, how in refused)}), and make it again afterwards: in a "
+            "migration of its own, if a migration made it."
         )
     forget_leftovers(work.connection)
     row = work.connection.execute("SELECT current_user").fetchone()

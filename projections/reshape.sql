@@ -1,19 +1,50 @@
 -- name: refused
--- What hangs on a table and would be lost, because it is not made anew below.
-SELECT format('trigger %%s on %%s', tgname, tgrelid::regclass) FROM pg_trigger
-WHERE tgrelid = ANY(%(tables)s::text[]::regclass[]) AND NOT tgisinternal
+-- What hangs on a table and would be lost, because it is not made anew below; and what takes it off.
+WITH RECURSIVE shaped AS (
+    SELECT unnest(%(tables)s::text[]::regclass[])::oid AS oid
+), dependent AS (
+    SELECT oid FROM shaped
+    UNION
+    SELECT r.ev_class
+    FROM dependent d
+    JOIN pg_depend p ON p.refclassid = 'pg_class'::regclass AND p.refobjid = d.oid AND p.classid = 'pg_rewrite'::regclass
+    JOIN pg_rewrite r ON r.oid = p.objid
+)
+SELECT format('trigger %%s on %%s', tgname, tgrelid::regclass), format('DROP TRIGGER %%I ON %%s', tgname, tgrelid::regclass)
+FROM pg_trigger WHERE tgrelid IN (SELECT oid FROM shaped) AND NOT tgisinternal
 UNION ALL
-SELECT format('foreign key %%s on %%s', conname, conrelid::regclass) FROM pg_constraint
-WHERE contype = 'f' AND (conrelid = ANY(%(tables)s::text[]::regclass[]) OR confrelid = ANY(%(tables)s::text[]::regclass[]))
+SELECT format('foreign key %%s on %%s', conname, conrelid::regclass),
+       format('ALTER TABLE %%s DROP CONSTRAINT %%I', conrelid::regclass, conname)
+FROM pg_constraint
+WHERE contype = 'f' AND (conrelid IN (SELECT oid FROM shaped) OR confrelid IN (SELECT oid FROM shaped))
 UNION ALL
-SELECT format('policy %%s on %%s', polname, polrelid::regclass) FROM pg_policy
-WHERE polrelid = ANY(%(tables)s::text[]::regclass[])
+SELECT format('policy %%s on %%s', polname, polrelid::regclass), format('DROP POLICY %%I ON %%s', polname, polrelid::regclass)
+FROM pg_policy WHERE polrelid IN (SELECT oid FROM shaped)
 UNION ALL
-SELECT format('inheritance of %%s', inhrelid::regclass) FROM pg_inherits
-WHERE inhrelid = ANY(%(tables)s::text[]::regclass[]) OR inhparent = ANY(%(tables)s::text[]::regclass[])
+SELECT format('inheritance of %%s', inhrelid::regclass),
+       format('ALTER TABLE %%s NO INHERIT %%s', inhrelid::regclass, inhparent::regclass)
+FROM pg_inherits WHERE inhrelid IN (SELECT oid FROM shaped) OR inhparent IN (SELECT oid FROM shaped)
 UNION ALL
-SELECT format('rights on column %%s of %%s', attname, attrelid::regclass) FROM pg_attribute
-WHERE attrelid = ANY(%(tables)s::text[]::regclass[]) AND attacl IS NOT NULL;
+SELECT format('rights on column %%s of %%s', attname, attrelid::regclass),
+       format('REVOKE ALL (%%I) ON %%s FROM %%s', attname, attrelid::regclass,
+              (SELECT string_agg(DISTINCT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END, ', ')
+               FROM aclexplode(attacl)))
+FROM pg_attribute WHERE attrelid IN (SELECT oid FROM shaped) AND attacl IS NOT NULL
+UNION ALL
+-- Only a body of BEGIN ATOMIC is bound to the table itself; any other finds the new one by its name.
+SELECT DISTINCT format('%%s %%s, whose body is bound to the table', CASE f.prokind WHEN 'p' THEN 'procedure' ELSE 'function' END,
+                       f.oid::regprocedure),
+       format('DROP ROUTINE %%s', f.oid::regprocedure)
+FROM pg_depend p
+JOIN pg_proc f ON f.oid = p.objid
+WHERE p.classid = 'pg_proc'::regclass AND p.refclassid = 'pg_class'::regclass AND p.refobjid IN (SELECT oid FROM dependent)
+UNION ALL
+SELECT format('publication %%s of %%s', pubname, prrelid::regclass),
+       format('ALTER PUBLICATION %%I DROP TABLE %%s', pubname, prrelid::regclass)
+FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid WHERE prrelid IN (SELECT oid FROM shaped)
+UNION ALL
+SELECT format('materialized view %%s', c.oid::regclass), format('DROP MATERIALIZED VIEW %%s', c.oid::regclass)
+FROM dependent d JOIN pg_class c ON c.oid = d.oid WHERE c.relkind = 'm';
 
 -- name: build_statements
 -- The table once more, beside the old one, with everything of its own by the same names.

@@ -9,9 +9,10 @@ from typing import Any
 
 import psycopg
 
+from conductor.core.allocation import AllocationStatus
 from conductor.core.events import NodeRegistered, ResourcesAllocated, ResourcesReserved
 from conductor.core.identifiers import Incarnation, StreamName
-from conductor.core.job import AllocationStatus, Job
+from conductor.core.job import Job
 from conductor.core.node import Node
 from conductor.database import load_queries
 from projections.folded import Folded, states_before

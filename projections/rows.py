@@ -32,7 +32,8 @@ def changed_rows(before: Mapping[StreamName, State], after: Mapping[StreamName, 
 
 def _job_rows(rows: dict[str, list[dict[str, Any]]], was: Job | None, job: Job) -> None:
     rows["jobs"].append(job_row(job))
-    superseded = job.past_allocations[len(was.past_allocations) if was else 0 :]
+    known = {id(past) for past in was.past_allocations} if was else set()
+    superseded = [past for past in job.past_allocations if id(past) not in known]
     rows["past_allocations"] += [allocation_row(job, past) for past in superseded]
     if job.allocation is not None and (was is None or was.allocation != job.allocation):
         kind = "live_allocations" if job.allocation.live else "released_allocations"

@@ -11,11 +11,12 @@ from typing import Any
 import psycopg
 
 from conductor.codec import encode
-from conductor.core.decider import State, fold
+from conductor.core.decider import State
 from conductor.core.errors import ConductorError
 from conductor.core.identifiers import StreamName
 from conductor.database import load_queries
-from conductor.log import recorded_event
+from projections.folded import EVER, states_before
+from projections.log_stream import ILLEGAL, LogEvent, fold_logged
 from projections.tables import TABLES, TableRow, rows_of
 
 SQL = load_queries("projections", "stream_folds.sql")
@@ -60,14 +61,20 @@ class Folded:
 def fold_streams(connection: Connection, streams: Iterable[StreamName]) -> Folded:
     """These streams, whole. Raises `ConductorError` when an event is not legal where it stands."""
     wanted = tuple(sorted(set(streams)))
-    states: dict[StreamName, State] = {}
-    for row in connection.execute(SQL["streams"], {"streams": list(wanted)}):
-        _fold(states, row)
-    return Folded(streams=wanted, states=states)
+    try:
+        found = dict(states_before(connection, wanted, EVER))
+    except ILLEGAL as error:
+        raise ConductorError(f"The log cannot be folded. {error}") from error
+    return Folded(streams=wanted, states={name: state for name, state in found.items() if state is not None})
 
 
-def folded_log(connection: Connection, progress: Progress | None = None) -> Iterator[Folded]:
-    """Every stream of the log, some at a time. Inside a transaction; raises like `fold_streams`."""
+def folded_log(
+    connection: Connection, progress: Progress | None = None, broken: set[StreamName] | None = None
+) -> Iterator[Folded]:
+    """Every stream of the log, some at a time. Inside a transaction.
+
+    Streams that cannot be folded are left out and put into `broken`; without it, it raises like `fold_streams`.
+    """
     total, _ = extent(connection)
     done = 0
     states: dict[StreamName, State] = {}
@@ -80,19 +87,20 @@ def folded_log(connection: Connection, progress: Progress | None = None) -> Iter
                 states = {}
                 if progress is not None:
                     progress(done, total)
-            _fold(states, row)
             done += 1
+            if broken is not None and row[1] in broken:
+                continue
+            try:
+                fold_logged(states, LogEvent._make(row))
+            except ILLEGAL as error:
+                if broken is None:
+                    raise ConductorError(f"The log cannot be folded at position {row[0]}. {error}") from error
+                broken.add(row[1])
+                states.pop(row[1], None)
     if states:
         yield Folded(streams=tuple(states), states=states)
     if progress is not None:
         progress(total, total)
-
-
-def _fold(states: dict[StreamName, State], row: tuple[Any, ...]) -> None:
-    try:
-        fold(states, recorded_event(row))
-    except ValueError as error:
-        raise ConductorError(f"Position {row[0]}: {row[3]} cannot be read. {error}") from error
 
 
 def portions(streams: Sequence[StreamName], size: int) -> Iterator[Sequence[StreamName]]:

@@ -1,13 +1,7 @@
 -- name: log_by_stream
 -- Whole streams, one after the other.
-SELECT position, stream, version, type, schema_version, at, recorded_at, data, metadata
+SELECT position, stream, version, type, schema_version, at, recorded_at, data::text, metadata::text, hash
 FROM events
-ORDER BY stream, version;
-
--- name: streams
-SELECT position, stream, version, type, schema_version, at, recorded_at, data, metadata
-FROM events
-WHERE stream = ANY(%(streams)s)
 ORDER BY stream, version;
 
 -- name: moved_streams

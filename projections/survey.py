@@ -13,8 +13,9 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
+from conductor.core.allocation import Allocation, AllocationStatus
 from conductor.core.decider import State
-from conductor.core.job import Allocation, AllocationStatus, Job, JobState
+from conductor.core.job import Job, JobState
 from conductor.core.node import Node, NodeState
 from projections.allocations import allocation_row
 from projections.jobs import job_row

@@ -29,10 +29,12 @@ JOB = """
 
 `RUNNING` means that a process exists. The states that lead to the end mark have ended; only `JobRequeued` leads out of
 them, to `PENDING` and the next attempt, and is not drawn. `ResourcesReleased` is drawn by its reason; `finished` is any
-exit but 0. `LateReport` may follow anything and changes nothing.
+exit but 0. `LateReport` may follow anything and changes nothing. `JobImported` is the second event of a job that the
+original system had, never a later one; `ImportedAllocationClosed` may follow it at any time and changes no state.
 
 `RUNNING` 表示进程存在。通向终点标记的状态为已结束；只有 `JobRequeued` 能离开它们，回到 `PENDING` 并进入下一次尝试，
 图中未画出。`ResourcesReleased` 以其原因标注；`finished` 指退出码不为 0。`LateReport` 可出现在任何状态之后，不改变状态。
+`JobImported` 只作为原系统作业的第二个事件出现；`ImportedAllocationClosed` 可在其后任何时候出现，不改变状态。
 """
 
 NODE = """

@@ -9,7 +9,6 @@ refused by the server: it is counted with the reason, and the rest goes on. Inst
 """
 
 import argparse
-import gzip
 import os
 import re
 import sys
@@ -32,7 +31,7 @@ try:
     from conductor.client import ACTIVE_STATES, Client, ClientError, Job, Refused, Submission, connect
     from conductor.core.errors import ConductorError
     from conductor.settings import load_settings, read_token
-    from conductor.swf import SwfError, SwfJob, Trace, parse
+    from conductor.swf import SwfError, SwfJob, read_trace
 except ImportError:
     if "conductor" in sys._xoptions:  # noqa: SLF001 (documented; the mark that we came this way before)
         raise
@@ -78,12 +77,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(str(error))
     except KeyboardInterrupt:
         return 130
-
-
-def read_trace(path: Path) -> Trace:
-    """The trace in a file, packed or not."""
-    data = path.read_bytes()
-    return parse((gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data).decode().splitlines())
 
 
 def feed(client: Client, jobs: Sequence[SwfJob], options: argparse.Namespace) -> int:

@@ -69,8 +69,10 @@ class Engine:
         assert job_id is not None
         return job_id
 
-    async def register(self, name: str = "node-1", cpus: int = 4) -> NodeRegistered:
-        command = RegisterNode(node_name=NodeName(name), spool_id="spool", boot_id="boot", total_cpus=cpus)
+    async def register(self, name: str = "node-1", cpus: int = 4, **more: Any) -> NodeRegistered:
+        command = RegisterNode(
+            node_name=NodeName(name), spool_id="spool", boot_id="boot", total_cpus=cpus, **more
+        )
         event = (await self.accepted(command))[0].event
         assert isinstance(event, NodeRegistered)
         return event

@@ -16,6 +16,7 @@ from conductor.core.events import (
     ResourcesAllocated,
     ResourcesReserved,
 )
+from conductor.core.fitting import Offers
 from conductor.core.identifiers import (
     SCHEDULER_STREAM,
     AllocationId,
@@ -53,9 +54,11 @@ class World:
         version = Version((before.version if before else 0) + 1)
         self.states[stream] = evolve(before, event, at=self.now, version=version)
 
-    def when(self, command: Command, *, widest_node_cpus: int | None = None) -> tuple[Event, ...] | Rejection:
+    def when(
+        self, command: Command, *, widest_node_cpus: int | None = None, offers: Offers | None = None
+    ) -> tuple[Event, ...] | Rejection:
         """The events of an accepted command, which are applied; or the rejection, after what it kept."""
-        verdict = decide(command, self.states, at=self.now, widest_node_cpus=widest_node_cpus)
+        verdict = decide(command, self.states, at=self.now, widest_node_cpus=widest_node_cpus, offers=offers)
         for event in verdict.events:
             self.apply(stream_of(command), event)
         return verdict.rejection or verdict.events
@@ -96,7 +99,7 @@ def submitted(job_id: int = 1, **changes: Any) -> JobSubmitted:
     return JobSubmitted(**{**fields, **changes})
 
 
-def registered(name: NodeName = NODE, *, incarnation: int = 1, cpus: int = 4) -> NodeRegistered:
+def registered(name: NodeName = NODE, *, incarnation: int = 1, cpus: int = 4, **more: Any) -> NodeRegistered:
     return NodeRegistered(
         node_name=name,
         incarnation=Incarnation(incarnation),
@@ -105,12 +108,17 @@ def registered(name: NodeName = NODE, *, incarnation: int = 1, cpus: int = 4) ->
         total_cpus=cpus,
         cpu_ids=tuple(range(cpus)),
         cpu_block=0,
-        memory_mb=None,
+        **{"memory_mb": None, **more},
     )
 
 
 def reserved(
-    allocation_id: int = 7, *, cpu_ids: tuple[int, ...] = (0,), attempt: int = 1, node: NodeName = NODE
+    allocation_id: int = 7,
+    *,
+    cpu_ids: tuple[int, ...] = (0,),
+    attempt: int = 1,
+    node: NodeName = NODE,
+    **more: Any,
 ) -> ResourcesReserved:
     return ResourcesReserved(
         allocation_id=AllocationId(allocation_id),
@@ -118,9 +126,9 @@ def reserved(
         node_name=node,
         cpu_ids=cpu_ids,
         cpu_block=0,
-        memory_mb=None,
         expires_at=START + timedelta(hours=1),
         term=None,
+        **{"memory_mb": None, **more},
     )
 
 

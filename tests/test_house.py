@@ -1,20 +1,16 @@
 """The rules of the house, read from the source itself: who may import whom, who may start and end processes,
-where the environment is read, how long things may be, and that every named query is somebody's.
+and where the environment is read.
 
 A rule that must bend somewhere has its exception here, by name and with the reason.
 """
 
-import ast
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from functools import cache
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-PACKAGES = ("conductor", "projections", "api", "migrations")
+from tests.source import PACKAGES, ROOT, calls, imports, modules, place, sources
 
 # Every room and the rooms it may import from, itself aside. A room names only rooms above it, so there is no way
 # round in a circle. `docs/architecture.md` draws this.
@@ -31,16 +27,19 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "version": (),
     "home": ("core",),
     "settings": ("core", "crash_points", "home"),
-    "checkpoint": ("core", "home"),
+    "evidence_texts": ("core",),
+    "checkpoint": ("core", "evidence_texts", "home"),
     # the log and its tables
     "database": ("core",),
     "migrations": (),
     "migrate": ("core", "database"),
     "log": ("core", "codec", "database"),
-    "projections": ("core", "codec", "database", "log", "migrate"),
+    "projections": ("core", "codec", "database", "evidence_texts", "log", "migrate"),
     "output_file": ("core", "database", "log"),
     # the one door to writing
     "handler": ("core", "codec", "crash_points", "database", "log", "running"),
+    # from the original system's database
+    "scns": ("core", "database", "handler", "migrate", "projections"),
     # the two that act on their own
     "scheduler": (
         *("codec", "core", "crash_points", "database", "handler", "log", "projections", "running"),
@@ -66,13 +65,13 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     ),
     "cli": (
         *("api", "client", "core", "database", "embedded", "executor", "migrate", "projections", "scheduler"),
-        *("checkpoint", "settings", "supervisor", "up", "version"),
+        *("checkpoint", "evidence_texts", "scns", "settings", "supervisor", "swf", "up", "version"),
     ),
 }
 # Modules that lie side by side and are one room.
 TOGETHER = {
     "handler": ("deciding", "completing", "remembered", "waking"),
-    "scheduler": ("resolving", "scheduler_memory"),
+    "scheduler": ("scheduler_memory", "resolving"),
     "executor": (
         *("node_session", "node_lease", "live_allocation", "observing", "log_memory", "strays", "patiently"),
         *("starting", "machine", "job_environment", "job_end", "accounts", "output_server"),
@@ -80,6 +79,7 @@ TOGETHER = {
     "output_file": ("output_keeping",),
     "checkpoint": ("checkpoint_key",),
     "settings": ("setting_names",),
+    "swf": ("swf_workload",),
     "version": ("",),
     "cli": ("__main__",),
 }
@@ -94,12 +94,12 @@ VALUE_MODULES = {
 DOORS = {
     "starlette": {"api"},
     "uvicorn": {"api"},
-    "typer": {"cli"},
-    "rich": {"cli"},
+    "typer": {"cli"}, "rich": {"cli"}, "matplotlib": {"cli"},
     "httpx": {"client"},
     "psutil": {"executor"},
     "cryptography": {"checkpoint"},
-    "psycopg": {"database", "log", "handler", "migrate", "projections", "scheduler", "api", "embedded", "up", "cli"},
+    "psycopg": {"database", "log", "handler", "migrate", "projections", "scheduler", "api", "embedded", "up", "cli",
+                "scns"},
     "psycopg_pool": {"database", "log"},
     "orjson": {"codec", "database", "api"},
     "msgspec": {"codec"},
@@ -127,33 +127,6 @@ MAY_HANDLE_PROCESSES = {
 # Where the environment may be read or handed on, besides `conductor/settings.py`.
 MAY_READ_ENVIRONMENT: Mapping[str, str] = {}
 
-MOST_LINES, MOST_FUNCTION_LINES = 400, 60
-LONGER_FILES: Mapping[str, str] = {}
-
-MAY_INHERIT = {"Submit": "the command is the submission's model with three fields more; both are only read"}
-
-# Names that say nothing of what is inside.
-EMPTY_NAMES = {"utils", "util", "helpers", "helper", "manager", "service", "base", "common", "misc", "lib"}
-
-TEXT_SUFFIXES = {".py", ".sql", ".md", ".toml", ".yml", ".sh", ".lock", ""}
-
-
-@cache
-def tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text("utf-8"), filename=str(path))
-
-
-def sources(*folders: str) -> list[Path]:
-    return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
-
-
-def place(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix()
-
-
-def module_of(path: Path) -> str:
-    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-
 
 def room_of(module: str) -> str | None:
     """The room a module lies in; None for what is not ours."""
@@ -166,34 +139,10 @@ def room_of(module: str) -> str | None:
     return next((room for room, names in TOGETHER.items() if name in names), name)
 
 
-@cache
-def modules() -> Mapping[str, Path]:
-    return {module_of(path): path for path in sources(*PACKAGES)}
-
-
-def imports(path: Path) -> Iterator[str]:
-    """Full names of the modules that a file imports, also inside functions."""
-    for node in ast.walk(tree(path)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.module is not None, f"{place(path)}: relative import"
-            for alias in node.names:
-                full = f"{node.module}.{alias.name}"
-                yield full if full in modules() else node.module
-
-
 def edges() -> Iterator[tuple[str, str]]:
     """Our modules, each with one of our modules that it imports."""
     for module, path in modules().items():
         yield from ((module, other) for other in imports(path) if room_of(other) is not None)
-
-
-def calls(path: Path) -> Iterator[tuple[str, int]]:
-    """What a file calls or hands on, as written: `os.kill`, `process.terminate`."""
-    for node in ast.walk(tree(path)):
-        if isinstance(node, ast.Attribute):
-            yield ast.unparse(node), node.lineno
 
 
 def test_imports_point_one_way() -> None:
@@ -270,131 +219,3 @@ def test_the_environment_is_read_in_one_place() -> None:
         if re.match(r"os\.(environb?|getenvb?|putenv|unsetenv)\b", call)
     }
     assert found == {"conductor/settings.py", *MAY_READ_ENVIRONMENT}
-
-
-def test_files_are_not_too_long() -> None:
-    files = sources(*PACKAGES, "tests", "scripts")
-    lengths = {place(path): len(path.read_text("utf-8").splitlines()) for path in files}
-    assert {name for name, lines in lengths.items() if lines > MOST_LINES} == LONGER_FILES.keys()
-    assert max(lengths.values()) <= 450, "no reason is good enough for more"
-
-
-def test_functions_are_not_too_long() -> None:
-    functions = [
-        (place(path), node.name, (node.end_lineno or 0) - node.lineno + 1)
-        for path in sources(*PACKAGES, "tests", "scripts")
-        for node in ast.walk(tree(path))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    ]
-    assert [found for found in functions if found[2] > MOST_FUNCTION_LINES] == []
-
-
-def test_modules_are_named_for_what_is_inside() -> None:
-    names = {part for path in sources(*PACKAGES) for part in path.relative_to(ROOT).with_suffix("").parts}
-    assert names & EMPTY_NAMES == set()
-
-
-def test_every_module_says_what_it_is() -> None:
-    files = sources(*PACKAGES, "tests", "scripts")
-    assert [place(path) for path in files if not ast.get_docstring(tree(path))] == []
-
-
-def test_only_exceptions_inherit_from_what_is_ours() -> None:
-    parents: dict[str, set[str]] = {}
-    for path in modules().values():
-        for node in ast.walk(tree(path)):
-            if isinstance(node, ast.ClassDef):
-                parents.setdefault(node.name, set()).update(ast.unparse(parent) for parent in node.bases)
-    raised = {"Exception"}
-    while more := {name for name, above in parents.items() if above & raised} - raised:
-        raised |= more
-    assert "IllegalTransition" in raised
-    heirs = {name for name, above in parents.items() if above & parents.keys()} - raised
-    assert heirs == MAY_INHERIT.keys()
-
-
-def query_files() -> list[Path]:
-    return [
-        path
-        for folder in ("conductor", "projections", "api")
-        for path in sorted((ROOT / folder).glob("*.sql"))
-    ]
-
-
-def test_every_named_query_is_used_and_every_used_one_exists() -> None:
-    """A query is used where its name stands as a text of its own, in the package that the file lies in."""
-    defined = {
-        (path.parent.name, name)
-        for path in query_files()
-        for name in re.findall(r"^-- name: (\w+)$", path.read_text("utf-8"), re.MULTILINE)
-    }
-    texts = {
-        (path.relative_to(ROOT).parts[0], node.value)
-        for path in modules().values()
-        for node in ast.walk(tree(path))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    }
-    assert len(defined) > 30
-    assert defined - texts == set(), "named queries that nobody uses"
-    for path in modules().values():
-        package = path.relative_to(ROOT).parts[0]
-        for name in queries_asked_for(path):
-            assert (package, name) in defined, f"{place(path)} asks for {name}"
-
-
-def queries_asked_for(path: Path) -> Iterator[str]:
-    """`SQL["name"]`, `LOG_SQL["name"]`, and the API's `fetch(pool, "name")`."""
-    for node in ast.walk(tree(path)):
-        match node:
-            case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=str(query))) if (
-                "SQL" in name
-            ):
-                yield query
-            case ast.Call(
-                func=ast.Name(id="fetch" | "fetch_one"), args=[_, ast.Constant(value=str(query)), *_]
-            ):
-                yield query
-            case _:
-                pass
-
-
-def texts_of_the_project() -> Iterator[tuple[str, str]]:
-    """Every text file that is shipped, with its content."""
-    folders = (*PACKAGES, "tests", "scripts", "docs", "examples", ".ci", ".github")
-    files = [path for folder in folders for path in (ROOT / folder).rglob("*")]
-    files += [path for path in ROOT.iterdir() if path.name not in ("LICENSE", ".git")]
-    for path in files:
-        hidden = {"__pycache__", "data"} & set(path.parts)
-        if path.is_file() and path.suffix in TEXT_SUFFIXES and not hidden and path != Path(__file__):
-            yield place(path), path.read_text("utf-8")
-
-
-def test_nothing_is_left_to_be_done_later_in_a_comment() -> None:
-    left = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
-    assert [name for name, text in texts_of_the_project() if left.search(text)] == []
-
-
-def test_no_text_knows_a_machine() -> None:
-    """No folder of one person's, no package index of one site's."""
-    foreign = re.compile(r"(?<![\w}%])/(work|root|home/\w+|tmp/w)/|--(extra-)?index-url|:\d+/simple\b")
-    found = [
-        f"{name}: {match[0]}"
-        for name, text in texts_of_the_project()
-        if (match := foreign.search(text)) is not None
-    ]
-    assert found == []
-
-
-def test_every_command_that_a_text_names_exists() -> None:
-    from conductor.cli.app import COMMANDS
-
-    known = {name for name, *_ in COMMANDS} | {"replay", "token"}
-    named = re.compile(r"`(?:\S+=\S+ )*(?:conductor|scripts/run) ([a-z][a-z-]+)")
-    files = [(name, text) for name, text in texts_of_the_project() if not name.startswith("tests/")]
-    wrong = [
-        f"{name}: conductor {word}"
-        for name, text in files
-        for word in named.findall(text)
-        if word not in known
-    ]
-    assert wrong == []

@@ -13,6 +13,7 @@ from conductor.cli import (
     audit,
     cluster,
     evidence,
+    import_scns,
     jobs,
     logs,
     nodes,
@@ -24,9 +25,10 @@ from conductor.cli import (
     services,
     submit,
     token,
+    whatif,
     why,
 )
-from conductor.cli.exits import EXIT_CODES, OWN_FAILURE, answering
+from conductor.cli.exits import EXIT_CODES, FAILED, OWN_FAILURE, answering
 
 HELP = f"""Run batch scripts on a set of machines, and prove what happened.
 
@@ -67,6 +69,8 @@ COMMANDS: tuple[tuple[str, str, Callable[..., int | None], dict[str, bool]], ...
     ("repair", "Mend what the audit found.", repair.repair, {}),
     ("checkpoint", "Sign what the log says now, to be kept elsewhere.", evidence.checkpoint, {}),
     ("export", "Write a case file: events that can be checked anywhere.", evidence.export, {}),
+    ("import-scns", "Take in the jobs of an SCNS-Conductor database.", import_scns.import_scns, {}),
+    ("whatif", "Replay in simulated time: another policy, other nodes.", whatif.whatif, {}),
     ("up", "Run the whole system on this machine.", services.up, {}),
     ("api", "Serve the HTTP API.", services.api, {}),
     ("scheduler", "Place jobs on nodes.", services.scheduler, {}),
@@ -91,6 +95,8 @@ GROUPS: tuple[tuple[str, str, tuple[tuple[str, str, Callable[..., int | None]], 
 )
 # Every code of `run` but its own belongs to the job.
 FAILURE_OF = {"run": OWN_FAILURE}
+# Their 1 is an answer, something is wrong; that they could not look is another code, for a monitor to tell.
+FAILED_OF = {"audit": OWN_FAILURE, "verify": OWN_FAILURE, "rebuild": OWN_FAILURE}
 
 
 def build() -> typer.Typer:
@@ -98,14 +104,17 @@ def build() -> typer.Typer:
     names = {"help_option_names": ["-h", "--help"]}
     built = _group(HELP, _options)
     for name, line, command, reading in COMMANDS:
-        runs = answering(command, failure=FAILURE_OF.get(name))
-        built.command(name, short_help=line, context_settings={**names, **reading})(runs)
+        built.command(name, short_help=line, context_settings={**names, **reading})(_ending(name, command))
     for group, purpose, commands in GROUPS:
         inner = _group(purpose, _nothing)
         for name, line, command in commands:
-            inner.command(name, short_help=line, context_settings=names)(answering(command))
+            inner.command(name, short_help=line, context_settings=names)(_ending(name, command))
         built.add_typer(inner, name=group, short_help=purpose)
     return built
+
+
+def _ending(name: str, command: Callable[..., int | None]) -> Callable[..., None]:
+    return answering(command, failure=FAILURE_OF.get(name), failed=FAILED_OF.get(name, FAILED))
 
 
 def _group(help_text: str, options: Callable[..., None]) -> typer.Typer:

@@ -75,6 +75,7 @@ def as_of(
 
     Example: conductor replay as-of "2026-11-17 14:02"
     """
+    from conductor.cli.exits import WrongUsage
     from conductor.cli.moments import parse_moment
     from conductor.cli.screen import Screen
 
@@ -85,6 +86,8 @@ def as_of(
     _check_together(
         screen, parts=bool(chosen), job=job_id is not None, into=into is not None, file=file is not None
     )
+    if replace and into is None:
+        raise WrongUsage(screen.text("as_of_replace"))
     asked = parse_moment(when, screen)
     wishes = _Wishes(
         parts=chosen or frozenset(PARTS), states=_states(states, screen, everything=everything),
@@ -95,7 +98,7 @@ def as_of(
         return
     if into is not None:
         _check_schema(into, screen)
-    with _at(asked, screen, read_only=into is None) as (connection, moment):
+    with _at(asked, screen, read_only=into is None, whole=job_id is None) as (connection, moment):
         if job_id is not None:
             _tell_job(connection, job_id, moment, screen, as_json=as_json)
         elif into is not None:
@@ -131,20 +134,26 @@ def _tell_file(
 
 @contextmanager
 def _at(
-    asked: int | datetime, screen: "Screen", *, read_only: bool
+    asked: int | datetime, screen: "Screen", *, read_only: bool, whole: bool
 ) -> Iterator[tuple["psycopg.Connection[Any]", "Moment"]]:
-    """The database in one snapshot, and the moment asked for. Raises `WrongUsage` beyond the head."""
+    """The database in one snapshot, and the moment asked for; where it is of the `whole` log, holes in it are said.
+
+    Raises `WrongUsage` beyond the head.
+    """
     from conductor.cli.exits import WrongUsage
     from conductor.settings import database_url_of, load_settings
-    from projections.moment import BeyondHead, find_moment, open_snapshot
+    from projections.moment import BeyondHead, find_moment
+    from projections.snapshot import first_missing, snapshot
 
-    with open_snapshot(database_url_of(load_settings()), read_only=read_only) as connection:
+    with snapshot(database_url_of(load_settings()), read_only=read_only) as connection:
         try:
             moment = find_moment(connection, asked)
         except BeyondHead as error:
             raise WrongUsage(screen.text("beyond_head", position=error.position, head=error.head)) from error
         if moment.in_future:
             screen.warn("as_of_future")
+        if whole and (missing := first_missing(connection, moment.position)) is not None:
+            screen.warn("as_of_hole", missing=missing)
         yield connection, moment
 
 

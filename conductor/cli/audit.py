@@ -1,5 +1,6 @@
 """`conductor audit`: what is wrong, the events that led there, and the command that mends it."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 SEVERITIES = ("error", "warning", "info")
 _HEADINGS = {"error": "audit_errors", "warning": "audit_warnings", "info": "audit_infos"}
 _EVENTS_SHOWN = 8
+_COMMAND = re.compile(r"(?<=[:：])\s*`([^`]+)`[.;。；]?\s*")
 
 Raw = Mapping[str, Any]
 
@@ -24,7 +26,10 @@ def audit(
     ] = "info",
     as_json: Json = False,
 ) -> int:
-    """Say what is wrong, what led there, and what mends it; exit code 1 when there is an error or a warning.
+    """Say what is wrong, what led there, and what mends it.
+
+    Exit code 1 when there is an error or a warning that is shown, 125 when the audit could not look, 69 when no server
+    answers.
 
     Example: conductor audit --quick
     """
@@ -79,7 +84,7 @@ def _say_nothing(checked: Raw, screen: "Screen") -> None:
 def finding_sheet(finding: Raw, screen: "Screen") -> None:
     """One finding: its name, its sentence, what led there, what mends it. Commands stand on lines of their own."""
     screen.line(f"{finding['code']}  {finding['subject']}")
-    for line in wrapped(finding["sentence"], screen.width() - 2):
+    for line in sentence_lines(finding["sentence"], screen.width() - 2):
         screen.line(f"  {line}")
     for cell in finding["parameters"].get("cells", ())[:_EVENTS_SHOWN]:
         screen.line(_cut(f"    {cell['column']}: {cell['log']} -> {cell['table']}", screen))
@@ -89,7 +94,7 @@ def finding_sheet(finding: Raw, screen: "Screen") -> None:
         said = screen.text(
             "acknowledged_by", actor=noted["actor"], at=_time(noted["at"]), reason=noted["reason"]
         )
-        for line in wrapped(said, screen.width() - 2):
+        for line in sentence_lines(said, screen.width() - 2):
             screen.line(f"  {line}")
     elif finding["repair"]:
         screen.line(f"  {screen.text(_mending(finding['repair']))}")
@@ -125,12 +130,13 @@ def _cut(line: str, screen: "Screen") -> str:
     return shown if cell_len(shown) <= width else set_cell_size(shown, width - 1) + "…"
 
 
-def wrapped(text: str, width: int) -> Iterator[str]:
-    """Lines of at most that many cells; breaks between words, and anywhere in a text that has none."""
-    from rich.console import Console
-    from rich.text import Text
-
+def sentence_lines(sentence: str, width: int) -> Iterator[str]:
+    """Lines of at most that many cells; a command after a colon stands on a line of its own, whole, to be copied."""
+    from conductor.cli.tables import wrapped
     from conductor.cli.visible import one_line
 
-    for line in Text(one_line(text)).wrap(Console(width=width), width):
-        yield line.plain.rstrip()
+    for number, part in enumerate(_COMMAND.split(one_line(sentence))):
+        if number % 2:
+            yield f"  {part}"
+        elif part:
+            yield from wrapped(part, width)

@@ -1,7 +1,6 @@
 """Case files on a screen: proved, as they stood at a position, and one job of theirs as its whole sheet."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -161,7 +160,7 @@ def _tell(report: CaseReport, screen: Screen) -> None:
         return
     screen.say("case_differs", events=events, count=report.differences_total, runs=pieces)
     for difference in report.differences[:SHOWN]:
-        screen.line(f"  {difference.sentence()}")
+        screen.line(f"  {difference.sentence(screen.language)}")
     if report.differences_total > SHOWN:
         screen.say("replay_more", count=report.differences_total - SHOWN)
 
@@ -199,5 +198,5 @@ def _report_json(case: CaseFile, report: CaseReport, notes: Notes) -> dict[str, 
         "checkpoints": notes.as_json(),
         "checkpoints_unproved": [one.origin for one in report.unseen],
         "differences_total": report.differences_total,
-        "differences": [asdict(one) for one in report.differences],
+        "differences": [one.as_json() for one in report.differences],
     }

@@ -27,7 +27,7 @@ class Notes:
             check_cluster(note, path, cluster)
 
     def check_database(self, database_url: str) -> None:
-        """Raises `CheckpointError` for another cluster's note, `LogUnreadable`."""
+        """Raises `CheckpointError` for another cluster's note, and as `snapshot`."""
         if self.notes:
             with snapshot(database_url) as connection:
                 self.check_cluster(cluster_id(connection))

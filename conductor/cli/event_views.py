@@ -3,8 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from conductor.cli.numbers import number_ranges
 from conductor.cli.policy_values import DEFAULTS, differences
 from conductor.client import Event
+from conductor.core.resource_texts import gres_text, labels_text
 
 Data = Mapping[str, Any]
 
@@ -20,12 +22,17 @@ def _all(data: Data) -> str:
 
 def _submitted(data: Data) -> str:
     count = int(data.get("ntasks_per_node") or 1) * int(data.get("cpus_per_task") or 1)
-    return f"{data.get('name')}, {_cpus(count)}"
+    wishes = [gres_text(data.get("gres") or {}), labels_text(data.get("labels") or {})]
+    wishes.append(",".join(data.get("nodelist") or []))
+    return ", ".join(filter(None, [str(data.get("name")), _cpus(count), *wishes]))
 
 
 def _reserved(data: Data) -> str:
     numbers = data.get("cpu_ids") or []
-    return f"{data.get('node_name')}, {_cpus(len(numbers))}, attempt {data.get('attempt')}"
+    pieces = [f"{name} {number_ranges(ids)}" for name, ids in sorted((data.get("gres") or {}).items())]
+    return ", ".join(
+        [str(data.get("node_name")), _cpus(len(numbers)), *pieces, f"attempt {data.get('attempt')}"]
+    )
 
 
 def _allocated(data: Data) -> str:
@@ -55,11 +62,22 @@ def _requeued(data: Data) -> str:
 
 
 def _registered(data: Data) -> str:
-    return f"{data.get('total_cpus')} CPUs, incarnation {data.get('incarnation')}"
+    has = [gres_text(data.get("gres") or {}), labels_text(data.get("labels") or {})]
+    said = [f"{data.get('total_cpus')} CPUs", *filter(None, has), f"incarnation {data.get('incarnation')}"]
+    return ", ".join(said)
 
 
 def _elected(data: Data) -> str:
     return f"term {data.get('term')}, {data.get('holder')}"
+
+
+def _imported(data: Data) -> str:
+    """As the original system had it."""
+    allocation = data.get("allocation")
+    known = allocation if isinstance(allocation, dict) else {}
+    said = [str(data.get("state")), f"exit {data['exit']}" if data.get("exit") else ""]
+    said += [f"allocation {known['allocation_id']} {known.get('status')}"] if "allocation_id" in known else []
+    return ", ".join(filter(None, said))
 
 
 def _rebuilt(data: Data) -> str:
@@ -93,6 +111,7 @@ _DETAILS: Mapping[str, Callable[[Data], str]] = {
     "NodeResumed": _reason,
     "NodeLost": _reason,
     "LeaderElected": _elected,
+    "JobImported": _imported,
     "ProjectionsRebuilt": _rebuilt,
     "PolicyChanged": _policy_changed,
 }

@@ -25,11 +25,12 @@ def checkpoint(output: Output = None, as_json: Json = False) -> int:
     from conductor.cli.new_file import new_file
     from conductor.cli.screen import Screen
     from conductor.settings import database_url_of, load_settings
-    from projections.snapshot import cluster_id, log_head, snapshot
+    from projections.snapshot import cluster_id, first_damage, log_head, snapshot
 
     screen, settings = Screen.open(), load_settings()
     with snapshot(database_url_of(settings)) as connection:
         cluster, head = cluster_id(connection), log_head(connection)
+        damage = first_damage(connection, head.position) if head else None
     if head is None:
         screen.warn("error", what=screen.text("checkpoint_empty"))
         return 1
@@ -41,6 +42,8 @@ def checkpoint(output: Output = None, as_json: Json = False) -> int:
         recorded_at=head.recorded_at,
         now=datetime.now(UTC),
     )
+    if damage is not None:
+        screen.warn("damaged_log", code=damage[0], position=damage[1])
     if output is not None:
         with new_file(output, screen) as write:
             write(f"{note.line()}\n".encode())
@@ -100,6 +103,8 @@ def export(
     url = database_url_of(load_settings())
     with new_file(output, screen) as write:
         done = export_case(url, selection, write=write, release=__version__, now=datetime.now(UTC))
+    if done.damage is not None:
+        screen.warn("damaged_log", code=done.damage[0], position=done.damage[1])
     screen.warn(
         "exported",
         path=output or "-",

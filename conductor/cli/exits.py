@@ -5,7 +5,9 @@ Promises: no traceback for anything that a user or a server can cause; `run` end
 
 import functools
 import os
+import re
 import sys
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -27,6 +29,8 @@ _CODE_OF_STATE = {"COMPLETED": 0, "CANCELLED": 130, "TIMEOUT": 124, "NODE_FAIL":
 
 EXIT_CODES = (
     "Exit codes: 0 done; 1 refused or failed; 2 wrong usage; 69 no server answers; 130 interrupted. "
+    "`audit`, `replay verify` and `replay rebuild` end with 1 when something is wrong, with 125 when they could not "
+    "look. "
     "`run` and `submit --wait` end with the job's own code: 128 + signal; TIMEOUT 124, CANCELLED 130, "
     "NODE_FAIL 75, OUT_OF_MEMORY 137; 125 when the job could not be started or followed."
 )
@@ -46,10 +50,13 @@ def code_of_job(state: str, exit_code: int | None, exit_signal: int | None) -> i
     return OWN_FAILURE if exit_code is None else exit_code
 
 
-def answering(command: Callable[..., int | None], *, failure: int | None = None) -> Callable[..., None]:
+def answering(
+    command: Callable[..., int | None], *, failure: int | None = None, failed: int = FAILED
+) -> Callable[..., None]:
     """The command, ending the process with its code and turning errors into sentences.
 
-    `failure` is the code of every error, for a command whose other codes belong to a job.
+    `failure` is the code of every error, for a command whose other codes belong to a job; `failed` that of one that
+    is neither wrong usage nor an absent server, for a command whose 1 is an answer.
     """
 
     @functools.wraps(command)
@@ -58,7 +65,7 @@ def answering(command: Callable[..., int | None], *, failure: int | None = None)
             code = command(*args, **kwargs) or 0
             sys.stdout.flush()
         except ConductorError as error:
-            code = explain(error)
+            code = explain(error, failed)
             code = code if failure is None else failure
         except KeyboardInterrupt:
             code = INTERRUPTED
@@ -66,32 +73,45 @@ def answering(command: Callable[..., int | None], *, failure: int | None = None)
             # Whoever read our output (`head`, a pager) has enough: nothing to say, and nowhere to say it.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = BROKEN_PIPE
+        except Exception:
+            if failed == FAILED:
+                raise
+            traceback.print_exc()  # a fault of ours, which must not look like an answer
+            code = failed
         raise typer.Exit(code)
 
     return run
 
 
-def explain(error: ConductorError) -> int:
-    """Say what happened and what to do next, on stderr; gives the exit code."""
+def explain(error: ConductorError, failed: int = FAILED) -> int:
+    """Say what happened and what to do next, on stderr; gives the exit code, `failed` when there is none better."""
     # Imported here: the client brings httpx, a tenth of a second that `--help` need not wait for.
     from conductor.cli.screen import Screen
     from conductor.client.errors import Refused, Unreachable
+    from conductor.evidence_texts import EvidenceError
 
     screen = Screen.open()
     match error:
         case WrongUsage():
             screen.warn("error", what=str(error))
             return USAGE
+        case EvidenceError():
+            screen.warn("error", what=error.sentence(screen.language))
         case Unreachable():
             screen.warn("unreachable", url=error.url, cause=error.cause)
             return UNREACHABLE
         case Refused() if error.status == 401:
             screen.warn("unauthorized")
         case Refused():
-            first, *others = error.problem.sentences()
+            first, *others = map(_as_typed, error.problem.sentences())
             screen.warn("error", what=first)
             for other in others:
                 screen.note(f"  {other}")
         case _:
             screen.warn("error", what=str(error))
-    return FAILED
+    return failed
+
+
+def _as_typed(sentence: str) -> str:
+    """Fields by the names of the options that they come from."""
+    return re.sub(r"\bas_of\b", "--as-of", sentence)

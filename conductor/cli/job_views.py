@@ -81,7 +81,7 @@ def _since(row: Mapping[str, Any]) -> str:
 
 def job_sheet(job: Job, steps: Sequence[Step], screen: Screen) -> None:
     """All that is known of a job."""
-    screen.say("job_title", job_id=job.id, name=job.name)
+    screen.say("job_title", job_id=job.called, name=job.name)
     screen.pairs([(f"label_{label}", value) for label, value in _facts(job, screen) if value])
     screen.line("")
     show_timeline(job.id, steps, screen)
@@ -129,7 +129,9 @@ def _facts(job: Job, screen: Screen) -> list[tuple[str, str | None]]:
 def _array(job: Job, screen: Screen) -> str | None:
     if job.array_job_id is None:
         return None
-    told = screen.text("array_task", task=job.array_task_id, array=job.array_job_id, spec=job.array_spec)
+    told = screen.text(
+        "array_task", job_id=job.id, task=job.array_task_id, array=job.array_job_id, spec=job.array_spec
+    )
     whole = job.raw.get("array")
     if not isinstance(whole, dict):
         return told

@@ -12,8 +12,11 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def progress_bar(screen: "Screen") -> Iterator[Callable[[int, int], None] | None]:
-    """What to call with (events done, events in all); None when standard error is no terminal."""
+def progress_bar(screen: "Screen", doing: str = "replaying") -> Iterator[Callable[[int, int], None] | None]:
+    """What to call with (events done, events in all); None when standard error is no terminal.
+
+    `doing` is the text beside it.
+    """
     if not screen.err_is_terminal:
         yield None
         return
@@ -35,5 +38,5 @@ def progress_bar(screen: "Screen") -> Iterator[Callable[[int, int], None] | None
 
     parts = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn()
     with Progress(*parts, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(screen.text("replaying"), total=None)
+        task = bar.add_task(screen.text(doing), total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from conductor.client import Client
 
 ACKNOWLEDGE = "acknowledge"
+PLACEHOLDER = "..."  # as `conductor audit` prints the command: no reason yet
 _YES = ("y", "yes", "是")
 
 Raw = dict[str, Any]
@@ -42,6 +43,7 @@ def repair(
 
     screen = Screen.open()
     acknowledging = words[0] == ACKNOWLEDGE
+    reason = None if reason == PLACEHOLDER else reason
     code, subject = _named(words[1:] if acknowledging else words, screen)
     if not _is_the_way(code, subject, screen, acknowledging=acknowledging):
         return 1
@@ -132,14 +134,16 @@ def _with_reason(command: Mapping[str, Any], code: str, reason: str | None) -> R
 
 
 def _show(finding: Mapping[str, Any], commands: Sequence[Raw], screen: "Screen", *, dry_run: bool) -> None:
-    from conductor.cli.audit import wrapped
+    from conductor.cli.audit import sentence_lines
+    from conductor.cli.tables import wrapped
+    from conductor.cli.visible import one_line
 
     screen.line(f"{finding['code']}  {finding['subject']}")
-    for line in wrapped(finding["sentence"], screen.width() - 2):
+    for line in sentence_lines(finding["sentence"], screen.width() - 2):
         screen.line(f"  {line}")
     screen.say("repair_would" if dry_run else "repair_will")
     for command in commands:
-        for line in wrapped(_becomes(command, finding), screen.width() - 2):
+        for line in wrapped(one_line(_becomes(command, finding)), screen.width() - 2):
             screen.line(f"  {line}")
 
 
@@ -147,6 +151,12 @@ def _becomes(command: Raw, finding: Mapping[str, Any]) -> str:
     """The event of an accepted command, in the words of `conductor events`."""
     said = command.get("reason")
     match command["type"]:
+        case "Repair" if command["finding"] == "imported_never_released":
+            detail = f"{command['finding']}: {said}" if said else command["finding"]
+            return (
+                f"job-{finding['parameters']['job_id']}: ImportedAllocationClosed "
+                f"allocation_id={command['allocation_id']} detail={detail!r}"
+            )
         case "Repair":
             detail = f"{command['finding']}: {said}" if said else command["finding"]
             job_id = finding["parameters"].get("job_id")

@@ -1,6 +1,5 @@
 """`conductor replay`: the tables, proved by the log."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -36,7 +35,9 @@ def verify(
     file: CaseFilePath = None,
     as_json: Json = False,
 ) -> int:
-    """Fold the whole log and compare every row of every table with it; exit code 1 when anything differs.
+    """Fold the whole log and compare every row of every table with it.
+
+    Exit code 1 when anything differs, 125 when it could not be read to the end.
 
     Example: conductor replay verify --checkpoint monday.json
     """
@@ -83,7 +84,7 @@ def rebuild(
 ) -> int:
     """Make rows that differ from the log anew from it, beside live work; an event says which, who and why.
 
-    With --dry-run the exit code is 1 when anything differs.
+    Exit code 1 when something could not be mended (with --dry-run: when anything differs), 125 when it could not look.
 
     Example: conductor replay rebuild --reason "restored from a backup"
     """
@@ -110,11 +111,12 @@ def rebuild(
                 "differences": [{"table": d.table, "key": d.key, "kind": d.kind} for d in rebuilt.damages],
                 "events": rebuilt.events,
                 "not_mended": rebuilt.not_mended,
+                "streams_left": sorted(rebuilt.left),
             }
         )
     else:
         _tell_rebuilt(rebuilt, screen, dry_run)
-    return 1 if rebuilt.not_mended or (dry_run and rebuilt.damages) else 0
+    return 1 if rebuilt.not_mended or rebuilt.left or (dry_run and rebuilt.damages) else 0
 
 
 def _tell_rebuilt(rebuilt: Any, screen: "Screen", dry_run: bool) -> None:
@@ -132,6 +134,9 @@ def _tell_rebuilt(rebuilt: Any, screen: "Screen", dry_run: bool) -> None:
         screen.say("replay_more", count=count - SHOWN)
     for sentence in rebuilt.not_mended:
         screen.warn("rebuild_not_mended", what=sentence)
+    if rebuilt.left:
+        shown = ", ".join(sorted(rebuilt.left)[:SHOWN]) + (" ..." if len(rebuilt.left) > SHOWN else "")
+        screen.warn("rebuild_left", count=len(rebuilt.left), streams=shown)
 
 
 def _document(report: Any, notes: "Notes") -> dict[str, Any]:
@@ -143,7 +148,7 @@ def _document(report: Any, notes: "Notes") -> dict[str, Any]:
         "since": report.since,
         "checkpoints": notes.as_json(),
         "differences_total": report.differences_total,
-        "differences": [asdict(one) for one in report.differences],
+        "differences": [one.as_json() for one in report.differences],
     }
 
 
@@ -158,6 +163,6 @@ def _tell(report: Any, screen: "Screen") -> None:
         return
     screen.say("replay_differs", events=f"{events:,}", position=position, count=count)
     for difference in report.differences[:SHOWN]:
-        screen.line(f"  {difference.sentence()}")
+        screen.line(f"  {difference.sentence(screen.language)}")
     if count > SHOWN:
         screen.say("replay_more", count=count - SHOWN)

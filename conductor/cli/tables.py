@@ -17,7 +17,9 @@ Cell = str | int | None
 GAP = "  "
 ELLIPSIS = "…"
 _WIDE, _CLOSING = "\u2e80-\ua4cf\uf900-\ufaff\uff00-\uffef\u3000-\u303f", "，。、；：！？）"
-_PIECE = re.compile(rf"\s+|[{_WIDE}][{_CLOSING}]*|[^\s{_WIDE}]+[{_CLOSING}]*")
+_PIECE = re.compile(
+    rf"\s+|[^\s`{_WIDE}]*`[^`]+`[{_CLOSING},.;:)]*|[{_WIDE}][{_CLOSING}]*|[^\s{_WIDE}]+[{_CLOSING}]*"
+)
 _COLOUR_OF_STATE = {
     "PENDING": "33",
     "RESERVED": "36",
@@ -104,7 +106,10 @@ def _cut(text: str, width: int) -> str:
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """A sentence as lines, broken at blanks, and anywhere between wide characters but before what closes."""
+    """A sentence as lines, broken at blanks, and anywhere between wide characters but before what closes.
+
+    What stands in backquotes is not broken where it fits a line.
+    """
     lines = [""]
     for piece in _PIECE.findall(" ".join(text.split())):
         rest = piece

@@ -7,8 +7,10 @@ names: they are never translated. Refuses to know when anything is said.
 from collections.abc import Mapping
 from typing import Literal
 
+from conductor.cli.texts_of_the_import import TEXTS_OF_THE_IMPORT
 from conductor.cli.texts_of_the_log import TEXTS_OF_THE_LOG
 from conductor.cli.texts_of_the_policy import TEXTS_OF_THE_POLICY
+from conductor.cli.texts_of_whatif import TEXTS_OF_WHATIF
 from conductor.cli.why_texts import WHY_TEXTS
 
 Language = Literal["en", "zh"]
@@ -259,7 +261,10 @@ _EVERYDAY: Mapping[str, tuple[str, str]] = {
     "label_priority": ("Priority", "优先级"),
     "label_limit": ("Time limit", "时限"),
     "label_array": ("Array", "作业数组"),
-    "array_task": ("task {task} of array {array} ({spec})", "作业数组 {array}（{spec}）的任务 {task}"),
+    "array_task": (
+        "job {job_id}, task {task} of array {array} ({spec})",
+        "作业 {job_id}，作业数组 {array}（{spec}）的任务 {task}",
+    ),
     "array_tasks": ("{tasks} tasks: {states}", "共 {tasks} 个任务：{states}"),
     "label_dependency": ("Waits for", "依赖"),
     "label_begin": ("Not before", "不早于"),
@@ -316,7 +321,9 @@ _EVERYDAY: Mapping[str, tuple[str, str]] = {
 TEXTS: Mapping[str, tuple[str, str]] = {
     **_EVERYDAY,
     **TEXTS_OF_THE_LOG,
+    **TEXTS_OF_THE_IMPORT,
     **TEXTS_OF_THE_POLICY,
+    **TEXTS_OF_WHATIF,
     **WHY_TEXTS,
 }
 

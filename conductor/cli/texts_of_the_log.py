@@ -17,7 +17,7 @@ TEXTS_OF_THE_LOG: Mapping[str, tuple[str, str]] = {
         "没有发现问题：检查了 {allocations} 个有效分配和 {nodes} 个节点。未重放日志。",
     ),
     "audit_hidden": (
-        "None as severe as asked for; {count} findings are less.",
+        "None as severe as asked for; less severe: {count}.",
         "没有达到所选严重程度的问题；另有 {count} 个较轻的问题。",
     ),
     "audit_unjudged": (
@@ -39,22 +39,24 @@ TEXTS_OF_THE_LOG: Mapping[str, tuple[str, str]] = {
         "审计中没有名为 {code} 的问题；`conductor audit` 会列出每个问题及其修复命令",
     ),
     "repair_usage": (
-        ("write the code and the subject as `conductor audit` prints them: "
-        "conductor repair reservation_expired allocation 7"),
-        "请按 `conductor audit` 的输出写明代码和对象：conductor repair reservation_expired allocation 7",
+        ("write the code and the subject as `conductor audit` prints them:\n"
+        "  conductor repair reservation_expired allocation 7"),
+        "请按 `conductor audit` 的输出写明代码和对象：\n  conductor repair reservation_expired allocation 7",
     ),
     "repair_rebuild": (
-        "{code} is mended by making the rows anew from the log: conductor replay rebuild",
-        "{code} 须由日志重建数据行来修复：conductor replay rebuild",
+        "{code} is mended by making the rows anew from the log:\n  conductor replay rebuild",
+        "{code} 须由日志重建数据行来修复：\n  conductor replay rebuild",
     ),
     "repair_by_hand": (
         ("{code} is mended on the machine itself, as `conductor audit` says; "
-        "to leave it as it is: conductor repair acknowledge {code} {subject}"),
-        "{code} 须按 `conductor audit` 所述在该机器上处理；若保持现状：conductor repair acknowledge {code} {subject}",
+        'to leave it as it is:\n  conductor repair acknowledge {code} {subject} --reason "..."'),
+        ("{code} 须按 `conductor audit` 所述在该机器上处理；若保持现状：\n"
+        '  conductor repair acknowledge {code} {subject} --reason "..."'),
     ),
     "repair_acknowledge": (
-        "nothing mends {code}; once you know why it is so: conductor repair acknowledge {code} {subject}",
-        "{code} 无法修复；查明原因后：conductor repair acknowledge {code} {subject}",
+        ("nothing mends {code}; once you know why it is so:\n"
+        '  conductor repair acknowledge {code} {subject} --reason "..."'),
+        '{code} 无法修复；查明原因后：\n  conductor repair acknowledge {code} {subject} --reason "..."',
     ),
     "repair_not_to_acknowledge": (
         "{code} can be mended, so it cannot be acknowledged; `conductor audit` prints the command",
@@ -98,11 +100,11 @@ TEXTS_OF_THE_LOG: Mapping[str, tuple[str, str]] = {
         "--from-checkpoint 需要数据库中的表；案例文件（--file）没有表",
     ),
     "replay_equal": (
-        "Equal: {events} events fold to the {rows} rows of the tables, at position {position}.",
+        "Equal: the tables are what the log folds to, at position {position}. Events: {events}, rows: {rows}.",
         "一致：{events} 个事件折叠后与各表的 {rows} 行相同，位置 {position}。",
     ),
     "replay_differs": (
-        "DIFFERENT: after {events} events, at position {position}, {count} differences:",
+        "DIFFERENT, at position {position}. Events: {events}, differences: {count}:",
         "不一致：折叠 {events} 个事件后，在位置 {position} 有 {count} 处差异：",
     ),
     "rebuild_nothing": (
@@ -110,16 +112,20 @@ TEXTS_OF_THE_LOG: Mapping[str, tuple[str, str]] = {
         "没有差异：截至位置 {position}，每一行都与日志一致。未写入任何内容。",
     ),
     "rebuild_would": (
-        "{count} rows differ from the log at position {position}; nothing was changed:",
+        "Rows that differ from the log at position {position}: {count}. Nothing was changed:",
         "截至位置 {position}，有 {count} 行与日志不一致；未作任何更改：",
     ),
     "rebuild_done": (
-        "{count} rows were made anew from the log; the events at {events} say which:",
+        "Rows made anew from the log: {count}. Positions of the events that say which: {events}.",
         "已按日志重建 {count} 行；位置 {events} 的事件列出了这些行：",
     ),
     "rebuild_not_mended": (
         "Not mended, because no event holds it: {what}. Restore the body from a backup.",
         "未修复（没有事件保存其内容）：{what}。请从备份恢复该正文。",
+    ),
+    "rebuild_left": (
+        "Left as they are: the rows of {streams} (streams: {count}), of which the log lacks events.",
+        "未作更改：{streams}（流：{count}）的数据行，日志缺少其部分事件。",
     ),
     "row_missing": ("was missing", "缺失"),
     "row_unexpected": ("was explained by no event", "没有事件可以解释"),
@@ -145,7 +151,7 @@ TEXTS_OF_THE_LOG: Mapping[str, tuple[str, str]] = {
         "请说明要导出什么：--job ID（可多次给出），或 --from POSITION 与 --to POSITION，二者不可并用",
     ),
     "exported": (
-        "{path}: {events} events, {scripts} scripts, {environments} environments; digest {sha256}.",
+        "{path}: events {events}, scripts {scripts}, environments {environments}; digest {sha256}.",
         "{path}：{events} 个事件，{scripts} 份脚本，{environments} 份环境变量；摘要 {sha256}。",
     ),
     "key_needed": (
@@ -157,11 +163,11 @@ TEXTS_OF_THE_LOG: Mapping[str, tuple[str, str]] = {
         "{path} 证明：自 {at} 以来，位置 {position} 及之前的内容未被改写。",
     ),
     "case_equal": (
-        "Sound: {events} events have their hashes, {folded} streams fold legally ({runs}).",
+        "Sound: every event has its hash, every whole stream folds ({runs}). Events: {events}, streams: {folded}.",
         "完好：{events} 个事件与其哈希相符，{folded} 个流可合法折叠（{runs}）。",
     ),
     "case_differs": (
-        "NOT SOUND: {count} differences in {events} events ({runs}):",
+        "NOT SOUND ({runs}). Events: {events}, differences: {count}:",
         "有误：{events} 个事件中有 {count} 处差异（{runs}）：",
     ),
     "case_beyond": (
@@ -173,7 +179,7 @@ TEXTS_OF_THE_LOG: Mapping[str, tuple[str, str]] = {
         "conductor：{path} 只含日志的一部分：以下只涉及其中的作业和节点，并非整个系统。",
     ),
     "case_run": ("positions {first} to {last}", "位置 {first} 至 {last}"),
-    "case_runs_more": ("{count} more pieces", "另有 {count} 段"),
+    "case_runs_more": ("more pieces: {count}", "另有 {count} 段"),
     "unproved": ("Not proved, because it is not in the file:", "未能证明（因为不在文件中）："),
     "unproved_before": ("  what came before position {position}", "  位置 {position} 之前的内容"),
     "unproved_between": ("  what lies between its {pieces} pieces", "  其 {pieces} 段之间的内容"),
@@ -182,13 +188,13 @@ TEXTS_OF_THE_LOG: Mapping[str, tuple[str, str]] = {
         "  位置 {position} 之后的内容（导出时日志末尾为 {head}）",
     ),
     "unproved_streams": (
-        "  {count} streams that it has only in part: {names}",
+        "  streams that it has only in part ({count}): {names}",
         "  只含部分事件的 {count} 个流：{names}",
     ),
     "unproved_cpus": ("  that no CPU was promised twice", "  没有 CPU 被重复分配"),
     "unproved_known": ("  the checkpoint {path}: its position is {position}", "  检查点 {path}：其位置为 {position}"),
     "case_unsound": (
-        "conductor: {path} is not sound ({count} differences); see `conductor replay verify --file {path}`.",
+        "conductor: {path} is not sound (differences: {count}); see `conductor replay verify --file {path}`.",
         "conductor：{path} 有误（{count} 处差异）；见 `conductor replay verify --file {path}`。",
     ),
     "case_no_job": (
@@ -221,6 +227,20 @@ TEXTS_OF_THE_LOG: Mapping[str, tuple[str, str]] = {
     "as_of_one_part": (
         "--job, --into, and the options for parts (--jobs, --nodes, --allocations, --stats) go one at a time",
         "--job、--into 与选择部分的选项（--jobs、--nodes、--allocations、--stats）不能同时使用",
+    ),
+    "as_of_replace": (
+        "--replace goes with --into: it says that SCHEMA may be made anew",
+        "--replace 须与 --into 一起使用：它表示可以重新创建 SCHEMA",
+    ),
+    "as_of_hole": (
+        ("conductor: the log lacks events, the first at position {missing}: what follows is what is left of it. "
+        "`conductor audit` says more."),
+        "conductor：日志缺少事件，最早缺失的是位置 {missing}：以下是剩余部分。`conductor audit` 有更多说明。",
+    ),
+    "damaged_log": (
+        ("conductor: the log is damaged at position {position} ({code}); what was written says what it has now. "
+        "`conductor audit` says more."),
+        "conductor：日志在位置 {position} 已损坏（{code}）；写出的是它目前的内容。`conductor audit` 有更多说明。",
     ),
     "unknown_state": (
         "{given} is no state of a job; there are {known}",
@@ -260,7 +280,7 @@ TEXTS_OF_THE_LOG: Mapping[str, tuple[str, str]] = {
         "连接所用的角色无权创建或替换模式 {schema}；请以数据库所有者连接，或由其授予 CREATE ON DATABASE 权限",
     ),
     "schema_made": (
-        "The schema {schema} has the tables of then: {rows} rows.",
+        "The schema {schema} has the tables of then. Rows: {rows}.",
         "模式 {schema} 中是当时的各表，共 {rows} 行。",
     ),
     "schema_next": (

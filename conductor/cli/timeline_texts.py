@@ -74,6 +74,14 @@ STEPS: Mapping[str, tuple[str, str]] = {
         "reported too late by {node}, incarnation {incarnation}: {outcome}{exit}; it changes nothing",
         "{node}（第 {incarnation} 代）迟到的报告：{outcome}{exit}；不改变任何结果",
     ),
+    "imported": (
+        "imported from the original system ({name}), where it was {there}{where}{exit}{leak}{why}",
+        "从原系统（{name}）导入，当时为 {there}{where}{exit}{leak}{why}",
+    ),
+    "imported_closed": (
+        "allocation {allocation} of the original system closed by {by}{why}",
+        "由 {by}关闭原系统的分配 {allocation}{why}",
+    ),
     "other": ("{type} {values}", "{type} {values}"),
 }
 
@@ -95,6 +103,12 @@ PARTS: Mapping[str, tuple[str, str]] = {
     "exit_unknown": (", how is not known", "，方式未知"),
     "cpu_time": (", {seconds} of CPU", "，CPU {seconds}"),
     "memory": (", {memory} MB at most", "，内存峰值 {memory} MB"),
+    "there_submitted": (", submitted {at}", "，提交于 {at}"),
+    "there_started": (", started {at}", "，开始于 {at}"),
+    "there_ended": (", ended {at}", "，结束于 {at}"),
+    "there_on": (" on {node}", "，节点 {node}"),
+    "there_pid": (" as PID {pid}", "，PID {pid}"),
+    "leak": ("; its CPUs were never given back", "；其 CPU 从未归还"),
     "seconds": ("{seconds} s", "{seconds} 秒"),
     "unknown": ("?", "?"),
 }

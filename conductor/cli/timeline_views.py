@@ -5,6 +5,7 @@ the middle, with the command that shows all.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from conductor.cli.numbers import number_ranges, signal_name
@@ -12,7 +13,7 @@ from conductor.cli.screen import Screen
 from conductor.cli.tables import wrapped
 from conductor.cli.texts import Language
 from conductor.cli.timeline_texts import PARTS, STEPS
-from conductor.cli.times import duration
+from conductor.cli.times import duration, local
 from conductor.cli.visible import one_line
 from conductor.core.timeline import Step, What
 
@@ -128,6 +129,10 @@ def sentence_of(step: Step, language: Language) -> str:
         "limit": _seconds(details.get("time_limit_seconds"), language),
         "exit": _exit(step, language),
         "usage": _usage(details, language),
+        "there": details.get("state") or _part("unknown", language),
+        "where": _there(details, language),
+        "leak": _part("leak", language) if details.get("never_given_back") else "",
+        "allocation": details.get("allocation_id", "?"),
         "type": step.type,
         "values": " ".join(f"{name}={value}" for name, value in details.items() if value not in ("", [], {})),
     }
@@ -178,12 +183,24 @@ def _seconds(seconds: float | None, language: Language) -> str:
 
 
 def _exit(step: Step, language: Language) -> str:
+    if step.what == "imported" and not {"exit_code", "exit_signal"} & step.details.keys():
+        return ""
     code, number = step.details.get("exit_code"), step.details.get("exit_signal")
     if code is not None:
         return _part("exit_code", language, code=code)
     if number is not None:
         return _part("exit_signal", language, name=signal_name(number))
     return _part("exit_unknown", language)
+
+
+def _there(details: Mapping[str, Any], language: Language) -> str:
+    """Where and when, of a job that the original system had. Stored times are texts."""
+    said = _part("there_on", language, node=details["node_name"]) if details.get("node_name") else ""
+    said += _part("there_pid", language, pid=details["pid"]) if details.get("pid") else ""
+    for name in ("submitted", "started", "ended"):
+        at = details.get(f"{name}_at")
+        said += _part(f"there_{name}", language, at=local(datetime.fromisoformat(str(at)))) if at else ""
+    return said
 
 
 def _usage(details: Mapping[str, Any], language: Language) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from heapq import heapify, heappop, heappush
 
+from conductor.core.allocation import Allocation, AllocationStatus
 from conductor.core.decider import State, evolve
 from conductor.core.events import JobRequeued, JobSubmitted, Policy, ProjectionsRebuilt, RecordedEvent
 from conductor.core.identifiers import (
@@ -22,7 +23,7 @@ from conductor.core.identifiers import (
     StreamName,
     job_of_stream,
 )
-from conductor.core.job import Allocation, AllocationStatus, Job, JobState
+from conductor.core.job import Job, JobState
 from conductor.core.leadership import Leadership
 from conductor.core.node import Node, NodeState
 from conductor.core.node_index import NodeIndex

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from conductor.core.events import ProcessIdentity, ReleaseReason
+from conductor.core.events import JobImported, ProcessIdentity, ReleaseReason
 from conductor.core.identifiers import AllocationId, Incarnation, JobId, NodeName, Term
 
 
@@ -56,6 +56,18 @@ class Submit:
     def is_particular(self) -> bool:
         """Whether more than the width of nodes decides where it could run."""
         return bool(self.memory_mb or self.nodelist or self.labels or self.gres)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportJob:
+    """Take in a job of the original system under its own number. `submission` is kept as it was, bad or good."""
+
+    submission: Submit
+    imported: JobImported
+
+    @property
+    def job_id(self) -> JobId | None:
+        return self.submission.job_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,6 +263,7 @@ class AcknowledgeFinding:
 
 JobCommand = (
     Submit
+    | ImportJob
     | Cancel
     | Hold
     | Unhold
@@ -267,3 +280,14 @@ JobCommand = (
 )
 NodeCommand = RegisterNode | DrainNode | ResumeNode | DeclareNodeLost | RemoveNode
 Command = JobCommand | NodeCommand | ElectLeader | ChangePolicy | AcknowledgeFinding
+
+
+def submission_of(command: Command) -> Submit | None:
+    """What a command brings a script and an environment with, if it does."""
+    return (
+        command.submission
+        if isinstance(command, ImportJob)
+        else command
+        if isinstance(command, Submit)
+        else None
+    )

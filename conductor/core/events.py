@@ -187,6 +187,60 @@ class LateReport:
     exit_signal: int | None
 
 
+class ImportOutcome(StrEnum):
+    """What a job that another system had becomes here."""
+
+    WAITING = "waiting"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportedAllocation:
+    """What the other system knew of CPUs that it gave to a job: it counted them and numbered none.
+
+    `status` is its own word for how it left them; `given_back` whether it ever counted them as free again.
+    """
+
+    allocation_id: AllocationId
+    node_name: NodeName
+    cpus: int
+    status: str
+    given_back: bool
+    pid: int | None = None
+    allocated_at: datetime | None = None
+    released_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobImported:
+    """A job that the original system had, as it left it; always the second event of its stream.
+
+    `state`, `exit` and `error` are its own words. What it did not know is None and is never guessed.
+    """
+
+    source: str  # the database it comes from
+    state: str
+    outcome: ImportOutcome
+    submitted_at: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    exit: str | None = None
+    exit_code: int | None = None
+    exit_signal: int | None = None
+    error: str | None = None
+    allocation: ImportedAllocation | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportedAllocationClosed:
+    """A person has seen that the original system never gave these CPUs back. Here they were never held."""
+
+    allocation_id: AllocationId
+    detail: str | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeRegistered:
     node_name: NodeName
@@ -289,6 +343,8 @@ JobEvent = (
     | JobCancelled
     | JobRequeued
     | LateReport
+    | JobImported
+    | ImportedAllocationClosed
 )
 NodeEvent = NodeRegistered | NodeDrained | NodeResumed | NodeLost | NodeRemoved
 LeadershipEvent = LeaderElected

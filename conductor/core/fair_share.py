@@ -21,8 +21,9 @@ from datetime import UTC, datetime, timedelta
 from math import expm1, fsum, log
 from typing import NamedTuple
 
+from conductor.core.allocation import Allocation, AllocationStatus
 from conductor.core.events import Event, JobSubmitted, Policy, ResourcesAllocated, ResourcesReleased
-from conductor.core.job import Allocation, AllocationStatus, Job
+from conductor.core.job import Job
 
 STEP_SECONDS = 10
 LEAST_CPU_SECONDS = 1e-6  # less counts as nothing: every use decays, none ever ends

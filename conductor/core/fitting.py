@@ -11,6 +11,8 @@ from typing import Protocol
 from conductor.core.identifiers import NodeName
 from conductor.core.resource_texts import gres_text, labels_text
 
+_NAMES_SHOWN = 10
+
 
 class Wish(Protocol):
     """What a job asks of a node: `JobSubmitted`, or the `Submit` that it came from."""
@@ -87,7 +89,7 @@ def mismatch(wanted: Wish, node: Offer, licences: Collection[str] = ()) -> str |
 def mismatches(wanted: Wish, node: Offer, licences: Collection[str] = ()) -> Iterator[tuple[str, str]]:
     """Everything that speaks against the node: the submission's field, and a clause."""
     if wanted.nodelist and node.node_name not in wanted.nodelist:
-        yield "nodelist", f"it asked for {', '.join(wanted.nodelist)}"
+        yield "nodelist", f"it asked for {_some(wanted.nodelist)}"
     for name, value in wanted.labels.items():
         if node.labels.get(name) != value:
             has = node.labels.get(name)
@@ -112,7 +114,9 @@ def _unfit(wish: Wish, nodes: Sequence[Offer], licences: Mapping[str, int]) -> U
                 message=f"The job asks for {name}:{count}, but the policy has {licences[name]} licences of {name}. "
                 f"Ask for {licences[name]} or fewer, or have the policy changed.",
             )
-    if any(mismatch(wish, node, licences) is None for node in nodes):
+    wanted = set(wish.nodelist)
+    possible = [node for node in nodes if node.node_name in wanted] if wanted else nodes
+    if any(mismatch(wish, node, licences) is None for node in possible):
         return None
     return next(_alone(wish, nodes, licences), None) or _together(wish, nodes, licences)
 
@@ -154,7 +158,7 @@ def _alone(wish: Wish, nodes: Sequence[Offer], licences: Collection[str]) -> Ite
         near = difflib.get_close_matches(wish.nodelist[0], names, n=1, cutoff=0.0)
         yield Unfit(
             field="nodelist",
-            message=f"The job asks for {', '.join(wish.nodelist)}, but no node of that name is registered; "
+            message=f"The job asks for {_some(wish.nodelist)}, but no node of that name is registered; "
             f"did you mean {near[0]}?",
         )
 
@@ -168,7 +172,12 @@ def too_wide(cpus: int, widest: int) -> Unfit:
 
 
 def _there(known: Sequence[str]) -> str:
-    return f"; there are {', '.join(known[:10])}" if known else ""
+    return f"; there are {_some(known)}" if known else ""
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _NAMES_SHOWN
+    return ", ".join(names[:_NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _together(wish: Wish, nodes: Sequence[Offer], licences: Collection[str]) -> Unfit:
@@ -177,8 +186,8 @@ def _together(wish: Wish, nodes: Sequence[Offer], licences: Collection[str]) -> 
     nearest = min(against, key=lambda name: (len(against[name]), name))
     return Unfit(
         field=against[nearest][0][0],
-        message=f"No node has all that the job asks for together ({_said(wish)}). {nearest} comes nearest: "
-        f"{'; '.join(clause for _, clause in against[nearest])}.",
+        message=f"No node has all that the job asks for together ({_said(wish)}). The nearest is {nearest}, where it "
+        f"cannot run: {'; '.join(clause for _, clause in against[nearest])}.",
     )
 
 
@@ -191,5 +200,5 @@ def _said(wish: Wish) -> str:
     if wish.labels:
         parts.append(labels_text(wish.labels))
     if wish.nodelist:
-        parts.append(f"one of {', '.join(wish.nodelist)}" if len(wish.nodelist) > 1 else wish.nodelist[0])
+        parts.append(f"one of {_some(wish.nodelist)}" if len(wish.nodelist) > 1 else wish.nodelist[0])
     return ", ".join(parts)

@@ -4,22 +4,24 @@ The database's constraint judges a batch as a whole: it would let a reservation 
 later in the same batch. In the log both would stand at positions of their own, and at one of them a CPU would be
 promised twice. So a reservation is held against the allocations in sight at its turn; whoever is not in sight is
 not released in this batch, and the constraint finds it. One that is given back in the batch that made it has no
-live row: the door tries it (`try_reservations`). Generic resources have no constraint: they are kept apart within a
-batch only, and by the one scheduler that leads.
+live row: the door tries it (`try_reservations`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
+from conductor.core.allocation import Allocation
 from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.events import ResourcesReserved
+from conductor.core.held_numbers import cpu_number, gres_number
 from conductor.core.identifiers import AllocationId
-from conductor.core.job import Allocation, Job
+from conductor.core.job import Job
 
 
 class Holdings:
     def __init__(self, jobs: Iterable[Job]) -> None:
-        # a CPU's number within all nodes' blocks, or (node, name, number) -> who holds it
-        self._holder: dict[int | tuple[str, str, int], AllocationId] = {}
+        self._holder: dict[
+            int, AllocationId
+        ] = {}  # number of a CPU or a piece in the cluster -> who holds it
         for job in jobs:
             self.move(None, job)
 
@@ -40,21 +42,13 @@ class Holdings:
             self._holder[cpu] = now.allocation_id
 
     def conflict(self, wish: ResourcesReserved) -> Rejection | None:
-        for cpu_id in wish.cpu_ids:
-            holder = self._holder.get(wish.cpu_block + cpu_id)
+        for what, number in _named(wish):
+            holder = self._holder.get(number)
             if holder is not None:
                 return Rejection(
                     code=RejectionCode.CPUS_TAKEN,
-                    message=f"CPU {cpu_id} of {wish.node_name} is held by allocation {holder}. Choose another.",
+                    message=f"{what} of {wish.node_name} is held by allocation {holder}. Choose another.",
                 )
-        for name, numbers in wish.gres.items():
-            for number in numbers:
-                holder = self._holder.get((wish.node_name, name, number))
-                if holder is not None:
-                    return Rejection(
-                        code=RejectionCode.CPUS_TAKEN,
-                        message=f"{name} {number} of {wish.node_name} is held by allocation {holder}. Choose another.",
-                    )
         return None
 
 
@@ -62,12 +56,13 @@ def _live(job: Job | None) -> Allocation | None:
     return job.allocation if job is not None and job.allocation and job.allocation.live else None
 
 
-def _numbers(allocation: Allocation | None) -> list[int | tuple[str, str, int]]:
-    if allocation is None:
-        return []
-    gres = [
-        (allocation.node_name, name, number)
-        for name, numbers in allocation.gres.items()
-        for number in numbers
-    ]
-    return [*(allocation.cpu_block + cpu_id for cpu_id in allocation.cpu_ids), *gres]
+def _numbers(allocation: Allocation | None) -> list[int]:
+    return [number for _, number in _named(allocation)] if allocation else []
+
+
+def _named(held: Allocation | ResourcesReserved) -> Iterator[tuple[str, int]]:
+    for cpu_id in held.cpu_ids:
+        yield f"CPU {cpu_id}", cpu_number(held.cpu_block, cpu_id)
+    for name, pieces in held.gres.items():
+        for piece in pieces:
+            yield f"{name} number {piece}", gres_number(held.cpu_block, name, piece)

@@ -6,32 +6,36 @@ for is decided beside this file, in `job_decide`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import TypedDict, assert_never
 
+from conductor.core import allocation as allocations
+from conductor.core.allocation import Allocation
 from conductor.core.errors import IllegalTransition
 from conductor.core.events import (
     CancelRequested,
     CleanupBlocked,
     DependencyMet,
+    ImportedAllocationClosed,
+    ImportOutcome,
     JobCancelled,
     JobEvent,
     JobHeld,
+    JobImported,
     JobReprioritized,
     JobRequeued,
     JobSubmitted,
     JobUnheld,
     LateReport,
-    ProcessIdentity,
     ReleaseReason,
     ResourcesAllocated,
     ResourcesReleased,
     ResourcesReserved,
 )
-from conductor.core.identifiers import AllocationId, JobId, NodeName, Version
-from conductor.core.job_reasons import cancelled_reason, end_reason, held_reason
+from conductor.core.identifiers import AllocationId, JobId, Version
+from conductor.core.job_reasons import cancelled_reason, end_reason, held_reason, import_reason
 
 
 class JobState(StrEnum):
@@ -50,12 +54,6 @@ class JobState(StrEnum):
         return self in FINAL_STATES
 
 
-class AllocationStatus(StrEnum):
-    RESERVED = "reserved"
-    ALLOCATED = "allocated"
-    RELEASED = "released"
-
-
 S = JobState
 FINAL_STATES = frozenset({S.COMPLETED, S.FAILED, S.CANCELLED, S.TIMEOUT, S.NODE_FAIL, S.OUT_OF_MEMORY})
 
@@ -71,6 +69,10 @@ TRANSITIONS: Mapping[JobState | None, Mapping[str, JobState]] = {
         "JobReprioritized": S.PENDING,
         "ResourcesReserved": S.RESERVED,
         "JobCancelled": S.CANCELLED,
+        "JobImported(waiting)": S.PENDING,
+        "JobImported(completed)": S.COMPLETED,
+        "JobImported(failed)": S.FAILED,
+        "JobImported(cancelled)": S.CANCELLED,
     },
     S.RESERVED: {
         "ResourcesAllocated": S.RUNNING,
@@ -103,36 +105,13 @@ TRANSITIONS: Mapping[JobState | None, Mapping[str, JobState]] = {
 
 def trigger(event: JobEvent) -> str:
     """The key under which an event stands in `TRANSITIONS`."""
+    if isinstance(event, JobImported):
+        return f"JobImported({event.outcome})"
     if not isinstance(event, ResourcesReleased):
         return type(event).__name__
     if event.reason is ReleaseReason.FINISHED and event.exit_code == 0:
         return "ResourcesReleased(finished, exit 0)"
     return f"ResourcesReleased({event.reason})"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allocation:
-    """CPUs promised to, then used by, one attempt."""
-
-    allocation_id: AllocationId
-    attempt: int
-    node_name: NodeName
-    cpu_ids: tuple[int, ...]
-    cpu_block: int
-    memory_mb: int | None
-    status: AllocationStatus
-    reserved_at: datetime
-    expires_at: datetime
-    version: Version
-    process: ProcessIdentity | None = None
-    gres: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    allocated_at: datetime | None = None
-    released_at: datetime | None = None
-    release: ResourcesReleased | None = None
-
-    @property
-    def live(self) -> bool:
-        return self.status is not AllocationStatus.RELEASED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +160,7 @@ class Changes(TypedDict, total=False):
 
     version: Version
     state: JobState
+    submitted_at: datetime
     priority: int
     held: bool
     eligible_at: datetime | None
@@ -249,6 +229,8 @@ def _after(before: JobState | None, event: JobEvent, version: Version) -> JobSta
 def _changes(job: Job, event: JobEvent, at: datetime, version: Version) -> Changes:
     if isinstance(event, LateReport):
         return {"version": version, "late_reports": job.late_reports | {event.allocation_id}}
+    if isinstance(event, ImportedAllocationClosed):
+        return {"version": version, **_closed(job, event, version)}
     state = _after(job.state, event, version)
     changes = _changed_by(job, event, at, version, state)
     changes["version"], changes["state"] = version, state
@@ -268,9 +250,10 @@ def _changed_by(job: Job, event: JobEvent, at: datetime, version: Version, state
         case JobReprioritized():
             return {"priority": event.priority}
         case ResourcesReserved():
-            return {"allocation": _reserved(event, at, version), "reason": None}
+            return {"allocation": allocations.reserved(event, at, version), "reason": None}
         case ResourcesAllocated():
-            return {"allocation": _allocated(job, event, at, version), "started_at": at}
+            assert job.allocation is not None
+            return {"allocation": allocations.allocated(job.allocation, event, at, version), "started_at": at}
         case CancelRequested():
             return {"cancel_requested_at": at, "requeue_requested": event.requeue}
         case CleanupBlocked():
@@ -281,7 +264,9 @@ def _changed_by(job: Job, event: JobEvent, at: datetime, version: Version, state
             return {"ended_at": at, "reason": cancelled_reason(event)}
         case JobRequeued():
             return _requeued(job, event, at)
-        case JobSubmitted() | LateReport():
+        case JobImported():
+            return _imported(job, event, at, version)
+        case JobSubmitted() | LateReport() | ImportedAllocationClosed():
             raise IllegalTransition(f"{trigger(event)} is not a move of a job that exists")
         case _:
             assert_never(event)
@@ -296,42 +281,9 @@ def _waits(*, held: bool, depends: bool, begins_at: datetime, at: datetime) -> C
     return {"eligible_at": max(begins_at, at), "reason": "BeginTime" if begins_at > at else None}
 
 
-def _reserved(event: ResourcesReserved, at: datetime, version: Version) -> Allocation:
-    return Allocation(
-        allocation_id=event.allocation_id,
-        attempt=event.attempt,
-        node_name=event.node_name,
-        cpu_ids=event.cpu_ids,
-        cpu_block=event.cpu_block,
-        memory_mb=event.memory_mb,
-        status=AllocationStatus.RESERVED,
-        reserved_at=at,
-        expires_at=event.expires_at,
-        version=version,
-        gres=event.gres,
-    )
-
-
-def _allocated(job: Job, event: ResourcesAllocated, at: datetime, version: Version) -> Allocation:
-    assert job.allocation is not None
-    return replace(
-        job.allocation,
-        status=AllocationStatus.ALLOCATED,
-        process=event.process,
-        allocated_at=at,
-        version=version,
-    )
-
-
 def _released(job: Job, event: ResourcesReleased, at: datetime, version: Version, state: JobState) -> Changes:
     assert job.allocation is not None
-    released = replace(
-        job.allocation,
-        status=AllocationStatus.RELEASED,
-        released_at=at,
-        release=event,
-        version=version,
-    )
+    released = allocations.released(job.allocation, event, at, version)
     if not state.final:  # back to the queue: the reservation is history, the attempt goes on
         return {"allocation": None, "past_allocations": (*job.past_allocations, released)}
     return {
@@ -359,4 +311,42 @@ def _requeued(job: Job, event: JobRequeued, at: datetime) -> Changes:
         "automatic_requeues": job.automatic_requeues + 1 if event.automatic else 0,
     }
     changes.update(_waits(held=job.held, depends=job.depends, begins_at=job.begins_at, at=at))
+    return changes
+
+
+def _imported(job: Job, event: JobImported, at: datetime, version: Version) -> Changes:
+    """As it ended there, at its times; an end that nobody noted there is the time when it is recorded here."""
+    if job.version != 1:
+        raise IllegalTransition(
+            f"{trigger(event)} must be the second event of its stream (version {version})"
+        )
+    changes: Changes = {
+        "submitted_at": event.submitted_at or at,
+        "held": False,
+        "eligible_at": None,
+        "reason": import_reason(event),
+    }
+    kept = allocations.imported(event, at, version)
+    if event.outcome is ImportOutcome.WAITING:
+        changes["held"], changes["past_allocations"] = True, (kept,) if kept else ()
+        return changes
+    changes["allocation"], changes["started_at"] = kept, event.started_at
+    changes["ended_at"], changes["eligible_at"] = event.ended_at or at, event.submitted_at
+    changes["exit_code"], changes["exit_signal"] = event.exit_code, event.exit_signal
+    return changes
+
+
+def _closed(job: Job, event: ImportedAllocationClosed, version: Version) -> Changes:
+    """Whether it is the job's last one, or history already: a job that is waiting has nothing else."""
+
+    def after(before: Allocation) -> Allocation:
+        mine = before.allocation_id == event.allocation_id and before.never_given_back
+        return allocations.closed(before, event, version) if mine else before
+
+    changes: Changes = {
+        "allocation": after(job.allocation) if job.allocation else None,
+        "past_allocations": tuple(map(after, job.past_allocations)),
+    }
+    if (changes["allocation"], changes["past_allocations"]) == (job.allocation, job.past_allocations):
+        raise IllegalTransition(f"{trigger(event)} names no allocation that was never given back")
     return changes

@@ -9,11 +9,13 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import assert_never
 
+from conductor.core.allocation import AllocationStatus
 from conductor.core.commands import (
     Allocate,
     Cancel,
     Expire,
     Hold,
+    ImportJob,
     JobCommand,
     Release,
     ReleaseLost,
@@ -42,7 +44,8 @@ from conductor.core.events import (
     ResourcesReserved,
 )
 from conductor.core.fitting import Unfit, mismatch, too_wide
-from conductor.core.job import AllocationStatus, Job, JobState
+from conductor.core.imported import decide_import
+from conductor.core.job import Job, JobState
 from conductor.core.job_report import (
     decide_report,
 )
@@ -52,8 +55,8 @@ RESERVATION_SECONDS = 60.0
 
 
 def decide(command: JobCommand, job: Job | None, around: Surroundings) -> Decision:
-    if isinstance(command, Submit):
-        return _submit(command, job, around)
+    if isinstance(command, Submit | ImportJob):
+        return _begin(command, job, around)
     if job is None:
         return refuse(RejectionCode.NOT_FOUND, f"There is no {_subject(command)}. Check the number.")
     match command:
@@ -78,6 +81,13 @@ def decide(command: JobCommand, job: Job | None, around: Surroundings) -> Decisi
             return decide_report(command, job, around)
         case _:
             assert_never(command)
+
+
+def _begin(command: Submit | ImportJob, job: Job | None, around: Surroundings) -> Decision:
+    if isinstance(command, Submit):
+        return _submit(command, job, around)
+    anywhere = Surroundings(at=around.at)  # as wide as it was there; it is held
+    return decide_import(command, job, submitted=_submit(command.submission, None, anywhere))
 
 
 def _subject(command: JobCommand) -> str:

@@ -1,8 +1,23 @@
-"""The word in `jobs.reason` for how a job is held or has ended; Slurm's where there is one."""
+"""The word in `jobs.reason` for how a job is held or has ended, Slurm's where there is one; then what a person said.
+
+Programs may rely on the words.
+"""
 
 from typing import assert_never
 
-from conductor.core.events import JobCancelled, JobHeld, ReleaseReason, ResourcesReleased
+from conductor.core.events import (
+    ImportOutcome,
+    JobCancelled,
+    JobHeld,
+    JobImported,
+    ReleaseReason,
+    ResourcesReleased,
+)
+
+
+def because(word: str, detail: str | None) -> str:
+    """The word, with the detail if there is any."""
+    return f"{word}: {detail}" if detail else word
 
 
 def held_reason(event: JobHeld) -> str:
@@ -14,8 +29,8 @@ _UNMET = "DependencyNeverSatisfied"
 
 def cancelled_reason(event: JobCancelled) -> str:
     if event.unmet is not None:
-        return _because(_UNMET, event.unmet)
-    return _because("Cancelled", event.reason)
+        return because(_UNMET, event.unmet)
+    return because("Cancelled", event.reason)
 
 
 def unmet_condition(reason: str | None) -> str | None:
@@ -25,6 +40,7 @@ def unmet_condition(reason: str | None) -> str | None:
 
 
 def end_reason(event: ResourcesReleased) -> str | None:
+    """Of a job whose allocation has ended it."""
     match event.reason:
         case ReleaseReason.FINISHED if event.exit_code == 0:
             return None
@@ -33,23 +49,37 @@ def end_reason(event: ResourcesReleased) -> str | None:
         case ReleaseReason.FINISHED if event.exit_signal is not None:
             return "RaisedSignal"
         case ReleaseReason.FINISHED:
-            return _because("ExitUnknown", event.detail)
+            return because("ExitUnknown", event.detail)
         case ReleaseReason.CANCELLED:
-            return _because("Cancelled", event.detail)
+            return because("Cancelled", event.detail)
         case ReleaseReason.TIMED_OUT:
             return "TimeLimit"
         case ReleaseReason.LAUNCH_FAILED:
-            return _because("JobLaunchFailure", event.detail)
+            return because("JobLaunchFailure", event.detail)
         case ReleaseReason.NODE_LOST:
-            return _because("NodeFail", event.detail)
+            return because("NodeFail", event.detail)
         case ReleaseReason.OUT_OF_MEMORY:
             return "OutOfMemory"
         case ReleaseReason.REPAIRED | ReleaseReason.EXPIRED:
-            return _because("Repaired", event.detail)
+            return because("Repaired", event.detail)
         case _:
             assert_never(event.reason)
 
 
-def _because(word: str, detail: str | None) -> str:
-    """A stable word that programs may rely on, then what a person said, if anything."""
-    return f"{word}: {detail}" if detail else word
+def import_reason(event: JobImported) -> str | None:
+    """Of a job that another system had: its own words where it had any, never a guess."""
+    match event.outcome:
+        case ImportOutcome.WAITING:
+            return "JobHeldUser"
+        case ImportOutcome.COMPLETED:
+            return None
+        case ImportOutcome.CANCELLED:
+            return because("Cancelled", event.error)
+        case ImportOutcome.FAILED if event.exit_signal is not None:
+            return "RaisedSignal"
+        case ImportOutcome.FAILED if event.exit_code:
+            return "NonZeroExitCode"
+        case ImportOutcome.FAILED:
+            return because("ExitUnknown", event.error)
+        case _:
+            assert_never(event.outcome)

@@ -7,6 +7,7 @@ once an allocation as a `LateReport`.
 
 from typing import assert_never
 
+from conductor.core.allocation import Allocation, AllocationStatus
 from conductor.core.commands import Allocate, Release, ReleaseLost, Repair, ReportCleanup
 from conductor.core.decision import Decision, Refused, Surroundings, refuse
 from conductor.core.errors import RejectionCode
@@ -21,7 +22,8 @@ from conductor.core.events import (
     ResourcesReleased,
 )
 from conductor.core.identifiers import Incarnation
-from conductor.core.job import Allocation, AllocationStatus, Job
+from conductor.core.imported import decide_close
+from conductor.core.job import Job
 from conductor.core.node import Node, NodeState
 
 Reported = Allocate | ReportCleanup | Release | ReleaseLost | Repair
@@ -184,6 +186,8 @@ def _repair(command: Repair, job: Job) -> Decision:
         if found is None:
             return refuse(RejectionCode.NOT_FOUND, f"There is no allocation {command.allocation_id}.", job)
         allocation = found
+    if allocation.never_given_back:
+        return decide_close(command, allocation)
     if not allocation.live:
         return refuse(
             RejectionCode.WRONG_STATE,

@@ -27,9 +27,8 @@ from conductor.core.events import (
     NodeRemoved,
     NodeResumed,
 )
+from conductor.core.held_numbers import CPU_BLOCK_SIZE, colliding
 from conductor.core.identifiers import Incarnation, NodeName, Version
-
-CPU_BLOCK_SIZE = 1 << 20
 
 
 class NodeState(StrEnum):
@@ -190,6 +189,14 @@ def _register(
             RejectionCode.INVALID,
             f"cpu_ids must name {command.total_cpus} different CPUs from 0 to {CPU_BLOCK_SIZE - 1}.",
             node,
+        )
+    pair = colliding(command.gres)
+    if pair is not None:
+        return _no(
+            RejectionCode.INVALID,
+            f"{pair[0]} and {pair[1]} cannot be told apart in the log's numbers; rename one of them.",
+            node,
+            field="gres",
         )
     numa = [cpu for cpus in command.numa for cpu in cpus]
     if len(set(numa)) != len(numa) or not set(numa) <= set(cpu_ids):

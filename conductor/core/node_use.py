@@ -3,15 +3,17 @@
 The same class is the scheduler's memory of a node and, as a copy, the room that a pass fills.
 """
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from math import inf
 from typing import NamedTuple
 
+from conductor.core.allocation import Allocation
 from conductor.core.cpu_choice import chosen, lowest, mask_of, numbers_of
 from conductor.core.demand import Demand, could_hold, is_among
 from conductor.core.identifiers import JobId
-from conductor.core.job import Allocation, Job
+from conductor.core.job import Job
 from conductor.core.node import Node, NodeState
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -90,6 +92,7 @@ class NodeUse:
     _cpus: int = 0
     _numa: tuple[int, ...] = ()
     _by_end: list[Hold] | None = field(default=None, compare=False)
+    _free_after: tuple[list[int], list[datetime]] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         self.put(self.node)
@@ -131,7 +134,7 @@ class NodeUse:
     def _count(self) -> None:
         self.free_mask = self._cpus & ~self.held_mask
         self.free_cpus = self.free_mask.bit_count()
-        self._by_end = None
+        self._by_end = self._free_after = None
 
     @property
     def load(self) -> float:
@@ -182,6 +185,11 @@ class NodeUse:
         """
         if self.fits(demand):
             return LONG_AGO
+        no_memory = not demand.memory_mb or self.node.memory_mb is None
+        if no_memory and not (demand.gres or demand.exclusive or self.exclusive_jobs):
+            free, ends_at = self._free_by_end()
+            place = bisect_left(free, demand.cpus)
+            return ends_at[place] if place < len(free) else None
         left = self._left_now()
         remaining = len(self.holds)
         for hold in self._ending():
@@ -212,6 +220,19 @@ class NodeUse:
         if self._by_end is None:
             self._by_end = sorted(self.holds.values(), key=lambda h: (h.ends_at is None, h.ends_at))
         return self._by_end
+
+    def _free_by_end(self) -> tuple[list[int], list[datetime]]:
+        """How many CPUs are free after each end, and when: all that most jobs ask for, so it is kept."""
+        if self._free_after is None:
+            free, frees, ends = self.free_cpus, [], []
+            for hold in self._ending():
+                if hold.ends_at is None:
+                    break
+                free += (hold.cpu_mask & self._cpus).bit_count()
+                frees.append(free)
+                ends.append(hold.ends_at)
+            self._free_after = (frees, ends)
+        return self._free_after
 
     def short_of(self, demand: Demand) -> int | None:
         """How many more CPUs would have to be free for it; None when the node could not hold it at all."""

@@ -5,7 +5,7 @@ sentence that says which part is wrong.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from conductor.core.identifiers import NodeName
 
@@ -25,18 +25,19 @@ _LABEL_VALUE = re.compile(r"[\w.+:/-]{1,255}")
 
 def parsed_nodes(text: str) -> tuple[NodeName, ...]:
     """`n1,n2` and `node[1-3,07-09]`, each once, in the order of names."""
-    names: set[str] = set()
+    names: list[str] = []
     left = _NODE_PART.sub("", text).replace(",", "").strip()
     if left:
-        raise ValueError(f"{text!r} has a bracket without its other")
+        raise ValueError(f"{text[:40]!r} has a bracket without its other")
     for part in _NODE_PART.findall(text):
-        names.update(_expanded(part.strip()))
-        if len(names) > MOST_NODES:
-            raise ValueError(f"{text[:40]!r} names more than {MOST_NODES} nodes")
+        for name in _expanded(part.strip()):
+            names.append(name)
+            if len(names) > MOST_NODES:  # also of one that is named again and again: others wait meanwhile
+                raise ValueError(f"{text[:40]!r} names more than {MOST_NODES} nodes")
     return checked_nodes(names)
 
 
-def checked_nodes(names: set[str] | list[str] | tuple[str, ...]) -> tuple[NodeName, ...]:
+def checked_nodes(names: Sequence[str]) -> tuple[NodeName, ...]:
     """Each once, in the order of names."""
     for name in names:
         if not _NODE.fullmatch(name):
@@ -48,25 +49,26 @@ def checked_nodes(names: set[str] | list[str] | tuple[str, ...]) -> tuple[NodeNa
     return tuple(NodeName(name) for name in sorted(set(names)))
 
 
-def _expanded(part: str) -> list[str]:
+def _expanded(part: str) -> Iterator[str]:
     found = _BRACKETS.fullmatch(part)
     if found is None:
         if "[" in part:
-            raise ValueError(f"{part!r} has more than one pair of brackets")
-        return [part]
+            raise ValueError(f"{part[:40]!r} has more than one pair of brackets")
+        yield part
+        return
     before, inside, after = found.groups()
-    return [before + number + after for one in inside.split(",") for number in _numbers(one.strip(), part)]
+    for one in inside.split(","):
+        for number in _numbers(one.strip()):
+            yield before + number + after
 
 
-def _numbers(text: str, part: str) -> list[str]:
+def _numbers(text: str) -> Iterator[str]:
     """`07-09`: as wide as its first number is written."""
     found = _RANGE.fullmatch(text)
     if found is None or (found[2] is not None and int(found[2]) < int(found[1])):
-        raise ValueError(f"{text!r} in {part!r} is no number or range")
-    first, last = int(found[1]), int(found[2] or found[1])
-    if last - first >= MOST_NODES:
-        raise ValueError(f"{part!r} names more than {MOST_NODES} nodes")
-    return [str(number).zfill(len(found[1])) for number in range(first, last + 1)]
+        raise ValueError(f"{text[:40]!r} is no number or range")
+    for number in range(int(found[1]), int(found[2] or found[1]) + 1):
+        yield str(number).zfill(len(found[1]))
 
 
 def parsed_gres(text: str) -> dict[str, int]:

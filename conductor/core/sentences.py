@@ -22,4 +22,5 @@ def shown(value: Any) -> str:
         return value.isoformat(sep=" ", timespec="seconds")
     if isinstance(value, list | tuple):
         return ", ".join(map(shown, value)) or "-"
-    return "-" if value is None else str(value)
+    # A process may call itself what it likes; only a catalogue says what is a command.
+    return "-" if value is None else str(value).replace("`", "'")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from heapq import heapify, heappop, heappush
 
+from conductor.core.allocation import Allocation
 from conductor.core.cluster import Cluster
 from conductor.core.events import (
     Event,
@@ -28,7 +29,7 @@ from conductor.core.identifiers import (
     Version,
     job_stream,
 )
-from conductor.core.job import Allocation, Job, JobState
+from conductor.core.job import Job, JobState
 from conductor.core.node import Node
 from conductor.core.node_use import end_of
 from conductor.core.placement import Placement, plan

@@ -38,6 +38,8 @@ What = Literal[
     "requeued_as_asked",
     "requeued_automatically",
     "late_report",
+    "imported",
+    "imported_closed",
     "other",
 ]
 Data = Mapping[str, Any]
@@ -284,6 +286,29 @@ def _late_report(event: StoredEvent, so_far: _SoFar) -> Told:
     }
 
 
+def _imported(event: StoredEvent, so_far: _SoFar) -> Told:
+    data = event.data
+    known = data.get("allocation") or {}
+    return "imported", {
+        "name": data.get("source"),
+        "state": data.get("state"),
+        "submitted_at": data.get("submitted_at"),
+        "started_at": data.get("started_at"),
+        "ended_at": data.get("ended_at"),
+        "node_name": known.get("node_name"),
+        "pid": known.get("pid"),
+        "never_given_back": bool(known and not known.get("given_back")) or None,
+        "reason": data.get("error"),
+        "exit_code": data.get("exit_code"),
+        "exit_signal": data.get("exit_signal"),
+    }
+
+
+def _imported_closed(event: StoredEvent, so_far: _SoFar) -> Told:
+    data = event.data
+    return "imported_closed", {"allocation_id": data.get("allocation_id"), "reason": data.get("detail")}
+
+
 def _other(event: StoredEvent, so_far: _SoFar) -> Told:
     return "other", event.data
 
@@ -306,4 +331,6 @@ _TELLERS: Mapping[str, Callable[[StoredEvent, _SoFar], Told]] = {
     "JobCancelled": _cancelled,
     "JobRequeued": _requeued,
     "LateReport": _late_report,
+    "JobImported": _imported,
+    "ImportedAllocationClosed": _imported_closed,
 }

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from conductor.core.allocation import AllocationStatus
 from conductor.core.cluster import Cluster
 from conductor.core.demand import Demand, could_hold, demand_of
 from conductor.core.events import JobSubmitted
 from conductor.core.identifiers import JobId, NodeName
-from conductor.core.job import AllocationStatus, Job, JobState
+from conductor.core.job import Job, JobState
 from conductor.core.node import Node, NodeState
 from conductor.core.placement import Obstacle, Placement, Protected, plan
 from conductor.core.pools import PoolsInPass, claims

@@ -21,6 +21,7 @@ from scripts.benchmarks.report import as_json, plain_or_rich, print_report
 from scripts.benchmarks.start import measure_start
 from scripts.benchmarks.system import Measured, measured_system
 from scripts.benchmarks.throughput import measure_batch, measure_noop, measure_submit
+from scripts.benchmarks.whatif import measure_whatif
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ BENCHES = (
     Bench("leader", 16, measure_leader),
     Bench("replay", 16, measure_replay, by_events=True),
     Bench("rebuild", 16, measure_rebuild, by_events=True),
+    Bench("whatif", 16, measure_whatif),
 )
 PURE: Mapping[str, Callable[[float], Measurement]] = {"pass": measure_pass}  # no system is needed
 NAMES = tuple(dict.fromkeys([*(bench.name for bench in BENCHES), *PURE]))

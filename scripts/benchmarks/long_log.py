@@ -26,9 +26,10 @@ from conductor.core.events import (
     ResourcesReleased,
     ResourcesReserved,
 )
+from conductor.core.held_numbers import CPU_BLOCK_SIZE
 from conductor.core.identifiers import AllocationId, Incarnation, JobId, NodeName, Version, node_stream
 from conductor.core.job import Job
-from conductor.core.node import CPU_BLOCK_SIZE, Node
+from conductor.core.node import Node
 from conductor.database import load_queries
 from projections.allocations import allocation_row
 from projections.jobs import job_row

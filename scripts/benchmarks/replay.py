@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import psycopg
 
 from conductor.core.identifiers import JobId, job_stream
-from projections.moment import find_moment, open_snapshot, state_at
+from projections.moment import find_moment, state_at
+from projections.snapshot import snapshot
 from scripts.benchmarks.figures import BenchError, Figure, Floor, Measurement, milliseconds
 from scripts.benchmarks.on_a_long_log import Done, long_log_database, run_command
 from scripts.benchmarks.system import Measured
@@ -50,7 +51,7 @@ def _of_events(name: str, events: int, done: Done, copied: Floor) -> Sequence[Fi
 def _one_job(url: str, events: int) -> Sequence[Figure]:
     """One job as it stood, at places all over the log; and a row by its key, as far away."""
     looks, rows = [], []
-    with open_snapshot(url) as connection:
+    with snapshot(url) as connection:
         for number in range(LOOKS):
             job_id = 1 + number * (events // 4 - 2) // LOOKS
             began_at = time.perf_counter()

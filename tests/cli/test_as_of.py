@@ -113,6 +113,7 @@ def test_filters_are_those_of_jobs(api: Api, conduct: Type) -> None:
     [
         ((99,), 2, "the log ends at position 7"),
         (("yesteryear",), 2, "neither a position of the log nor a time"),
+        ((5, "--replace"), 2, "--replace goes with --into"),
         ((5, "--jobs", "--into", "past"), 2, "one at a time"),
         ((5, "--job", 1, "--nodes"), 2, "one at a time"),
         ((5, "--state", "SLEEPING"), 2, "is no state of a job"),
@@ -128,6 +129,14 @@ def test_what_cannot_be_done_is_said_in_one_sentence(
     assert (answer.exit_code, answer.stdout) == (code, "")
     assert said in answer.stderr
     assert len(answer.stderr.splitlines()) == 1
+
+
+def test_a_position_beyond_the_end_is_told_by_the_options_name(api: Api, conduct: Type) -> None:
+    a_day(api)
+    for words in (("jobs",), ("nodes",), ("stats",), ("job", 1)):
+        said = conduct(*words, "--as-of", 99)
+        assert said.exit_code == 1
+        assert said.stderr == "conductor: --as-of must be at most 7, where the log ends\n"
 
 
 def test_a_time_to_come_is_said_to_be_the_present(api: Api, conduct: Type) -> None:

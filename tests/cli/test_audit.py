@@ -2,13 +2,18 @@
 
 import json
 import shlex
+from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
 from typer.testing import Result
 
+from conductor.cli.audit import sentence_lines
+from projections.audit_catalogue import sentence
 from tests.cli.test_commands import Type, typed_at
 from tests.fix_api import Api
+
+PARAMETERS = {"node_name": "node-1", "node_state": "UP", "expires_at": None}
 
 
 @pytest.fixture
@@ -103,9 +108,10 @@ def test_what_nothing_mends_is_acknowledged_with_a_reason_and_alarms_no_more(
     said = conduct("audit")
     assert said.exit_code == 1
     command = printed_command(said)
-    assert command == ["repair", "acknowledge", "history_forked", *fork.split()]
+    assert command == ["repair", "acknowledge", "history_forked", *fork.split(), "--reason", "..."]
     refused = conduct(*command, "--yes")
     assert (refused.exit_code, "--reason" in refused.stderr) == (2, True)
+    assert api.count_events() == 1, "a command that was copied as it stands gives no reason"
     assert conduct(*command, "--yes", "--reason", "restored on Monday").exit_code == 0
     again = conduct("audit")
     assert again.exit_code == 0
@@ -161,3 +167,39 @@ def test_everything_fits_80_columns_but_the_command_to_copy(
     assert len(lines) > 15
     assert [line for line in lines if cell_len(line) > 80] == []
     assert ("作业" in said.stdout) == (language == "zh")
+
+
+def test_a_node_that_no_event_explains_is_mended_by_what_is_printed(
+    api: Api, conduct: Type, tmp_path: Path
+) -> None:
+    api.register()
+    api.sql("CREATE TEMP TABLE ghost AS SELECT * FROM nodes; UPDATE ghost SET name = 'ghost', cpu_block = 99; "
+            "INSERT INTO nodes SELECT * FROM ghost")  # fmt: skip
+    for words in (("audit",), ("audit", "--quick")):
+        said = conduct(*words)
+        assert "row_unexpected  nodes ghost" in said.stdout
+        assert printed_command(said) == ["replay", "rebuild"]
+    database = {"CONDUCTOR_DATABASE_URL": api.database_url}
+    assert conduct(*printed_command(said), **database).exit_code == 0
+    assert conduct("audit").exit_code == 0
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_what_is_to_be_typed_stands_whole_on_a_line_of_its_own(
+    api: Api, conduct: Type, language: str
+) -> None:
+    api.register()
+    stray = {"pid": 4711, "start_ticks": 99, "mark": "m", "job_id": None, "allocation_id": 7, "attempt": 1}
+    strays = json.dumps([{**stray, "command": ": `rm -r ~`"}])
+    api.sql("SELECT observe_node('node-1', 1, '{}', %s, NULL, NULL)", strays)
+    lines = conduct("audit", CONDUCTOR_LANG=language).stdout.splitlines()
+    assert [line.strip() for line in lines if line.startswith("    ")][:3] == [
+        "sed 's/.*) //' /proc/4711/stat | cut -d' ' -f20", "kill 4711", "kill -9 4711"
+    ]  # fmt: skip
+    assert [line for line in lines if cell_len(line) > 80] == []
+
+
+def test_what_stands_in_backquotes_is_not_broken() -> None:
+    for width in range(20, 80):
+        told = "\n".join(sentence_lines(sentence("node_lease_stale", PARAMETERS, "en"), width))
+        assert "(`GET /health`)" in told

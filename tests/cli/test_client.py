@@ -119,7 +119,7 @@ def test_a_rejected_command_is_a_refusal_with_its_code() -> None:
     rejection = {"code": "wrong_state", "message": "Job 1 has ended.", "state": "COMPLETED", "version": 4}
     answer, seen = in_turn(httpx.Response(409, json={"ok": False, "rejection": rejection}))
     with pytest.raises(Refused, match=r"^Job 1 has ended\.") as caught:
-        client_of(answer).reprioritize(1, 5)
+        client_of(answer).command({"type": "Reprioritize", "job_id": 1, "priority": 5})
     assert caught.value.problem.type == "wrong_state"
     assert json.loads(seen[0].content).keys() == {"command_id", "type", "job_id", "priority"}
 

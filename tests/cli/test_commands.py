@@ -79,10 +79,10 @@ def test_a_scripts_own_lines_count_and_those_ignored_are_told_on_standard_error(
     assert (job["name"], job["total_cpus_required"], job["stdout_path"]) == ("lines", 2, "%x.out")
     assert (job["work_dir"], job["reason"]) == (str(tmp_path / "sub"), "BeginTime")
     assert api.get("/jobs/1/environment")["environment"] == {"HERE": "1", "B": "2"}
-    script.write_text("#!/bin/bash\n#SBATCH --array=1-5\ntrue\n")
+    script.write_text("#!/bin/bash\n#SBATCH --mem-per-cpu=1\ntrue\n")
     refused = conduct("submit", script)
     assert (refused.exit_code, refused.stdout) == (1, "")
-    assert "script line 2: --array is not supported" in refused.stderr
+    assert "script line 2: --mem-per-cpu is not supported" in refused.stderr
 
 
 def test_submit_reads_standard_input_and_prints_the_bare_id(conduct: Type) -> None:
@@ -96,8 +96,8 @@ def test_a_bad_script_is_refused_with_one_sentence_and_nothing_is_appended(api: 
     assert (said.exit_code, said.stdout) == (1, "")
     assert "dos2unix" in said.stderr
     assert len(said.stderr.splitlines()) == 1
-    wrong = conduct("submit", "--array=1-5", "job.sh")
-    assert (wrong.exit_code, "--array is an option of sbatch" in wrong.stderr) == (2, True)
+    wrong = conduct("submit", "--mem-per-cpu=1", "job.sh")
+    assert (wrong.exit_code, "--mem-per-cpu is an option of sbatch" in wrong.stderr) == (2, True)
     assert api.count_events() == 0
 
 
@@ -346,3 +346,52 @@ def write_output(api: Api, job_id: int, data: bytes, ending: str = "out") -> Non
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / f"job_{job_id}.{ending}").open("ab") as file:
         file.write(data)
+
+
+def test_what_nodes_offer_and_jobs_ask_of_them_is_shown(api: Api, conduct: Type, tmp_path: Path) -> None:
+    api.register("n1", labels={"zone": "a"}, gres={"gpu": 4}, numa=[[0, 1], [2, 3]], memory_mb=2048)
+    (tmp_path / "job.sh").write_text("true\n")
+    options = ("-w", "n[1-2]", "-C", "zone=a", "--gres", "gpu:2", "--mem", "1G", "--exclusive")
+    assert conduct("submit", *options, "job.sh").exit_code == 0
+    api.start(1, node="n1")
+    table = conduct("nodes", "--wide").stdout
+    assert [re.split(r"  +", line.strip()) for line in table.splitlines()] == [
+        [
+            "NAME",
+            "STATE",
+            "USED",
+            "RESERVED",
+            "FREE",
+            "TOTAL",
+            "MEMORY",
+            "REASON",
+            "HELD",
+            "GRES",
+            "NUMA",
+            "LABELS",
+        ],
+        ["n1", "UP", "4", "0", "0", "4", "2.0G", "1.0G", "gpu:2/4", "0-1 | 2-3", "zone=a"],
+    ]
+    sheet = dict(re.split(r"  +", line, maxsplit=1) for line in conduct("node", "n1").stdout.splitlines())
+    assert (sheet["labels"], sheet["gres"], sheet["held_gres"]) == ("zone: a", "gpu: 4", "gpu: 2")
+    assert sheet["numa"] == "0: 0-1, 1: 2-3"
+    job = conduct("job", 1).stdout
+    for said in ("gpu:2 (numbers gpu 0-1)", "the whole node", "zone=a", "n1, n2"):
+        assert said in job
+    refused = conduct("submit", "--gres", "gpu:5", "job.sh")
+    assert (refused.exit_code, "no node has more than 4" in refused.stderr) == (1, True)
+
+
+def test_who_drained_and_resumed_a_node_and_why_is_in_the_log(api: Api, conduct: Type) -> None:
+    api.register("n1")
+    conduct("drain", "n1", "--reason", "new disk")
+    assert api.get("/nodes/n1")["reason"] == "new disk"
+    conduct("resume", "n1", "--reason", "disk is in")
+    events = api.get("/events", stream="node-n1")["events"][1:]
+    told = [
+        (e["type"], e["data"]["reason"], e["metadata"]["actor"], e["metadata"]["channel"]) for e in events
+    ]
+    assert told == [
+        ("NodeDrained", "new disk", "admin", "cli"),
+        ("NodeResumed", "disk is in", "admin", "cli"),
+    ]

@@ -84,14 +84,53 @@ def test_verify_names_what_a_superuser_rewrote(
     assert found["checkpoints"][0]["file"] == "monday.json"
 
 
+@pytest.mark.parametrize(
+    ("damage", "code", "position", "exported"),
+    [
+        ("DELETE FROM events WHERE position BETWEEN 3 AND 4", "position_missing", 3, 4),
+        ("DELETE FROM events WHERE position = 1", "position_missing", 1, 1),
+        ("UPDATE events SET data = data || '{\"priority\": 9}' WHERE position = 3", "hash_broken", 3, 3),
+        ("UPDATE events SET hash = sha256('x') WHERE position = 5", "hash_broken", 5, 5),
+    ],
+)
+def test_what_is_signed_or_exported_of_a_damaged_log_says_so(
+    tampered_engine: Engine, tmp_path: Path, damage: str, code: str, position: int, exported: int
+) -> None:
+    tampered_engine.run(a_busy_day)
+    conduct = typist(tampered_engine, tmp_path)
+    for command in (("checkpoint",), ("export", "--from", 1), ("export", "--job", 1, "--job", 2)):
+        assert "damaged" not in conduct(*command).stderr
+    for statement in (DISARM, damage):
+        tampered_engine.sql(statement)
+    said = conduct("checkpoint")
+    assert (said.exit_code, json.loads(said.stdout)["format"]) == (0, "conductor-checkpoint-1")
+    assert f"the log is damaged at position {position} ({code})" in said.stderr
+    whole = conduct("export", "--from", 1)
+    assert whole.exit_code == 0
+    assert f"the log is damaged at position {exported} ({code})" in whole.stderr
+
+
+def test_a_hole_in_what_is_looked_back_at_is_said(tampered_engine: Engine, tmp_path: Path) -> None:
+    """The only event of job 1: what is left folds, and lacks it."""
+    tampered_engine.run(a_busy_day)
+    conduct = typist(tampered_engine, tmp_path)
+    [(position,)] = tampered_engine.sql("SELECT position FROM events WHERE stream = 'job-1'")
+    tampered_engine.sql(DISARM)
+    tampered_engine.sql("DELETE FROM events WHERE position = %s", position)
+    said = conduct("replay", "as-of", "now")
+    assert (said.exit_code, f"the first at position {position}:" in said.stderr) == (0, True)
+    assert conduct("replay", "as-of", position - 1).stderr == ""
+    assert conduct("replay", "as-of", "now", "--into", "past").stderr == said.stderr
+
+
 def test_strangers_notes_are_refused_by_name(conduct: Type, engine: Engine, tmp_path: Path) -> None:
     missing = conduct("replay", "verify", "--checkpoint", "monday.json")
-    assert (missing.exit_code, "no checkpoint was signed on this home" in missing.stderr) == (1, True)
+    assert (missing.exit_code, "no checkpoint was signed on this home" in missing.stderr) == (125, True)
     conduct("checkpoint", "-o", "ours.json")
     stranger = typist(engine, tmp_path / "stranger")
     stranger("checkpoint", "-o", "theirs.json")
     refused = conduct("replay", "verify", "--checkpoint", "ours.json", "--checkpoint", "theirs.json")
-    assert (refused.exit_code, "signed by another key" in refused.stderr) == (1, True)
+    assert (refused.exit_code, "signed by another key" in refused.stderr) == (125, True)
     trusted = conduct(
         "replay",
         "verify",
@@ -105,6 +144,30 @@ def test_strangers_notes_are_refused_by_name(conduct: Type, engine: Engine, tmp_
     assert (alone.exit_code, "--checkpoint" in alone.stderr) == (2, True)
 
 
+def test_what_is_wrong_with_notes_and_files_is_said_in_the_readers_language(
+    tampered_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tampered_engine.run(a_busy_day)
+    monkeypatch.chdir(tmp_path)
+    conduct = typist(tampered_engine, tmp_path / "home")
+    chinese = {"CONDUCTOR_LANG": "zh"}
+    missing = conduct("replay", "verify", "--checkpoint", "monday.json", **chinese)
+    assert "此目录从未签过检查点" in missing.stderr
+    (tmp_path / "case.jsonl").write_text("{}\n")
+    assert "不是案例文件" in conduct("job", 1, "--file", "case.jsonl", **chinese).stderr
+    assert "日志中没有作业 99" in conduct("export", "--job", 99, **chinese).stderr
+    for statement in (DISARM, "UPDATE events SET data = data || '{\"priority\": 9}' WHERE stream = 'job-1'"):
+        tampered_engine.sql(statement)
+    said = conduct("replay", "verify", **chinese).stdout
+    assert "该事件或其前一个事件被改动过" in said
+    assert "jobs 1.priority：日志为 9，表中为 0" in said
+    conduct("export", "--from", 1, "-o", "all.jsonl")
+    proved = conduct("replay", "verify", "--file", "all.jsonl", **chinese)
+    assert "该事件与其哈希不符" in proved.stdout
+    [first, *_] = json.loads(conduct("replay", "verify", "--json", **chinese).stdout)["differences"]
+    assert first.keys() == {"code", "subject", "text"}
+
+
 def test_another_clusters_note_is_refused(conduct: Type, tmp_path: Path, empty_database_url: str) -> None:
     from conductor.migrate import migrate
 
@@ -115,21 +178,21 @@ def test_another_clusters_note_is_refused(conduct: Type, tmp_path: Path, empty_d
     elsewhere.run(a_busy_day)
     there = typist(elsewhere, tmp_path / "home")
     refused = there("replay", "verify", "--checkpoint", "ours.json")
-    assert (refused.exit_code, "says nothing about this log" in refused.stderr) == (1, True)
+    assert (refused.exit_code, "says nothing about this log" in refused.stderr) == (125, True)
     there("export", "--from", 1, "-o", "theirs.jsonl")
     assert conduct("replay", "verify", "--checkpoint", "ours.json", "--file", "ours.jsonl").exit_code == 0
     refused = conduct("replay", "verify", "--checkpoint", "ours.json", "--file", "theirs.jsonl")
-    assert (refused.exit_code, "says nothing about this log" in refused.stderr) == (1, True)
+    assert (refused.exit_code, "says nothing about this log" in refused.stderr) == (125, True)
 
 
 def test_a_case_file_is_read_with_no_database_and_no_server(conduct: Type, tmp_path: Path) -> None:
     told = conduct("export", "--job", 2, "--scripts", "-o", "case.jsonl")
     assert (told.exit_code, told.stdout) == (0, "")
-    assert "case.jsonl: 5 events, 1 scripts, 0 environments" in told.stderr
+    assert "case.jsonl: events 5, scripts 1, environments 0" in told.stderr
     assert (tmp_path / "case.jsonl").stat().st_mode & 0o777 == 0o600
     proved = conduct("replay", "verify", "--file", "case.jsonl", **NO_DATABASE)
     assert proved.exit_code == 0
-    assert proved.stdout.startswith("Sound: 5 events")
+    assert proved.stdout.startswith("Sound: every event has its hash")
     assert "what lies between its 2 pieces" in proved.stdout
     shown = conduct("job", 2, "--file", "case.jsonl", **NO_DATABASE)
     assert "Job 2: job_2" in shown.stdout

@@ -38,7 +38,8 @@ def test_a_real_trace_is_read_whole() -> None:
     assert len(trace.jobs) == 600
     assert trace.jobs[5] == SwfJob(
         number=57, submit_seconds=25574, wait_seconds=None, run_seconds=10, allocated_processors=1,
-        requested_processors=None, requested_seconds=None, user_id=4, group_id=1,
+        requested_processors=None, requested_seconds=None, requested_memory_kb=None, status=None, user_id=4,
+        group_id=1,
     )  # fmt: skip
     assert [job.submit_seconds for job in trace.jobs] == sorted(job.submit_seconds for job in trace.jobs)
 

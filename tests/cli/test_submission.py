@@ -15,7 +15,7 @@ from conductor.client.models import Submission
 
 SCREEN = Screen(language="en", out_is_terminal=False, err_is_terminal=False)
 NOT_GIVEN: dict[str, Any] = dict.fromkeys(field.name for field in fields(Wishes)) | {
-    "requeue": False, "hold": False,
+    "requeue": False, "hold": False, "exclusive": False,
 }  # fmt: skip
 
 
@@ -38,7 +38,7 @@ def test_tasks_are_all_on_one_node() -> None:
         submission(wrap="x", ntasks=4, ntasks_per_node=3)
 
 
-@pytest.mark.parametrize("argument", ["-a", "-a1-5", "--array=1-5", "--gres", "-N"])
+@pytest.mark.parametrize("argument", ["-a", "-a1-5", "--array=1-5", "--gpus", "-N"])
 def test_an_option_of_sbatch_that_is_not_ours_is_refused_by_name(argument: str) -> None:
     option = argument[:2] if argument[1] != "-" else argument.partition("=")[0]
     with pytest.raises(WrongUsage, match=f"^{option} is an option of sbatch that this version does not have"):
@@ -175,3 +175,12 @@ def test_a_job_ends_us_as_it_ended(
     state: str, exit_code: int | None, exit_signal: int | None, code: int
 ) -> None:
     assert code_of_job(state, exit_code, exit_signal) == code
+
+
+def test_what_is_asked_of_nodes_goes_as_it_was_typed() -> None:
+    sent = submission(
+        wrap="x", nodelist="n[1-3]", constraint="zone=a&fast", gres="gpu:2", exclusive=True
+    ).to_json()
+    assert {name: sent[name] for name in ("nodelist", "labels", "gres", "exclusive")} == {
+        "nodelist": "n[1-3]", "labels": "zone=a&fast", "gres": "gpu:2", "exclusive": True,
+    }  # fmt: skip

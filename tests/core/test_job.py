@@ -109,7 +109,9 @@ def in_state(state: JobState) -> World:
 
 def test_the_table_names_every_event_of_a_job() -> None:
     named = {key.partition("(")[0] for moves in TRANSITIONS.values() for key in moves}
-    assert named | {"LateReport"} == {event.__name__ for event in get_args(JobEvent)}
+    assert named | {"LateReport", "ImportedAllocationClosed"} == {
+        event.__name__ for event in get_args(JobEvent)
+    }
     assert set(TRANSITIONS) == {None, *JobState}
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from conductor.core.events import Event, Provenance, RecordedEvent, ReleaseReason, ResourcesReleased
 from conductor.core.identifiers import AllocationId, Position, StreamName, Version
-from projections.ledger import Ledger
+from projections.ledger import Breach, Ledger
 from tests.given import START, allocated, registered, reserved
 
 PROVENANCE = Provenance(actor="tester", channel="test")
@@ -15,8 +15,12 @@ def released(allocation_id: int = 7) -> ResourcesReleased:
 
 
 def breaches(*events: Event) -> list[str]:
+    return [breach.text for breach in found_by_ledger(*events)]
+
+
+def found_by_ledger(*events: Event) -> list[Breach]:
     ledger = Ledger()
-    found: list[str] = []
+    found: list[Breach] = []
     for number, event in enumerate(events, 1):
         recorded = RecordedEvent(
             position=Position(number),
@@ -27,7 +31,7 @@ def breaches(*events: Event) -> list[str]:
             recorded_at=START,
             provenance=PROVENANCE,
         )
-        found += [breach.text for breach in ledger.book(recorded.event)]
+        found += ledger.book(recorded.event)
     return found
 
 
@@ -57,3 +61,46 @@ def test_cpus_taken_off_a_node_stay_on_the_books_until_they_are_released() -> No
 )
 def test_a_breach_is_named(history: tuple[Event, ...], breach: str) -> None:
     assert breach in breaches(registered(), *history)
+
+
+RICH = registered(memory_mb=1000, gres={"gpu": 2})
+
+
+def test_memory_and_generic_resources_come_back_with_a_release() -> None:
+    first = reserved(memory_mb=600, gres={"gpu": (0, 1)})
+    again = reserved(8, memory_mb=600, gres={"gpu": (0, 1)})
+    assert breaches(RICH, first, allocated(), released(), again) == []
+
+
+@pytest.mark.parametrize(
+    ("history", "code", "text"),
+    [
+        (
+            (reserved(gres={"gpu": (0, 1)}), reserved(8, cpu_ids=(1,), gres={"gpu": (1,)})),
+            "gres_promised_twice",
+            "gpu 1 of node-1 was promised to allocation 8 while 7 held it",
+        ),
+        (
+            (reserved(gres={"gpu": (2,)}),),
+            "gres_promised_twice",
+            "node-1 has no gpu 2, promised to allocation 7",
+        ),
+        (
+            (reserved(memory_mb=600), reserved(8, cpu_ids=(1,), memory_mb=401)),
+            "memory_overpromised",
+            "1001 MB of node-1 are promised with allocation 8, which has 1000",
+        ),
+    ],
+)
+def test_what_no_constraint_guards_has_a_name_of_its_own(
+    history: tuple[Event, ...], code: str, text: str
+) -> None:
+    assert found_by_ledger(RICH, *history) == [Breach(code, text)]
+
+
+def test_a_licence_has_no_number_on_a_node_and_a_node_that_comes_back_with_less_breaks_nothing() -> None:
+    licences = (reserved(gres={"matlab": (0,)}), reserved(8, cpu_ids=(1,), gres={"matlab": (0,)}))
+    assert breaches(RICH, *licences) == []
+    poorer = registered(incarnation=2, memory_mb=100, gres={"gpu": 1})
+    held = reserved(memory_mb=600, gres={"gpu": (1,)})
+    assert breaches(RICH, held, poorer, released(), reserved(8, memory_mb=100, gres={"gpu": (0,)})) == []

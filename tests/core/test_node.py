@@ -63,3 +63,18 @@ def test_cpu_numbers_must_be_as_many_as_stated_and_inside_the_block() -> None:
     assert isinstance(outcome, tuple)
     assert isinstance(outcome[0], NodeRegistered)
     assert outcome[0].cpu_ids == (2, 4, 6, 8)
+
+
+def test_a_registration_says_what_the_node_has_and_the_next_one_says_it_anew() -> None:
+    world = World()
+    world.when(register(labels={"zone": "a"}, gres={"gpu": 2, "fpga": 0}, numa=((1, 0), (3, 2), ())))
+    node = node_of(world)
+    assert (node.labels, node.gres, node.numa) == ({"zone": "a"}, {"gpu": 2}, ((0, 1), (2, 3)))
+    world.when(register())
+    node = node_of(world)
+    assert (node.labels, node.gres, node.numa) == ({}, {}, ())
+
+
+def test_numa_names_cpus_of_the_node_each_once() -> None:
+    assert refused(World().when(register(numa=((0, 1), (1, 2))))) is RejectionCode.INVALID
+    assert refused(World().when(register(numa=((0, 4),)))) is RejectionCode.INVALID

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from conductor.core.events import Policy
-from conductor.core.identifiers import JobId, NodeName
+from conductor.core.events import JobCancelled, Policy
+from conductor.core.identifiers import JobId, NodeName, job_stream
 from conductor.core.placement import Obstacle, Protected
 from conductor.core.queues import effective_priority
-from tests.given import START
+from tests.given import START, allocated
 from tests.given_cluster import Story
 
 A, B = NodeName("a"), NodeName("b")
@@ -89,6 +89,12 @@ def test_behind_the_head_who_fits_beside_it_may_start_and_takes_what_is_left_the
     assert story.plan() == [(3, A), (4, A)]
 
 
+def test_behind_the_head_a_shorter_job_may_start_where_a_longer_one_like_it_may_not() -> None:
+    story = Story(BACKFILL).node(A, 4).running(1, A, range(3), time_limit_seconds=HOUR).job(2, 4)
+    story.job(3).job(4, time_limit_seconds=2 * HOUR).job(5, time_limit_seconds=HOUR)
+    assert story.plan() == [(5, A)]
+
+
 def test_only_one_is_protected() -> None:
     story = busy(BACKFILL).job(4, 4).job(5, 2, time_limit_seconds=9 * HOUR)
     assert story.plan() == [(5, B)]  # delays job 4, which would be next on `b`
@@ -103,6 +109,14 @@ def test_a_reservation_counts_from_when_it_was_made_and_who_is_overdue_ends_now(
     story.after(hours=3)
     assert (head := story.planned().protected)
     assert head.starts_at == story.now
+
+
+def test_a_running_job_counts_from_its_start() -> None:
+    story = Story(BACKFILL).node(A, 2).job(1, 2, time_limit_seconds=HOUR).job(2, 2)
+    story.place(1, A, 0, 1, runs=False).after(minutes=30).tell(job_stream(JobId(1)), allocated(1))
+    head = story.planned().protected
+    assert head is not None
+    assert head.starts_at == START + timedelta(hours=1, minutes=30)
 
 
 def test_without_time_limits_the_head_gets_the_node_where_the_fewest_cpus_are_missing_for_itself() -> None:
@@ -141,6 +155,17 @@ def test_the_guard_protects_the_first_without_room_when_it_has_waited_too_long()
     assert (story.planned().protected, story.plan()) == (None, [(4, A)])
 
 
+def test_the_guard_looks_at_the_first_without_room_alone_of_those_that_a_node_could_hold() -> None:
+    story = busy(Policy(guard_seconds=600.0, licences={"matlab": 2})).after(minutes=20)
+    story.job(4, 3, priority=1)  # has not waited yet, and is the first
+    assert story.planned().protected is None
+    story.tell(job_stream(JobId(4)), JobCancelled(reason=None))
+    story.job(5, 9, priority=1).job(6, gres={"matlab": 3}, priority=1)
+    head = story.planned().protected
+    assert head is not None
+    assert head.job_id == 3
+
+
 def test_the_guard_counts_from_when_the_job_could_have_started() -> None:
     story = busy(Policy(guard_seconds=600.0), begin_time=START + timedelta(minutes=5))
     assert story.after(minutes=11).planned().protected is None
@@ -167,6 +192,15 @@ def test_of_licences_others_take_what_the_head_leaves() -> None:
         story.job(job_id, gres={"matlab": 1})
     story.job(7, gres={"matlab": 1}, time_limit_seconds=HOUR)
     assert story.plan() == [(4, B), (5, B), (7, B)]
+
+
+def test_a_licence_that_comes_free_in_time_is_not_kept_now() -> None:
+    policy = Policy(order="backfill", licences={"matlab": 4})
+    story = busy(policy, gres={"matlab": 1}, nodelist=(A,)).node(B, 8)
+    story.job(4, gres={"matlab": 2}, time_limit_seconds=HOUR).place(4, B, 7)
+    for job_id in (5, 6, 7):
+        story.job(job_id, gres={"matlab": 1})
+    assert story.plan() == [(5, B), (6, B)]
 
 
 def test_of_its_users_cap_others_take_what_the_head_leaves_an_exclusive_one_by_the_width_of_its_node() -> (

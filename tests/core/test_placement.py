@@ -10,6 +10,7 @@ from conductor.core.events import (
     JobRequeued,
     JobUnheld,
     NodeDrained,
+    Policy,
     Provenance,
     RecordedEvent,
     ReleaseReason,
@@ -77,6 +78,17 @@ def test_a_node_that_is_not_up_or_not_heard_from_gets_nothing() -> None:
     story.tell(node_stream(A), NodeDrained(reason=None))
     assert story.plan() == [(1, B)]
     assert plan(story.cluster, START, {A}).placements == ()
+
+
+def test_a_silent_node_in_the_middle_gets_nothing_either() -> None:
+    story = Story(Policy(node_choice="by_name")).node(A, 1).node(B, 4).node(NodeName("c"), 4).job(1, 2)
+    assert [p.node_name for p in plan(story.cluster, START, {A, NodeName("c")}).placements] == ["c"]
+
+
+def test_who_was_let_in_stays_in_also_when_a_policy_of_a_moment_ago_splits_the_queues_anew() -> None:
+    story = Story().node(A, 4).job(1, begin_time=START + timedelta(seconds=1))
+    story.cluster.admit(START + timedelta(seconds=1))
+    assert story.policy(Policy(aging_per_hour=1.0)).plan() == [(1, A)]
 
 
 def test_cpus_are_the_lowest_free_ones_and_come_back_with_a_release() -> None:

@@ -94,10 +94,11 @@ def story_of(world: World) -> Story:
 
 
 @many
-@given(worlds, st.integers(0, 30))
-def test_the_plan_is_what_the_plainest_way_gives(world: World, most: int) -> None:
+@given(worlds, st.integers(0, 30), sometimes(st.sampled_from(["n0", "n1", "n2"]), None))
+def test_the_plan_is_what_the_plainest_way_gives(world: World, most: int, silent: str | None) -> None:
     cluster, now = (story := story_of(world)).cluster, story.now
-    ours, plainest = plan(cluster, now, cluster.nodes, most=most), Plainest(cluster, now, cluster.nodes)
+    usable = [name for name in cluster.nodes if name != silent]
+    ours, plainest = plan(cluster, now, usable, most=most), Plainest(cluster, now, usable)
     expected = plainest.plan(most)
     assert [(p.job_id, p.node_name) for p in ours.placements] == expected.started
     if len(ours.placements) < most:

@@ -8,10 +8,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conductor.core.allocation import Allocation, AllocationStatus
 from conductor.core.cluster import Cluster
 from conductor.core.events import Policy
 from conductor.core.identifiers import AllocationId, JobId, NodeName, Position, Version
-from conductor.core.job import Allocation, AllocationStatus, Job, JobState
+from conductor.core.job import Job, JobState
 from conductor.core.job import evolve as evolve_job
 from conductor.core.node import Node, NodeState
 from conductor.core.node import evolve as evolve_node

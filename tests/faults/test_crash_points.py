@@ -53,7 +53,7 @@ SUPERVISOR_POINTS = {
     "supervisor.signalled": Outcome(states=("CANCELLED",), exit_code=None),
 }
 SCHEDULER_POINTS = (
-    *("scheduler.elected", "scheduler.planned", "scheduler.reserved"),
+    *("scheduler.elected", "scheduler.planned", "scheduler.reserved", "scheduler.resolving"),
     *("handler.decided:2", "handler.committed:2"),  # the first batch is the election
 )
 API_POINTS = ("api.submission_checked", "handler.decided", "handler.committed", "api.submitted")
@@ -190,7 +190,8 @@ def test_a_scheduler_killed_at_any_of_its_points_places_every_job_once(cluster: 
     cluster.wait_for_leases(1)
     for point in SCHEDULER_POINTS:
         cluster.start_scheduler(point)
-        [job_id] = cluster.submit(cluster.evidence.script())
+        waits = {"dependency": f"afterany:{min(cluster.expected)}"} if "resolving" in point else {}
+        [job_id] = cluster.submit(cluster.evidence.script(), **waits)
         assert cluster.scheduler.wait(20) == -signal.SIGKILL
         cluster.expected[job_id] = COMPLETED
     cluster.start_scheduler()

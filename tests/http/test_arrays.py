@@ -79,6 +79,13 @@ def test_an_array_is_cancelled_whole_or_in_part(api: Api) -> None:
     assert again["changed"] == 0
 
 
+def test_the_original_path_cancels_an_array_too(api: Api) -> None:
+    head = api.submit(array="0-2")
+    told = ask(api, f"/jobs/cancel/{head}")
+    assert (told["state"], told["changed"]) == ("CANCELLED", 3)
+    assert api.get(f"/jobs/query/{head}_2")["state"] == "CANCELLED"
+
+
 def test_a_task_that_runs_is_asked_to_end_and_the_answer_says_so(api: Api) -> None:
     api.register(cpus=4)
     head = api.submit(array="0-2")
@@ -136,6 +143,15 @@ def test_what_no_node_can_run_is_refused_once_for_the_whole_array(api: Api) -> N
     answer = api.post("/jobs/submit/batch", {"jobs": batch})
     assert [error["field"] for error in answer.json()["errors"]] == ["jobs[1].cpus"]
     assert api.get("/jobs/stats")["total_jobs"] == 0
+
+
+def test_an_array_that_would_fill_the_log_is_refused(api: Api) -> None:
+    body = {"script": "x" * 1000_000, "array": "0-9999", "comment": "y" * 4096, "work_dir": "/" + "z" * 3000}
+    answer = api.post("/jobs/submit", body)
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "array_too_large")
+    head = api.submit("x" * 1000_000, array="0-999", comment="y" * 4096)  # a large script is kept once
+    assert api.sql("SELECT count(*) FROM scripts") == [(1,)]
+    assert len(tasks(api, head)) == 1000
 
 
 def test_a_repeat_of_an_array_is_the_same_array(api: Api) -> None:

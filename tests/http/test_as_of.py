@@ -23,7 +23,7 @@ from api import past
 from conductor.core.wait_reasons import OF_THE_CLUSTER
 from tests.fix_api import TOKEN, Api, api_settings, running_api
 from tests.fix_engine import Engine
-from tests.properties.test_random_histories import CPUS, NODES, Wisher
+from tests.properties.test_random_histories import CPUS, GRES, NODES, Wisher
 
 LISTINGS = ("/jobs", "/nodes", "/jobs/stats", "/allocations")
 LEASE = ("lease_renewed_at", "lease_expires_at", "lease_live")
@@ -69,7 +69,7 @@ def test_what_every_answer_said_then_is_what_it_says_of_then(api: Api, seed: int
 
     async def nodes(engine: Engine) -> None:
         for name in NODES:
-            await engine.register(name, CPUS)
+            await engine.register(name, CPUS, gres=GRES)
 
     said: list[tuple[int, list[Any], list[Any]]] = [heard(api)]
     engine.run(nodes)

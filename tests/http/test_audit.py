@@ -271,7 +271,10 @@ def test_a_forked_history_until_somebody_says_why(api: Api) -> None:
     api.sql("SELECT observe_node('node-1', 1, '{}', '[]', 2, sha256('another'))")
     [finding] = found(api)
     assert names([finding]) == [("history_forked", "node-node-1 position 2")]
-    assert finding["repair"] == "conductor repair acknowledge history_forked node-node-1 position 2"
+    assert (
+        finding["repair"]
+        == 'conductor repair acknowledge history_forked node-node-1 position 2 --reason "..."'
+    )
     api.sql("SELECT observe_node('node-1', 1, '{}', '[]', 99, sha256('another'))")
     [finding] = found(api)
     assert names([finding]) == [("history_forked", "node-node-1 position 99")]

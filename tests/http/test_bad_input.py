@@ -68,8 +68,9 @@ WRONG_FIELDS: list[tuple[dict[str, Any], str, str, str]] = [
     ({"comment": "a\0b"}, "comment", "nul", "NUL"),
     ({"tim_limit": 5}, "tim_limit", "unknown_field", "time_limit"),
     ({"job_id": 5}, "job_id", "unknown_field", "no field"),
-    ({"dependency": "afterok:1"}, "dependency", "unsupported", "leave it out"),
-    ({"array": "1-3"}, "array", "unsupported", "leave it out"),
+    ({"dependency": "afterok:99"}, "dependency", "invalid", "no job 99"),
+    ({"dependency": "afterok"}, "dependency", "bad_dependency", "afterok:42"),
+    ({"array": "3-1"}, "array", "bad_array", "counts backwards"),
     ({"nodelist": "n[1-"}, "nodelist", "bad_nodelist", "bracket"),
     ({"nodelist": "n[3-1]"}, "nodelist", "bad_nodelist", "no number or range"),
     ({"nodelist": "n[1-9999]"}, "nodelist", "bad_nodelist", "more than 1000"),
@@ -272,11 +273,11 @@ def test_a_wrong_parameter_is_named(shared_api: Api, path: str, field: str) -> N
 
 
 def test_a_wrong_job_of_a_batch_is_named_by_its_index_and_none_is_submitted(shared_api: Api) -> None:
-    jobs = [GOOD, GOOD, {"script": "", "cpus": "x"}, {**GOOD, "array": "1-2"}]
+    jobs = [GOOD, GOOD, {"script": "", "cpus": "x"}, {**GOOD, "array": "2-1"}]
     answer = shared_api.post("/jobs/submit/batch", {"jobs": jobs})
     assert_refused(shared_api, answer, 422, "jobs[2].script", "blank", "blank")
     assert_refused(shared_api, answer, 422, "jobs[2].cpus", "not_an_integer", "whole number")
-    assert_refused(shared_api, answer, 422, "jobs[3].array", "unsupported", "leave it out")
+    assert_refused(shared_api, answer, 422, "jobs[3].array", "bad_array", "counts backwards")
 
 
 def test_one_job_too_wide_for_every_node_refuses_the_whole_batch(shared_api: Api) -> None:

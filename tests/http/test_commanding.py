@@ -147,7 +147,7 @@ def test_a_version_that_is_current_is_accepted(api: Api) -> None:
         ({"type": "Cancel", "job_id": 1, "command_id": "x"}, "command_id", "bad_uuid"),
         ({"type": "Cancel", "job_id": 1, "expected_version": -1}, "expected_version", "too_small"),
         ({"type": "Submit", "script": ""}, "script", "blank"),
-        ({"type": "Submit", "script": "x", "array": "1"}, "array", "unsupported"),
+        ({"type": "Submit", "script": "x", "array": "1"}, "array", "array_alone"),
         ({"type": "Reserve", "job_id": 1, "node_name": "a b"}, "node_name", "bad_name"),
         ({"type": "Reserve", "job_id": 1, "node_name": "n", "cpu_ids": []}, "cpu_ids", "too_few"),
         ({"type": "Reserve", "job_id": 1, "node_name": "n", "cpu_ids": [-1]}, "cpu_ids[0]", "too_small"),
@@ -212,4 +212,5 @@ def test_every_command_of_the_core_but_our_own_processes_can_be_sent(shared_api:
         "ReleaseLost",
         "ReportCleanup",
         "ResolveDependency",
+        "ImportJob",
     }

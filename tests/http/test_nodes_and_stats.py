@@ -83,6 +83,33 @@ def test_a_lease_names_what_the_node_must_end(api: Api) -> None:
     assert answer.json()["cancel"] == [cancelled, 999]
 
 
+WRONG_ROWS = (
+    "UPDATE jobs SET cancel_requested_at = now()",
+    "UPDATE resource_allocations SET status = 'released'",
+    "UPDATE resource_allocations SET node_name = 'n2'",
+    "DELETE FROM resource_allocations",
+)
+
+
+@pytest.mark.parametrize("damage", WRONG_ROWS)
+def test_a_wrong_row_ends_no_job_of_a_foreign_executor(api: Api, damage: str) -> None:
+    incarnation = api.register("n1", 4)
+    held = [api.start(api.submit(), node="n1"), 999]
+    api.sql("CREATE TABLE kept AS SELECT * FROM resource_allocations")
+    api.sql(damage)
+    answer = api.client.put("/api/v1/nodes/n1/lease", json={"incarnation": incarnation, "allocations": held})
+    assert answer.json()["cancel"] == [999]
+    for mend in (
+        "UPDATE jobs SET cancel_requested_at = NULL",
+        "DELETE FROM resource_allocations",
+        "INSERT INTO resource_allocations SELECT * FROM kept",
+    ):
+        api.sql(mend)
+    api.end(held[0])
+    answer = api.client.put("/api/v1/nodes/n1/lease", json={"incarnation": incarnation, "allocations": held})
+    assert answer.json()["cancel"] == held
+
+
 def test_the_lease_of_an_older_incarnation_is_refused(api: Api) -> None:
     api.register("n1")
     api.register("n1")
@@ -153,3 +180,46 @@ def test_the_log_is_read_in_order_with_its_end_and_every_hash(api: Api) -> None:
 
 def test_an_empty_log_has_an_end_too(api: Api) -> None:
     assert api.get("/events") == {"events": [], "next": 0, "head": {"position": 0, "hash": None}}
+
+
+def test_what_live_allocations_hold_of_a_node_is_counted_now_and_of_then(api: Api) -> None:
+    api.register("n1", labels={"zone": "a"}, gres={"gpu": 4, "fpga": 1}, numa=[[0, 1], [2, 3]])
+    running, reserved = (
+        api.submit(gres={"gpu": 1}, memory_mb=300),
+        api.submit(gres="gpu:2,fpga", memory_mb=200),
+    )
+    allocation_id = api.start(running, node="n1")
+    answer = api.command("Reserve", job_id=reserved, node_name="n1", gres={"gpu": [3, 1], "fpga": [0]})
+    assert answer["gres"] == {"fpga": [0], "gpu": [1, 3]}
+    node = api.get("/nodes/n1")
+    assert (node["held_gres"], node["held_memory_mb"]) == ({"gpu": 3, "fpga": 1}, 500)
+    assert (node["gres"], node["numa"]) == ({"gpu": 4, "fpga": 1}, {"0": [0, 1], "1": [2, 3]})
+    position = api.get("/jobs/stats")["position"]
+    api.end(allocation_id)
+    assert api.get("/nodes/n1")["held_gres"] == {"gpu": 2, "fpga": 1}
+    [then] = api.get("/nodes", as_of=position)["nodes"]
+    held = ("held_gres", "held_memory_mb", "gres", "numa", "labels")
+    assert {name: then[name] for name in held} == {name: node[name] for name in held}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field", "code"),
+    [
+        ({"gres": {"gpu": -1}}, "gres", "bad_gres"),
+        ({"gres": {"gpu": "4"}}, "gres.gpu", "not_an_integer"),
+        ({"numa": [[0, 1], [1]]}, "numa", "invalid"),
+        ({"numa": [[]]}, "numa[0]", "too_few"),
+        ({"labels": {"zone": "a\nb"}}, "labels.zone", "control_character"),
+    ],
+)
+def test_a_registration_that_cannot_be_is_refused_by_its_field(
+    api: Api, wrong: dict[str, Any], field: str, code: str
+) -> None:
+    body = {"node_name": "n1", "spool_id": "s", "boot_id": "b", "total_cpus": 2, **wrong}
+    answer = api.post("/commands", {"type": "RegisterNode", **body})
+    assert answer.status_code == 422, answer.text
+    if code == "invalid":
+        assert field in answer.json()["rejection"]["message"]
+    else:
+        assert [(e["field"], e["code"]) for e in answer.json()["errors"]] == [(field, code)]
+    assert api.count_events() == 0

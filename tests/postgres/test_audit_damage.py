@@ -1,13 +1,18 @@
 """Whatever a superuser does to the log or to a table is one finding, named by its cause, with nothing beside it."""
 
+import hashlib
+import json
 from collections.abc import Sequence
+from typing import get_args
 
 import pytest
 
 from conductor.core.commands import Allocate, Release, Requeue
 from conductor.core.events import ProcessIdentity, Provenance, ReleaseReason
 from conductor.core.identifiers import NodeName
+from conductor.core.sentences import Language
 from projections.audit import Finding
+from projections.audit_catalogue import sentence
 from projections.audit_replay import from_json, replay, to_json
 from projections.rebuild import RebuildError, rebuild
 from tests.fix_engine import Engine
@@ -114,6 +119,15 @@ def test_an_altered_script_is_found_with_the_jobs_that_have_it(tampered_engine: 
     [finding] = damaged(tampered_engine, "UPDATE scripts SET body = 'rm -rf /'")
     assert finding.code == "script_altered"
     assert finding.parameters["job_ids"] == [1, 2, 3, 4]
+    now = hashlib.sha256(b"rm -rf /").hexdigest()
+    assert finding.subject == f"scripts {finding.parameters['sha256']} now {now}"
+    noted = {"code": finding.code, "subject": finding.subject, "reason": "a disk gave wrong bytes"}
+    tampered_engine.sql(appended("audit", 1, ACKNOWLEDGED, json.dumps(noted)))
+    assert names(replay(tampered_engine.url).findings) == names([finding])
+    tampered_engine.sql("UPDATE scripts SET body = 'rm -rf ~'")
+    [other] = replay(tampered_engine.url).findings
+    assert other.subject.startswith(f"scripts {finding.parameters['sha256']} now ")
+    assert other.subject != finding.subject
 
 
 def test_two_faults_are_two_findings(tampered_engine: Engine) -> None:
@@ -175,3 +189,76 @@ def test_from_what_was_acknowledged_nothing_follows_any_more_and_tables_are_mend
     ]  # fmt: skip
     assert len(rebuild(tampered_engine.url, provenance=BY).damages) == 2
     assert names(replay(tampered_engine.url).findings) == [("hash_broken", "position 3")]
+
+
+@pytest.mark.parametrize(
+    ("hole", "left", "mended"),
+    [
+        # all of job 1: every stream that is there is whole, and the row of job 1 is explained by nothing
+        (3, set(), {"jobs 1 unexpected", "jobs 4 differing"}),
+        # the reservation of job 2: what its rows should be is not known any more
+        (5, {"job-2"}, {"jobs 4 differing"}),
+        # its submission
+        (4, {"job-2"}, {"jobs 4 differing"}),
+    ],
+)
+def test_beside_a_hole_that_was_acknowledged_whole_streams_are_mended_and_others_left(
+    tampered_engine: Engine, hole: int, left: set[str], mended: set[str]
+) -> None:
+    rows_of_job_2 = """
+        SELECT to_jsonb(j), to_jsonb(a) FROM jobs j JOIN resource_allocations a ON job_id = j.id WHERE j.id = 2
+    """
+    damaged(tampered_engine)
+    tampered_engine.sql("DELETE FROM events WHERE position = %s", hole)
+    tampered_engine.sql("UPDATE jobs SET comment = 'x' WHERE id = 4 OR (id = 2 AND %s)", bool(left))
+    with pytest.raises(RebuildError, match=f"position_missing, position {hole}.*Nothing was changed"):
+        rebuild(tampered_engine.url, provenance=BY)
+    noted = json.dumps({"code": "position_missing", "subject": f"position {hole}", "reason": "by mistake"})
+    tampered_engine.sql(appended("audit", 1, ACKNOWLEDGED, noted))
+    before = tampered_engine.sql(rows_of_job_2)
+    rebuilt = rebuild(tampered_engine.url, provenance=BY)
+    assert rebuilt.left == left
+    assert {f"{d.table} {d.key} {d.kind}" for d in rebuilt.damages} == mended
+    assert tampered_engine.sql(rows_of_job_2) == before
+    assert names(replay(tampered_engine.url).findings) == [("position_missing", f"position {hole}")]
+    again = rebuild(tampered_engine.url, provenance=BY)
+    assert (again.damages, again.left) == ([], left)
+
+
+@pytest.mark.parametrize(
+    ("damage", "found"),
+    [
+        ("DELETE FROM events WHERE position > 13", [("row_ahead", "jobs 4")]),
+        ("DELETE FROM events WHERE position > 11", [("row_ahead", "jobs 3"), ("row_ahead", "jobs 4")]),
+        # one submission, and what a hand does to one row, look alike
+        ("DELETE FROM events WHERE position > 12", [("row_unexpected", "jobs 4")]),
+        ("UPDATE jobs SET version = 9 WHERE id = 1", [("row_differs", "jobs 1")]),
+    ],
+)
+def test_an_end_that_was_cut_off_is_told_by_the_rows_that_know_more(
+    tampered_engine: Engine, damage: str, found: list[tuple[str, str]]
+) -> None:
+    findings = damaged(tampered_engine, damage)
+    assert names(findings) == found
+    for finding in findings:
+        told = [sentence(finding.code, finding.parameters, language) for language in get_args(Language)]
+        assert all(str(finding.parameters["key"]) in one for one in told)
+    rebuild(tampered_engine.url, provenance=BY)
+    assert names(replay(tampered_engine.url).findings) == []
+
+
+def test_what_stands_in_the_way_of_a_row_and_cannot_be_mended_leaves_both(tampered_engine: Engine) -> None:
+    """A row of job 2, whose reservation is not in the log any more, has the CPUs that the log promised to job 4."""
+    damaged(
+        tampered_engine,
+        "DELETE FROM events WHERE position = 5",
+        "CREATE TABLE kept AS SELECT cpu_spans FROM resource_allocations WHERE job_id = 4",
+        "DELETE FROM resource_allocations WHERE job_id = 4",
+        "UPDATE resource_allocations SET status = 'allocated', cpu_spans = kept.cpu_spans FROM kept WHERE job_id = 2",
+        "UPDATE jobs SET comment = 'x' WHERE id = 1",
+    )
+    noted = json.dumps({"code": "position_missing", "subject": "position 5", "reason": "by mistake"})
+    tampered_engine.sql(appended("audit", 1, ACKNOWLEDGED, noted))
+    rebuilt = rebuild(tampered_engine.url, provenance=BY)
+    assert rebuilt.left == {"job-2", "job-4"}
+    assert {f"{d.table} {d.key}" for d in rebuilt.damages} == {"jobs 1"}

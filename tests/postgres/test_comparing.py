@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from conductor.core.commands import Allocate, Release
+from conductor.core.commands import Allocate, Command, Release
 from conductor.core.events import ProcessIdentity, ReleaseReason
 from conductor.core.identifiers import AllocationId, Incarnation, JobId
+from conductor.handler import Outcome
 from conductor.live_allocation import LiveAllocation
 from conductor.machine import Machine
 from conductor.node_session import Session, WakeUps
@@ -103,6 +104,30 @@ def test_what_nobody_holds_is_ended_and_so_no_observation(engine: Engine, tmp_pa
         await one._compare_with_log()
         assert list(one.observer._unaccounted) == []
         assert engine.sql("SELECT state FROM jobs") == [("FAILED",)]
+
+    engine.run(story)
+
+
+def test_one_that_ends_while_another_is_ended_is_not_ended_twice(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(engine: Engine) -> None:
+        first, one = await run_a_job(engine), session(engine, tmp_path)
+        second = (await engine.reserve(await engine.submit())).allocation_id
+        await engine.accepted(Allocate(allocation_id=second, incarnation=Incarnation(1), process=PROCESS))
+        commit = Session._commit
+
+        async def and_the_other_ends(session: Session, command: Command) -> Outcome:
+            outcome = await commit(session, command)
+            assert isinstance(command, Release)
+            await end_job(engine, second if command.allocation_id == first else first)
+            return outcome
+
+        monkeypatch.setattr(Session, "_commit", and_the_other_ends)
+        await one._compare_with_log()
+        assert list(one.observer._unaccounted) == []
+        types = "SELECT type FROM events WHERE type IN ('ResourcesReleased', 'LateReport')"
+        assert engine.sql(types) == [("ResourcesReleased",)] * 2
 
     engine.run(story)
 

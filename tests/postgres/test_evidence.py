@@ -9,9 +9,10 @@ import psycopg
 import pytest
 
 from conductor.core.commands import Reprioritize
+from conductor.database import DatabaseNotReady, DatabaseUnavailable
 from projections.known import KnownPosition, Witness
 from projections.replay import Report, verify
-from projections.snapshot import LogHead, LogUnreadable, cluster_id, log_head, snapshot
+from projections.snapshot import LogHead, cluster_id, log_head, snapshot
 from tests.fix_engine import Engine
 from tests.postgres.test_replay import a_busy_day
 
@@ -172,9 +173,9 @@ def test_an_empty_log_has_no_head_and_a_database_without_the_schema_is_said_to_n
 ) -> None:
     with snapshot(database_url) as connection:
         assert log_head(connection) is None
-    with pytest.raises(LogUnreadable, match="conductor migrate"), snapshot(empty_database_url):
+    with pytest.raises(DatabaseNotReady, match="conductor migrate"), snapshot(empty_database_url):
         pass
-    with pytest.raises(LogUnreadable, match="cannot be reached"), snapshot(f"host={tmp_path}"):
+    with pytest.raises(DatabaseUnavailable, match="cannot be reached"), snapshot(f"host={tmp_path}"):
         pass
 
 

@@ -15,10 +15,11 @@ from psycopg import ClientCursor, sql
 
 from conductor.core.commands import Hold, Reprioritize
 from conductor.core.events import Provenance
-from conductor.core.identifiers import JobId
+from conductor.core.identifiers import JobId, StreamName
 from projections import rebuild as rebuild_module
 from projections.rebuild import RebuildError, Rebuilt, rebuild
 from projections.replay import verify
+from projections.stream_folds import fold_streams
 from tests.fix_engine import Engine
 from tests.postgres.test_migrate import _as_role as as_role
 from tests.postgres.test_replay import A_GHOST, a_busy_day
@@ -125,6 +126,22 @@ def test_the_log_says_what_was_mended_by_whom_and_why(engine: Engine) -> None:
     engine.sql("UPDATE jobs SET priority = 7 WHERE id = 1")
     mend(engine)
     assert engine.sql("SELECT version FROM events WHERE stream = 'projections' ORDER BY 1") == [(1,), (2,)]
+
+
+def test_what_was_mended_before_is_not_folded_again(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its stream grows with every call; folded in each, a rebuild would take time by the square of its calls."""
+    folded: set[StreamName] = set()
+
+    def folding(connection: Any, streams: Any) -> Any:
+        folded.update(streams)
+        return fold_streams(connection, streams)
+
+    monkeypatch.setattr(rebuild_module, "fold_streams", folding)
+    monkeypatch.setattr(rebuild_module, "STREAMS_A_CALL", 1)
+    engine.run(a_busy_day)
+    engine.sql("UPDATE jobs SET priority = 7")
+    assert len(mend(engine).events) == 4
+    assert folded == {"job-1", "job-2", "job-3", "job-4"}
 
 
 def test_nothing_differs_nothing_is_written(engine: Engine) -> None:

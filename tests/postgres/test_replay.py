@@ -7,9 +7,10 @@ import pytest
 from conductor.core.commands import Allocate, Cancel, Release, Requeue
 from conductor.core.events import ProcessIdentity, ReleaseReason
 from conductor.core.identifiers import JobId, NodeName
+from conductor.database import DatabaseNotReady
 from projections.known import KnownPosition
 from projections.log_stream import LogEvent
-from projections.replay import ReplayError, verify
+from projections.replay import verify
 from tests.fix_engine import Engine
 
 NODE = NodeName("node-1")
@@ -129,7 +130,7 @@ def test_differences_are_all_counted_and_the_first_are_named(tampered_engine: En
 
 
 def test_a_database_without_the_schema_is_said_to_need_a_migration(empty_database_url: str) -> None:
-    with pytest.raises(ReplayError, match="conductor migrate"):
+    with pytest.raises(DatabaseNotReady, match="conductor migrate"):
         verify(empty_database_url)
 
 

@@ -336,14 +336,6 @@ def test_what_cannot_be_right_changes_nothing(
     assert catalogue(engine) == before
 
 
-def test_what_would_be_lost_is_refused_by_name(engine: Engine, ship: Callable[[str], None]) -> None:
-    engine.sql("CREATE TABLE notes (job_id bigint REFERENCES jobs)")
-    ship(SAME)
-    with pytest.raises(MigrationError, match=r"foreign key notes_job_id_fkey on notes would be lost"):
-        migrate(engine.url, reshape)
-    engine.sql("DROP TABLE notes")
-
-
 def test_a_rows_that_changed_hands_between_two_looks_is_followed(
     engine: Engine, ship: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

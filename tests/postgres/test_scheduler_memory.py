@@ -2,10 +2,11 @@
 
 import pytest
 
-from conductor.core.commands import Cancel
-from conductor.scheduler_memory import HistoryForked, follow, load
+from conductor.core.commands import Cancel, Requeue
+from conductor.scheduler_memory import HistoryForked, Memory, follow, load
 from projections.rebuild import rebuild
 from tests.fix_engine import PROVENANCE, Engine
+from tests.properties.test_as_of import a_history
 
 ANOTHER_END = """
     ALTER TABLE events DISABLE TRIGGER events_append_only;
@@ -29,6 +30,42 @@ def test_what_is_followed_is_what_would_be_loaded(engine: Engine) -> None:
         assert (memory.cluster.position, memory.hash) == (anew.cluster.position, anew.hash)
         assert memory.cluster.waiting == anew.cluster.waiting == 1
         assert waiting
+
+    engine.run(story)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_after_any_history_what_is_loaded_is_what_following_from_the_first_event_gives(
+    engine: Engine, seed: int
+) -> None:
+    async def story(engine: Engine) -> None:
+        await a_history(engine, seed)
+        again = await engine.submit()
+        await engine.register("node-1")
+        await engine.reserve(again, 0)
+        await engine.accepted(Cancel(job_id=again))
+        await engine.accepted(Requeue(job_id=again))
+        loaded, followed = await load(engine.pool), Memory()
+        await follow(engine.pool, followed)
+        assert loaded.cluster.jobs == followed.cluster.jobs
+        assert loaded.cluster.jobs[again].past_allocations
+        for name in ("position", "nodes", "leadership", "policy", "queues", "reserved", "pools"):
+            assert getattr(loaded.cluster, name) == getattr(followed.cluster, name), name
+        assert loaded.hash == followed.hash
+
+    engine.run(story)
+
+
+def test_texts_that_jobs_share_are_kept_once(engine: Engine) -> None:
+    async def story(engine: Engine) -> None:
+        for _ in range(2):
+            await engine.submit(work_dir="/data/project/run", account="physics")
+        loaded, followed = await load(engine.pool), Memory()
+        await follow(engine.pool, followed)
+        for memory in (loaded, followed):
+            one, other = (job.submitted for job in memory.cluster.jobs.values())
+            for name in ("work_dir", "account", "script_sha256", "user_name"):
+                assert getattr(one, name) is getattr(other, name)
 
     engine.run(story)
 

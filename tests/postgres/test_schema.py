@@ -8,7 +8,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from conductor.core.job import AllocationStatus, JobState
+from conductor.core.allocation import AllocationStatus
+from conductor.core.job import JobState
 from conductor.core.node import NodeState
 from tests.fix_engine import Engine
 from tests.fix_postgres import fresh_database

@@ -10,8 +10,10 @@ import pytest
 
 from conductor.core.commands import ChangePolicy, Command, ElectLeader
 from conductor.core.events import Provenance
+from conductor.database import Pool
 from conductor.handler import Handler, Outcome, running_handler
 from conductor.scheduler import Scheduler
+from conductor.scheduler_memory import Memory, load
 from conductor.settings import Settings
 from projections.rows import changed_rows
 from tests.fix_engine import PROVENANCE, Engine
@@ -124,6 +126,40 @@ def test_what_a_leader_planned_before_another_was_elected_is_refused_at_the_door
     engine.run(story)
     assert all(term == leading and term > 1 for term, leading in engine.sql(TERM_OF_EACH))
     assert engine.sql("SELECT count(*) FROM events WHERE type = 'ResourcesReserved'") == [(5,)]
+
+
+def test_one_that_stands_by_follows_along_and_need_not_read_the_log_when_it_leads(
+    engine: Engine, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loads: list[str] = []
+
+    async def counted(pool: Pool) -> Memory:
+        loads.append("one")
+        return await load(pool)
+
+    monkeypatch.setattr("conductor.scheduler.load", counted)
+
+    async def story(engine: Engine) -> None:
+        await ready(engine, 3)
+        async with candidate(engine, home) as one, candidate(engine, home) as other:
+            leading = asyncio.create_task(one.run())
+            await until(engine, "SELECT count(*) = 3 FROM resource_allocations")
+            standing_by = asyncio.create_task(other.run())
+            async with asyncio.timeout(30):
+                while len(loads) < 2:
+                    await asyncio.sleep(0.01)
+            one.stopping.set()
+            one.wake_up.set()
+            await leading
+            await engine.submit()
+            await until(engine, "SELECT count(*) = 4 FROM resource_allocations")
+            other.stopping.set()
+            other.wake_up.set()
+            await standing_by
+
+    engine.run(story)
+    assert len(loads) == 2
+    assert all(term == leading for term, leading in engine.sql(TERM_OF_EACH))
 
 
 @pytest.mark.parametrize("changed_before", [False, True])

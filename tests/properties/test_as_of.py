@@ -21,12 +21,13 @@ from conductor.core.identifiers import StreamName
 from conductor.core.leadership import Leadership
 from conductor.core.node import Node
 from projections.log_stream import read_log
-from projections.moment import find_moment, open_snapshot, state_at, states_at
+from projections.moment import find_moment, state_at, states_at
 from projections.past_schema import make_past_schema
+from projections.snapshot import snapshot
 from projections.survey import Survey
 from projections.tables import TABLES, Tables, expected_tables
 from tests.fix_engine import Engine
-from tests.properties.test_random_histories import CPUS, NODES, Wisher
+from tests.properties.test_random_histories import CPUS, GRES, NODES, Wisher
 
 WISHES = 250
 MOMENTS = 12
@@ -35,14 +36,14 @@ MOMENTS = 12
 async def a_history(engine: Engine, seed: int) -> None:
     wisher = Wisher(seed)
     for name in NODES:
-        await engine.register(name, CPUS)
+        await engine.register(name, CPUS, gres=GRES)
     for _ in range(WISHES // 10):
         await asyncio.gather(*(engine.do(wisher.wish()) for _ in range(10)))
 
 
 def first_events(engine: Engine, count: int) -> dict[StreamName, State]:
     states: dict[StreamName, State] = {}
-    with open_snapshot(engine.url) as connection:
+    with snapshot(engine.url) as connection:
         for logged in read_log(connection, until=count):
             fold(states, logged.recorded())
     return states
@@ -62,7 +63,7 @@ def test_as_of_any_position_is_the_fold_of_the_events_up_to_it(engine: Engine, s
     engine.run(lambda engine: a_history(engine, seed))
     for position in some_moments(engine, seed):
         expected = first_events(engine, position)
-        with open_snapshot(engine.url) as connection:
+        with snapshot(engine.url) as connection:
             found = list(states_at(connection, position))
             alone = {name: state_at(connection, name, position) for name in expected}
         assert tables(found) == tables(list(expected.values()))
@@ -80,7 +81,7 @@ def tables(states: list[State]) -> Tables:
 def test_a_schema_of_then_has_the_rows_of_the_fold_column_by_column(engine: Engine, seed: int) -> None:
     engine.run(lambda engine: a_history(engine, seed))
     for position in some_moments(engine, seed)[::3]:
-        with open_snapshot(engine.url, read_only=False) as connection:
+        with snapshot(engine.url, read_only=False) as connection:
             moment = find_moment(connection, position)
             make_past_schema(connection, "past", moment, states_at(connection, position), replace=True)
         expected = expected_tables(first_events(engine, position).values())

@@ -21,7 +21,7 @@ from projections.known import KnownPosition
 from projections.log_stream import LogEvent, read_log
 from projections.tables import expected_tables
 from tests.fix_engine import Engine
-from tests.properties.test_random_histories import CPUS, NODES, Wisher
+from tests.properties.test_random_histories import CPUS, GRES, NODES, Wisher
 
 WISHES = 250
 
@@ -43,7 +43,7 @@ def folded(events: list[LogEvent]) -> dict[StreamName, State]:
 def test_case_files_of_any_history_tell_what_the_log_tells(engine: Engine, seed: int, tmp_path: Path) -> None:
     async def story(engine: Engine) -> None:
         for name in NODES:
-            await engine.register(name, CPUS)
+            await engine.register(name, CPUS, gres=GRES)
         wisher = Wisher(seed)
         for _ in range(WISHES // 10):
             await asyncio.gather(*(engine.do(wisher.wish()) for _ in range(10)))

@@ -27,6 +27,7 @@ from conductor.core.commands import (
     Reprioritize,
     Requeue,
     Reserve,
+    ResolveDependency,
     Submit,
     Unhold,
 )
@@ -137,12 +138,16 @@ class History:
 
     def _submit(self) -> Submit:
         chance = self.random.random
+        jobs = [state.job_id for state in self.states.values() if isinstance(state, Job)][-3:]
+        kind = self.random.choice(["after", "afterok", "afternotok", "afterany"])
+        waits = f"{kind}:{self.random.choice(jobs)}" if jobs and chance() < 0.3 else None
         return Submit(
             script="true\n",
             user_name="a",
             submitted_by="a",
             requeue=chance() < 0.6,
             held=chance() < 0.1,
+            dependency=waits,
             job_id=JobId(self.draw()),
         )
 
@@ -178,6 +183,9 @@ class History:
         process = ProcessIdentity(pid=1, boot_id=BOOT, start_ticks=1)
         cpu_ids = (self.random.randrange(CPUS),)
         reason = self.random.choice([*ReleaseReason, ReleaseReason.NODE_LOST, ReleaseReason.NODE_LOST])
+        if job.depends:
+            awaited = JobId(int((job.submitted.dependency or "").partition(":")[2]))
+            return [ResolveDependency(job_id=job.job_id, depends_on=(awaited,))]
         return [
             Reserve(**place, allocation_id=AllocationId(self.draw()), cpu_ids=cpu_ids, expires_in_seconds=20),  # type: ignore[arg-type]
             Allocate(**report, process=process),  # type: ignore[arg-type]
@@ -204,8 +212,10 @@ def assert_causes(events: Sequence[RecordedEvent]) -> None:
 
 def was_asked_for(event: Event) -> bool:
     match event:
-        case JobSubmitted() | JobUnheld() | JobReprioritized() | CancelRequested() | JobCancelled():
+        case JobSubmitted() | JobUnheld() | JobReprioritized() | CancelRequested():
             return True
+        case JobCancelled():
+            return event.unmet is None
         case JobHeld() | JobRequeued():
             return not event.automatic
         case ResourcesReleased():  # a reservation, cancelled or requeued
@@ -238,7 +248,9 @@ def test_what_nobody_asked_for_has_a_cause_that_stands_earlier(history: History)
         ("LateReport", None),
         ("CleanupBlocked", None),
         ("NodeLost", None),
+        ("DependencyMet", None),
     }
+    assert any(isinstance(one.event, JobCancelled) and one.event.unmet for one in history.log)
     assert len(history.log) > BATCHES // 2
 
 

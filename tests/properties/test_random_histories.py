@@ -40,6 +40,7 @@ from tests.properties.test_random_causes import assert_causes
 
 NODES = (NodeName("a"), NodeName("b"))
 CPUS = 4
+GRES = {"gpu": 2}
 WISHES = 250
 EVENT_TEXTS = """
     SELECT event_text(position, stream, version, type, schema_version, at, recorded_at, data, metadata)
@@ -62,7 +63,14 @@ class Wisher:
         process = ProcessIdentity(pid=chance.randint(1, 3), boot_id="boot", start_ticks=1)
         cpu_ids = tuple(chance.sample(range(CPUS), chance.randint(1, 2)))
         wishes: list[Command] = [
-            Submit(script="true\n", user_name="a", submitted_by="a", cpus_per_task=chance.randint(1, 2)),
+            Submit(
+                script="true\n",
+                user_name="a",
+                submitted_by="a",
+                cpus_per_task=chance.randint(1, 2),
+                exclusive=chance.random() < 0.1,
+                gres=chance.choice([{}, {}, {"gpu": 1}]),
+            ),
             Reserve(job_id=job_id, node_name=node_name),
             Reserve(job_id=job_id, node_name=node_name),
             Reserve(job_id=job_id, node_name=node_name, cpu_ids=cpu_ids, expires_in_seconds=0.001),
@@ -85,7 +93,7 @@ class Wisher:
             ChangePolicy(changes={"user_max_jobs": chance.randint(0, 3)}, unless_set=chance.random() < 0.2),
             DrainNode(node_name=node_name),
             ResumeNode(node_name=node_name),
-            RegisterNode(node_name=node_name, spool_id="s", boot_id="b", total_cpus=CPUS),
+            RegisterNode(node_name=node_name, spool_id="s", boot_id="b", total_cpus=CPUS, gres=GRES),
         ]
         return chance.choice(rare if chance.random() < 0.05 else wishes)
 
@@ -106,7 +114,7 @@ def test_after_any_history_of_two_writers_every_table_equals_the_log(
 ) -> None:
     async def story(engine: Engine) -> int:
         for name in NODES:
-            await engine.register(name, CPUS)
+            await engine.register(name, CPUS, gres=GRES)
         other = Engine(engine.url)
         async with other.open():
             accepted = await asyncio.gather(*(_wish(e, seed * 10 + n) for n, e in enumerate((engine, other))))

@@ -34,6 +34,7 @@ def node(**changes: Any) -> dict[str, Any]:
     fields = {
         "name": "a", "state": "UP", "incarnation": 2, "registered_at": ago(7200),
         "lease_expires_at": NOW + timedelta(seconds=20), "lease_incarnation": 2, "left_at": None, "jobs_lost": False,
+        "in_log": True,
     }  # fmt: skip
     return {**fields, **changes}
 
@@ -114,6 +115,18 @@ def test_what_is_held_on_a_node_that_left_is_one_finding_however_much_it_is(stat
     assert found(*held, nodes=[gone]) == [("allocation_on_lost_node", "node-a")]
     assert found(*held[1:], nodes=[{**gone, "left_at": ago(14)}]) == [("reservation_expired", "allocation 8")]
     assert found(allocation(), nodes=[]) == [("allocation_on_lost_node", "node-a")]
+
+
+def test_a_node_that_no_event_explains_is_that_row_whatever_else_it_says() -> None:
+    ghost = node(in_log=False, lease_expires_at=None, lease_incarnation=None)
+    assert found(nodes=[ghost]) == [("row_unexpected", "nodes a")]
+    [one] = judge(Seen(now=NOW, position=9, allocations=(), nodes=[ghost], strays=(), memories=()), MARGINS)
+    assert sentence(one.code, one.parameters, "en") == (
+        "No event explains row a of table nodes: somebody inserted it past the door."
+    )
+    assert codes(together([one], [Finding(code="row_unexpected", subject="nodes a", parameters={})])) == [
+        ("row_unexpected", "nodes a")
+    ]
 
 
 def test_a_silent_node_explains_the_cancel_that_it_does_not_carry_out() -> None:
@@ -215,6 +228,21 @@ def test_what_can_be_acknowledged_is_what_nothing_typed_here_mends() -> None:
 def test_the_command_that_mends_is_named_exactly() -> None:
     assert repair_of("cancel_stuck", "allocation 7") == "conductor repair cancel_stuck allocation 7"
     assert repair_of("row_differs", "jobs 4") == "conductor replay rebuild"
-    accepts = "conductor repair acknowledge hash_broken position 17"
+    accepts = 'conductor repair acknowledge hash_broken position 17 --reason "..."'
     assert repair_of("hash_broken", "position 17") == accepts
     assert repair_of("process_stray", "node-a pid 1 start 2") is None
+
+
+def test_what_another_system_never_gave_back_is_named_unless_its_row_is_wrong() -> None:
+    row = {
+        "id": 31, "job_id": 4, "node_name": "old", "allocated_cpus": 2, "process_id": None, "reservation_time": ago(9),
+        "job_version": 2, "state": "FAILED", "source": "scns", "status": "allocated",
+    }  # fmt: skip
+    seen = Seen(now=NOW, position=9, allocations=(), nodes=(), strays=(), memories=(), imported=[row])
+    [leak] = judge(seen, MARGINS)
+    assert (leak.code, leak.subject) == ("imported_never_released", "allocation 31")
+    assert leak.commands[0] == {
+        "type": "Repair", "allocation_id": 31, "finding": "imported_never_released", "expected_version": 2,
+    }  # fmt: skip
+    wrong = Finding(code="row_differs", subject="past_allocations 31", parameters={})
+    assert together([leak], [wrong]) == [wrong]

@@ -193,3 +193,19 @@ def test_a_running_systems_addresses_are_believed_only_while_it_runs(load: Load)
     assert api_url_of(settings) == "http://127.0.0.1:8000"
     with pytest.raises(SettingsError, match="start `conductor up`"):
         database_url_of(settings)
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "said"),
+    [
+        ("CONDUCTOR_NODE_LABELS", "zone==a", "NAME=VALUE"),
+        ("CONDUCTOR_NODE_LABELS", "zone=a,zone=b", "zone cannot be a and b"),
+        ("CONDUCTOR_NODE_GRES", "gpu:four", "NAME:COUNT"),
+        ("CONDUCTOR_NODE_MEMORY_MB", "0", "greater than or equal to 1"),
+    ],
+)
+def test_what_a_node_offers_is_checked_where_it_was_set(
+    load: Load, variable: str, text: str, said: str
+) -> None:
+    with pytest.raises(SettingsError, match=f"^{variable} in the environment: .*{said}"):
+        load(**{variable: text})

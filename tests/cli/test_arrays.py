@@ -1,0 +1,41 @@
+"""Arrays and dependencies, typed against a real server."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_commands import Type, typed_at
+from tests.fix_api import Api
+
+
+@pytest.fixture
+def conduct(api: Api, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Type:
+    """Types a command at the test's own server, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    return typed_at(api.url, api.settings.home)
+
+
+def test_an_array_is_submitted_shown_and_changed_whole_or_in_part(
+    api: Api, conduct: Type, tmp_path: Path
+) -> None:
+    script = tmp_path / "job.sh"
+    script.write_text("#!/bin/bash\ntrue\n")
+    assert conduct("submit", "-a", "1-9%2", "-J", "sweep", script).stdout == "Submitted batch job 1\n"
+    assert api.get("/jobs/1_9")["stdout_path"] == "slurm-%A_%a.out"
+    assert conduct("submit", "-d", "afterok:1:1_2", "--parsable", script).stdout == "10\n"
+    listed = conduct("jobs").stdout
+    assert "1_9" in listed
+    assert "(Dependency)" in listed
+    assert conduct("jobs", "--array", 1, "--json").stdout.count('"array_job_id": 1,') == 9
+    assert re.search(r"task 1 of array 1 \(1-9%2\); 9 tasks: 9 PENDING", conduct("job", 1).stdout)
+    assert "task 9 of array 1" in conduct("job", "1_9").stdout
+    assert conduct("hold", "1_[2-4]").stdout.startswith("Array 1_[2-4]: 3 tasks are held now")
+    assert conduct("unhold", "1_3").stdout == "Job 1_3 may run.\n"
+    assert conduct("reprioritize", 5, 1).stdout == "Array 1: 9 tasks have priority 5 now.\n"
+    assert conduct("cancel", "1_[8,9]").stdout == "Array 1_[8,9]: 2 tasks are cancelled.\n"
+    assert conduct("cancel", "1").stdout == "Array 1: 9 tasks are cancelled.\n"
+    assert conduct("requeue", "1_1", CONDUCTOR_LANG="zh").stdout == "作业 1_1 已重新排队：PENDING。\n"
+    assert (conduct("cancel", "1_77").exit_code, conduct("cancel", "x").exit_code) == (1, 2)
+    assert "follows one job" in conduct("run", "--array", "1-2", script).stderr
+    assert "waits for afterok:1" in conduct("job", 10).stdout
