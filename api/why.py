@@ -20,6 +20,7 @@ from api.selecting import no_such_job, one_job
 from api.validation import validated_query
 from conductor.core.fair_share import counted_until, half_life_seconds
 from conductor.core.identifiers import POLICY_STREAM, JobId
+from conductor.core.job import Job
 from conductor.core.policy import PolicyInForce
 from conductor.core.sentences import Language
 from conductor.core.why import of_job
@@ -47,18 +48,19 @@ async def get_why(request: Request) -> Response:
 async def _now(engine: Engine, job_id: JobId) -> Document:
     """By the log. Looked at once more when the job moves between two looks."""
     for _ in range(_LOOKS):
-        head = await fetch_one(engine.pool, "head")
         row = await fetch_one(engine.pool, "job", {"job_id": job_id})
+        head = await fetch_one(engine.pool, "head")  # not before the row, which may be newer
         if row is None or head is None:
             raise no_such_job(job_id)
         position, at = head["position"], datetime.now(UTC)
         job = await state_then(engine, job_id, Moment(position=position, at=at, head=position))
         why = of_job(job, at, silent=row["reason"] == "NodeDown")
         if why is not None:
-            return _document(why.to_json(), position, at, leases="known")
+            return _document(job, why.to_json(), position, at, leases="known")
         explained = await engine.picture.explain(job_id)
         if explained is not None:
-            return _document(explained.why.to_json(), explained.position, explained.at, leases="known")
+            why, position = explained.why, explained.position
+            return _document(job, why.to_json(), position, explained.at, leases="known")
     raise Problem(503, "replay_failed", why="the job moves faster than it can be looked at")
 
 
@@ -71,7 +73,7 @@ async def _then(request: Request, engine: Engine, job_id: JobId, moment: Moment)
     else:
         shares = await _fair_share_then(engine, moment.position, at)
         document = await engine.past.why(request, moment.position, at, job_id, shares)
-    return {**_document(document, moment.position, at, leases="unknown"), "as_of": moment.told()}
+    return {**_document(job, document, moment.position, at, leases="unknown"), "as_of": moment.told()}
 
 
 async def _fair_share_then(engine: Engine, position: int, at: datetime) -> Mapping[str, float]:
@@ -85,9 +87,13 @@ async def _fair_share_then(engine: Engine, position: int, at: datetime) -> Mappi
     return share.factors
 
 
-def _document(why: Document, position: int, at: datetime, *, leases: str) -> Document:
+def _document(job: Job, why: Document, position: int, at: datetime, *, leases: str) -> Document:
     """`leases` "unknown": every node that was up counts as heard from."""
-    return {**why, "position": position, "at": at.isoformat(), "leases": leases}
+    task = {
+        "array_job_id": job.submitted.array_job_id,
+        "array_task_id": job.submitted.array_task_id,
+    }
+    return {**why, **task, "position": position, "at": at.isoformat(), "leases": leases}
 
 
 def worded(document: Document, language: Language) -> Document:

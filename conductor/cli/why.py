@@ -35,8 +35,11 @@ def why(job_id: JobId, as_of: AsOf = None, as_json: Json = False) -> None:
 
 def why_sheet(found: Raw, screen: "Screen") -> None:
     """The whole answer. Commands stand on lines of their own."""
+    from conductor.core.selections import job_name
+
     reason = screen.text("why_reason", reason=found["reason"]) if found["reason"] else ""
-    screen.say("why_title", job_id=found["job_id"], state=found["state"], reason=reason)
+    named = job_name(found["job_id"], found.get("array_job_id"), found.get("array_task_id"))
+    screen.say("why_title", job_id=named, state=found["state"], reason=reason)
     _wrapped(sentence_of(found["told"], screen), screen)
     if found["leases"] == "unknown" and found["state"] == "PENDING":
         _wrapped(screen.text("why_no_leases"), screen)

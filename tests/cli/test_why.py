@@ -66,6 +66,11 @@ def test_the_reason_comes_first_and_times_are_local(capsys: pytest.CaptureFixtur
     assert not any("2026-11-21T" in line for line in lines)
 
 
+def test_a_task_of_an_array_is_called_by_its_index(capsys: pytest.CaptureFixture[str]) -> None:
+    task = {**FOUND, "array_job_id": 40, "array_task_id": 2}
+    assert shown(task, capsys)[0] == "Job 40_2 is PENDING: Resources."
+
+
 def test_a_sentence_of_a_newer_server_is_shown_as_it_came(capsys: pytest.CaptureFixture[str]) -> None:
     newer = {"code": "Preempted", "parameters": {}, "sentence": "It gave way to job 7."}
     assert "It gave way to job 7." in shown({**FOUND, "told": newer}, capsys)

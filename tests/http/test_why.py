@@ -21,7 +21,7 @@ def heard(api: Api, name: str = "node-1", cpus: int = 4) -> int:
     return incarnation
 
 
-def why(api: Api, job_id: int, **parameters: Any) -> Any:
+def why(api: Api, job_id: int | str, **parameters: Any) -> Any:
     return api.get(f"/jobs/{job_id}/why", **parameters)
 
 
@@ -134,6 +134,17 @@ def test_fair_share_is_that_of_then(api: Api, monkeypatch: pytest.MonkeyPatch) -
     assert now["ahead"] == [light]
     then = why(api, heavy, as_of=now["position"])
     assert (then["ahead"], then["reason"]) == ([light], now["reason"])
+
+
+def test_a_task_of_an_array_is_asked_for_by_its_index(api: Api) -> None:
+    heard(api)
+    first = api.submit(array="1-3%1")
+    api.start(first)
+    told = why(api, f"{first}_3")
+    assert (told["reason"], told["array_job_id"], told["array_task_id"]) == ("JobArrayTaskLimit", first, 3)
+    assert [one["job_id"] for one in told["holders"]] == [first]
+    listed = {job["array_task_id"]: job["reason"] for job in api.get("/jobs")["jobs"]}
+    assert listed == {1: None, 2: "JobArrayTaskLimit", 3: "JobArrayTaskLimit"}
 
 
 def test_before_it_was_submitted_there_was_no_such_job(api: Api) -> None:
