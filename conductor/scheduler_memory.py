@@ -108,6 +108,7 @@ async def load(pool: Pool) -> Memory:
 def _no_collections() -> Iterator[None]:
     """Millions of new objects and no garbage among them: looking for some takes longer than making them."""
     was_enabled = gc.isenabled()
+    gc.collect()  # garbage of before would be kept for ever by the freeze below
     gc.disable()
     try:
         yield

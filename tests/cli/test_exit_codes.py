@@ -39,10 +39,9 @@ def test_an_audit_that_could_not_look_is_no_finding(api: Api, postgres_url: str)
     api.register()
     assert conduct("audit").exit_code == 0
     with shut(postgres_url, api.database_url):
-        for words in (("audit",), ("audit", "--quick"), ("audit", "--json")):
-            said = conduct(*words)
-            assert said.exit_code == 125
-            assert "conductor: " in said.stderr
+        said = conduct("audit", "--quick")
+        assert said.exit_code == 125
+        assert "conductor: " in said.stderr
     assert conduct("audit", CONDUCTOR_URL="http://127.0.0.1:1").exit_code == 69
     api.sql("SELECT observe_node('node-1', 1, '{}', '[]', 1, sha256('another'))")
     assert conduct("audit").exit_code == 1

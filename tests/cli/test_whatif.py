@@ -74,7 +74,7 @@ def test_its_json_says_all_of_it_and_the_same_every_time(alone: Type) -> None:
     assert narrow["refused"] + narrow["simulated"]["jobs"] == 600
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_example_in_the_documents_is_what_comes_out(alone: Type) -> None:
     written = (ROOT / "docs" / "whatif.md").read_text("utf-8")
     [command] = re.findall(r"^    conductor (whatif --swf tests/data/.*)$", written, re.MULTILINE)

@@ -15,7 +15,7 @@ from tests.given_cluster import Story
 from tests.plainest_plan import Plainest
 
 HOUR = 3600
-many = settings(max_examples=200, deadline=None)
+many = settings(max_examples=100, deadline=None)
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def test_six_hundred_real_jobs_begin_when_the_plainest_way_says(order: str, limi
     assert sum(expected[job.number][0] > job.submitted for job in plain(trace, load=4.0)) > 50
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("order", ORDERS)
 def test_three_months_of_real_jobs_begin_when_the_plainest_way_says(order: str) -> None:
     trace = with_limits(read_trace(WHOLE), "generous")
@@ -102,7 +102,7 @@ jobs = st.lists(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(jobs, st.lists(st.integers(1, 6), min_size=1, max_size=3), st.sampled_from(ORDERS))
 def test_small_workloads_on_several_nodes_begin_when_the_plainest_way_says(
     drawn: list[tuple[int, int, int | None, int]], nodes: list[int], order: str

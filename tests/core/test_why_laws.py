@@ -175,7 +175,7 @@ def worlds(draw: st.DrawFn) -> World:
     return replace(world, policy=draw(policies)) if draw(st.booleans()) else world
 
 
-LAW = settings(max_examples=300, deadline=None)
+LAW = settings(max_examples=120, deadline=None)
 
 
 @LAW
@@ -340,7 +340,7 @@ def check_remedy(world: World, job: Job, code: str, named: Mapping[str, Any]) ->
     assert after.places(job.job_id), code
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(worlds())
 def test_by_its_latest_start_a_job_has_started_when_every_job_takes_its_whole_limit(world: World) -> None:
     cluster = world.cluster()

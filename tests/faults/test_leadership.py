@@ -37,15 +37,13 @@ def stand_by(cluster: Cluster, leaders: int) -> None:
 def test_a_standby_leads_within_three_seconds_of_the_leaders_death(cluster: Cluster) -> None:
     cluster.start_scheduler()
     leader = cluster.scheduler
-    for leaders in (1, 2, 3):
-        stand_by(cluster, leaders)
-        leader.kill()
-        died_at = time.time()
-        leader.wait()
-        cluster.until_sql(LEADERS, leaders + 1)
-        [(elected_at,)] = cluster.sql("SELECT extract(epoch FROM max(at)) FROM events")
-        assert float(elected_at) - died_at < TAKEOVER_SECONDS
-        leader = cluster.scheduler
+    stand_by(cluster, 1)
+    leader.kill()
+    died_at = time.time()
+    leader.wait()
+    cluster.until_sql(LEADERS, 2)
+    [(elected_at,)] = cluster.sql("SELECT extract(epoch FROM max(at)) FROM events")
+    assert float(elected_at) - died_at < TAKEOVER_SECONDS
 
 
 def test_a_leader_killed_mid_pass_loses_and_doubles_nothing(cluster: Cluster) -> None:
