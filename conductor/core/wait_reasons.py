@@ -86,8 +86,8 @@ class Judge:
 
     def protected_from(self, job: Job) -> Protected | None:
         """The job that this one must not delay, if that is what keeps it."""
-        key = self.cluster.key_of(job.job_id)
-        blocked = self._plan.blocked.get(key) if key is not None else None
+        key, place = self.cluster.key_of(job.job_id), self.cluster.place_of(job.job_id)
+        blocked = self._plan.obstacle(key, place) if key is not None and place is not None else None
         return self._plan.protected if blocked and blocked.obstacle is Obstacle.PROTECTED else None
 
     def placement(self, job_id: JobId) -> Placement | None:
