@@ -7,6 +7,7 @@ came free, after it what was planned was reserved and runs. Nothing but the plan
 Refuses to know: the database; a plan is a pure function.
 """
 
+import gc
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -102,6 +103,8 @@ class World:
         jobs += self._with_own_limits(waiting) if own_limits else _waiting(waiting)
         self.cluster = Cluster.load(position=Position(1), at=self.now, nodes=nodes, jobs=jobs)
         self.usable = frozenset(self.cluster.nodes)
+        gc.collect()
+        gc.freeze()  # as the scheduler does with what it has loaded
 
     def _running_on(self, node: Node) -> Iterator[Job]:
         first = 0
