@@ -126,7 +126,7 @@ def _tell_file(
     from conductor.cli.case_views import case_as_of, show_job
 
     if job_id is not None:
-        show_job(path, job_id, asked, screen, script=False, as_json=wishes.as_json)
+        show_job(path, str(job_id), asked, screen, script=False, as_json=wishes.as_json)
         return
     states, moment = case_as_of(path, asked, screen)
     _tell(_survey_of(states, wishes), moment, wishes, screen)
