@@ -167,6 +167,12 @@ class Judge:
         demand = demand_of(wanted, self._policy.licences)
         return [node for node in self.nodes() if could_hold(node, demand)]
 
+    def removed_that_suited(self, wanted: JobSubmitted) -> list[Node]:
+        """Nodes that could run it, had nobody removed them."""
+        demand = demand_of(wanted, self._policy.licences)
+        gone = (use.node for use in self.cluster.nodes.values() if use.node.state is NodeState.REMOVED)
+        return sorted((n for n in gone if could_hold(n, demand)), key=lambda node: node.node_name)
+
     def takes_jobs(self, node: Node) -> bool:
         return node.state is NodeState.UP and node.node_name in self.usable
 
