@@ -13,12 +13,11 @@ from typing import Any
 
 import psycopg
 
-from conductor.core.identifiers import job_stream
 from conductor.core.selections import Selection as Named
 from conductor.database import load_queries
 from conductor.evidence_texts import EvidenceError
 from projections.case_file import FORMAT, VERSION, end_line
-from projections.snapshot import LogHead, cluster_id, log_head, snapshot
+from projections.snapshot import LogHead, array_tasks, cluster_id, log_head, snapshot
 
 SQL = load_queries("projections", "case_export.sql")
 
@@ -99,8 +98,7 @@ def _by_number(connection: psycopg.Connection[Any], selection: Selection) -> Sel
     numbers = list(selection.jobs)
     for named in selection.tasks:
         task_ids = list(named.task_ids or ())
-        asked = {"stream": job_stream(named.job_id), "job_id": named.job_id, "task_ids": task_ids}
-        found = {task_id: number for number, task_id in connection.execute(SQL["tasks"], asked)}
+        found = array_tasks(connection, named.job_id, task_ids)
         missing = [f"{named.job_id}_{task_id}" for task_id in task_ids if task_id not in found]
         if missing:
             shown = ", ".join(missing[:_MISSING_SHOWN])

@@ -1,13 +1,3 @@
--- name: tasks
--- The jobs that are these tasks of an array. All of an array were submitted with its first, so they are soon found.
-SELECT (data ->> 'job_id')::bigint, (data ->> 'array_task_id')::integer
-FROM events
-WHERE position >= (SELECT position FROM events WHERE stream = %(stream)s AND version = 1)
-  AND type = 'JobSubmitted' AND (data ->> 'array_job_id')::bigint = %(job_id)s
-  AND (data ->> 'array_task_id')::integer = ANY(%(task_ids)s)
-ORDER BY position
-LIMIT cardinality(%(task_ids)s::integer[]);
-
 -- name: jobs_missing
 SELECT id FROM unnest(%(jobs)s::bigint[]) id
 WHERE NOT EXISTS (SELECT FROM events WHERE stream = 'job-' || id AND version = 1)

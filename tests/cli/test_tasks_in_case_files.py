@@ -1,4 +1,4 @@
-"""A task of an array goes by its name in exports and case files too."""
+"""A task of an array goes by its name in exports, in case files and in the past too."""
 
 import json
 from pathlib import Path
@@ -59,3 +59,18 @@ def test_a_file_shows_a_task_by_its_name(conduct: Type) -> None:
     assert (several.exit_code, "2_[3-6] names several jobs; give one" in several.stderr) == (2, True)
     chinese = conduct("job", "2_[3-6]", "--file", "case.jsonl", CONDUCTOR_LANG="zh", **NO_DATABASE)
     assert "请只给一个" in chinese.stderr
+
+
+def test_the_past_shows_a_task_by_its_name(conduct: Type) -> None:
+    shown = conduct("replay", "as-of", 5, "--job", "2_6")
+    assert shown.exit_code == 0, shown.stderr
+    assert "task 6 of array 2" in shown.stdout
+    conduct("export", "--from", 1, "-o", "all.jsonl")
+    from_file = conduct("replay", "as-of", 5, "--job", "2_6", "--file", "all.jsonl", **NO_DATABASE)
+    assert "task 6 of array 2" in from_file.stdout
+    early = conduct("replay", "as-of", 3, "--job", "2_9")
+    assert (early.exit_code, "there was no job 2_9 yet at position 3" in early.stderr) == (1, True)
+    unknown = conduct("replay", "as-of", 5, "--job", "2_7")
+    assert (unknown.exit_code, "no job 2_7" in unknown.stderr) == (1, True)
+    several = conduct("replay", "as-of", 5, "--job", "2_[3,6]")
+    assert (several.exit_code, "give one" in several.stderr) == (2, True)
