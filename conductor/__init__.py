@@ -3,16 +3,18 @@
 *Commands become events, events become state, state becomes placements, placements become processes, exits
 become events.* The rooms are that sentence, in order:
 
-    core        pure: events, commands, decide, evolve, placement
+    core        pure: events, commands, decide, evolve, placement; why a job waits; simulation
     codec       an event as bytes, and back, of every shape ever written
     database    connections, the listening connection, named queries
     log         the append-only events: append, read, follow
     handler     the one door to a change: load, fold, decide, project, append
-    scheduler   leads, follows the log into a picture of the cluster, places, reserves
+    scheduler   leads, follows the log into a picture of the cluster, places, reserves; settles dependencies
     executor    one a node: takes reservations, starts gated, allocates, watches, releases
     supervisor  one a node: the parent of its jobs, standard library only
     embedded    a PostgreSQL of our own, for one machine
     up          all of it on one machine
+    scns        another system's database, brought along as events
+    client      the HTTP API, for what a person types
     cli         what a person types
 
 Beside this package stand `projections` (tables as folds of the log, and replay), `api` (HTTP) and

@@ -124,6 +124,8 @@ class Scheduler:
             await follow(self.pool, self._memory)
             if self._memory.outdated:
                 self._memory = None
+            else:
+                self._memory.cluster.make_ready()
         except (DatabaseUnavailable, HistoryForked):
             self._memory = None
         self._followed_at = time.monotonic()

@@ -7,20 +7,22 @@ environments are left out unless they are asked for. The shape is described in `
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
 
+from conductor.core.selections import Selection as Named
 from conductor.database import load_queries
 from conductor.evidence_texts import EvidenceError
 from projections.case_file import FORMAT, VERSION, end_line
-from projections.snapshot import LogHead, cluster_id, log_head, snapshot
+from projections.snapshot import LogHead, array_tasks, cluster_id, log_head, snapshot
 
 SQL = load_queries("projections", "case_export.sql")
 
 _FETCH = 2000
+_MISSING_SHOWN = 5
 
 Write = Callable[[bytes], object]
 
@@ -34,6 +36,7 @@ class Selection:
     """Some jobs, or else a range of positions. `last` None: up to the end of the log."""
 
     jobs: Sequence[int] = ()
+    tasks: Sequence[Named] = ()  # of arrays, by the array's number and their own
     first: int = 1
     last: int | None = None
     scripts: bool = False
@@ -59,6 +62,7 @@ def export_case(
         head = log_head(connection)
         if head is None:
             raise CannotExport("export_empty")
+        selection = _by_number(connection, selection)
         wanted = _wanted(connection, selection, head)
         lines = _Lines(write)
         lines.put(_header(connection, selection, wanted, head, release, now))
@@ -87,6 +91,22 @@ class _Lines:
         digest = self._digest.hexdigest()
         self._write(end_line(self._count, digest))
         return digest
+
+
+def _by_number(connection: psycopg.Connection[Any], selection: Selection) -> Selection:
+    """With each task's own number, read from the log."""
+    numbers = list(selection.jobs)
+    for named in selection.tasks:
+        task_ids = list(named.task_ids or ())
+        found = array_tasks(connection, named.job_id, task_ids)
+        missing = [f"{named.job_id}_{task_id}" for task_id in task_ids if task_id not in found]
+        if missing:
+            shown = ", ".join(missing[:_MISSING_SHOWN])
+            raise CannotExport(
+                "export_no_job", jobs=shown + (", ..." if len(missing) > _MISSING_SHOWN else "")
+            )
+        numbers += found.values()
+    return replace(selection, jobs=numbers, tasks=())
 
 
 def _wanted(connection: psycopg.Connection[Any], selection: Selection, head: LogHead) -> dict[str, Any]:

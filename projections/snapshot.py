@@ -4,7 +4,7 @@ Promises: one snapshot beside live work, which it neither blocks nor changes; a 
 behind that goes on for nobody.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import psycopg
 
 from conductor.core.errors import ConductorError
+from conductor.core.identifiers import JobId, job_stream
 from conductor.database import DatabaseNotReady, DatabaseUnavailable, connect_error, load_queries
 from conductor.migrate import pending
 
@@ -117,3 +118,11 @@ def first_damage(connection: psycopg.Connection[Any], until: int) -> tuple[str, 
     if missing is not None and (altered is None or missing < altered):
         return "position_missing", missing
     return None if altered is None else ("hash_broken", altered)
+
+
+def array_tasks(
+    connection: psycopg.Connection[Any], array_job_id: JobId, task_ids: Sequence[int]
+) -> dict[int, JobId]:
+    """The number of each of these tasks of an array that the log knows."""
+    asked = {"stream": job_stream(array_job_id), "job_id": array_job_id, "task_ids": list(task_ids)}
+    return {task_id: JobId(number) for number, task_id in connection.execute(SQL["array_tasks"], asked)}

@@ -38,3 +38,13 @@ SET LOCAL statement_timeout = 0;
 -- tells its client nothing for a while, so the server looks whether that is still there.
 SELECT set_config('TimeZone', 'UTC', true), set_config('jit', 'off', true), set_config('work_mem', '64MB', true),
        set_config('cursor_tuple_fraction', '1', true), set_config('client_connection_check_interval', '1s', true);
+
+-- name: array_tasks
+-- The jobs that are these tasks of an array. All of an array were submitted with its first, so they are soon found.
+SELECT (data ->> 'job_id')::bigint, (data ->> 'array_task_id')::integer
+FROM events
+WHERE position >= (SELECT position FROM events WHERE stream = %(stream)s AND version = 1)
+  AND type = 'JobSubmitted' AND data -> 'array_job_id' = to_jsonb(%(job_id)s::bigint)
+  AND data -> 'array_task_id' = ANY(SELECT to_jsonb(id) FROM unnest(%(task_ids)s::integer[]) id)
+ORDER BY position
+LIMIT cardinality(%(task_ids)s::integer[]);

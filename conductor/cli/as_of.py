@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from conductor.cli.options import CaseFilePath, Json, Wide
+from conductor.cli.options import CaseFilePath, Json, Wide, job_name
 
 # What brings the database's client library is imported where it is used.
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from conductor.cli.screen import Screen
     from conductor.core.decider import State
+    from conductor.core.identifiers import JobId
     from projections.moment import Moment
     from projections.past_schema import SchemaRefused
     from projections.survey import Survey
@@ -52,7 +53,7 @@ def as_of(
     when: Annotated[str, typer.Argument(metavar="POSITION|TIME", hidden=True)],
     jobs: Annotated[bool, typer.Option("--jobs", help="Only the queue.")] = False,
     job_id: Annotated[
-        int | None, typer.Option("--job", metavar="ID", min=1, help="Only this job, whole.")
+        str | None, typer.Option("--job", metavar="ID", parser=job_name, help="Only this job, whole.")
     ] = None,
     nodes: Annotated[bool, typer.Option("--nodes", help="Only the nodes.")] = False,
     allocations: Annotated[bool, typer.Option("--allocations", help="Only the live allocations.")] = False,
@@ -120,7 +121,7 @@ def _check_together(screen: "Screen", *, parts: bool, job: bool, into: bool, fil
 
 
 def _tell_file(
-    path: Path, asked: int | datetime, job_id: int | None, wishes: _Wishes, screen: "Screen"
+    path: Path, asked: int | datetime, job_id: str | None, wishes: _Wishes, screen: "Screen"
 ) -> None:
     """The same from a case file, which needs no database."""
     from conductor.cli.case_views import case_as_of, show_job
@@ -260,7 +261,7 @@ def _tell_part(
 
 
 def _tell_job(
-    connection: "psycopg.Connection[Any]", job_id: int, moment: "Moment", screen: "Screen", *, as_json: bool
+    connection: "psycopg.Connection[Any]", named: str, moment: "Moment", screen: "Screen", *, as_json: bool
 ) -> None:
     from conductor.cli.job_views import job_sheet
     from conductor.cli.moments import tell_moment
@@ -273,10 +274,11 @@ def _tell_job(
     from projections.moment import state_at, stream_events
     from projections.survey import shown_job
 
-    stream = job_stream(JobId(job_id))
+    job_id = _number(connection, named, screen)
+    stream = job_stream(job_id or JobId(0))
     state = state_at(connection, stream, moment.position)
     if not isinstance(state, JobState):
-        raise ConductorError(screen.text("no_job_then", job_id=job_id, position=moment.position))
+        raise ConductorError(screen.text("no_job_then", job_id=named, position=moment.position))
     document = {**shown_job(state, moment.at or datetime.now(UTC)), "as_of": moment.told()}
     if as_json:
         screen.json(document)
@@ -284,6 +286,20 @@ def _tell_job(
     tell_moment(document, screen)
     events = [Event(**row) for row in stream_events(connection, stream, moment.position)]
     job_sheet(read(Job, document), timeline(events), screen)
+
+
+def _number(connection: "psycopg.Connection[Any]", named: str, screen: "Screen") -> "JobId | None":
+    """Which job that is; None: the array has no such task. Raises `WrongUsage` for several."""
+    from conductor.cli.exits import WrongUsage
+    from conductor.core.selections import selected
+    from projections.snapshot import array_tasks
+
+    selection = selected(named)
+    if selection is None or selection.several:
+        raise WrongUsage(screen.text("one_job_wanted", given=named))
+    if selection.task_ids is None:
+        return selection.job_id
+    return next(iter(array_tasks(connection, selection.job_id, selection.task_ids).values()), None)
 
 
 def _check_schema(schema: str, screen: "Screen") -> None:

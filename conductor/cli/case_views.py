@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from conductor.cli.checkpoints import Notes
+from conductor.cli.exits import WrongUsage
 from conductor.cli.job_views import job_sheet
 from conductor.cli.screen import Screen
 from conductor.client.models import Event, Job, read
@@ -13,6 +14,7 @@ from conductor.core import job as core
 from conductor.core.decider import State
 from conductor.core.errors import ConductorError
 from conductor.core.identifiers import JobId, job_stream
+from conductor.core.selections import Selection, selected
 from conductor.core.timeline import timeline
 from projections.allocations import allocation_row
 from projections.case_file import CaseFile, read_case
@@ -49,19 +51,26 @@ def tell_proof(case: CaseFile, report: CaseReport, notes: Notes, screen: Screen,
 
 
 def show_job(
-    path: Path, job_id: int, when: int | datetime | None, screen: Screen, *, script: bool, as_json: bool
+    path: Path, job_name: str, when: int | datetime | None, screen: Screen, *, script: bool, as_json: bool
 ) -> None:
-    """What `conductor job` shows, from a case file, as of a moment. Raises `CaseFileError`, `NotInTheFile`."""
+    """What `conductor job` shows, from a case file, as of a moment. Raises `CaseFileError`, `NotInTheFile`.
+
+    `job_name`: its number, or `42_7` for a task of an array.
+    """
+    selection = selected(job_name)
+    if selection is None or selection.several:
+        raise WrongUsage(screen.text("one_job_wanted", given=job_name))
     case = _sound(path, screen)
-    stream = job_stream(JobId(job_id))
+    job_id = _number(case, selection)
+    stream = job_stream(job_id or JobId(0))
     until = case.position_at(when) if isinstance(when, datetime) else when
     state = case.states(until, only=stream).get(stream)
-    if not isinstance(state, core.Job):
-        raise NotInTheFile(screen.text("case_no_job", job_id=job_id, path=path))
+    if job_id is None or not isinstance(state, core.Job):
+        raise NotInTheFile(screen.text("case_no_job", job_id=job_name, path=path))
     if script:
         body = case.body(state.submitted.script_sha256)
         if body is None:
-            raise NotInTheFile(screen.text("case_no_script", job_id=job_id, path=path))
+            raise NotInTheFile(screen.text("case_no_script", job_id=job_name, path=path))
         screen.line(body.removesuffix("\n")) if screen.out_is_terminal else print(body, end="")
         return
     shown, events = _shown(state), _events(case, job_id, until)
@@ -71,6 +80,19 @@ def show_job(
         screen.json(_plain({**shown, "events": told, "timeline": [step.to_json() for step in steps]}))
     else:
         job_sheet(read(Job, shown), steps, screen)
+
+
+def _number(case: CaseFile, selection: Selection) -> JobId | None:
+    """Which job that is; of a task, by its submission in the file."""
+    if selection.task_ids is None:
+        return selection.job_id
+    for logged in case.log_events():
+        if logged.type == "JobSubmitted":
+            submitted = logged.data
+            wanted = (selection.job_id, *selection.task_ids)
+            if (submitted.get("array_job_id"), submitted.get("array_task_id")) == wanted:
+                return JobId(submitted["job_id"])
+    return None
 
 
 def case_as_of(path: Path, when: int | datetime, screen: Screen) -> tuple[Iterable[State], Moment]:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from conductor.cli.options import Json
+from conductor.cli.options import Json, job_name
 
 Output = Annotated[
     Path | None,
@@ -65,8 +65,10 @@ def checkpoint(output: Output = None, as_json: Json = False) -> int:
 
 def export(
     job_ids: Annotated[
-        list[int] | None,
-        typer.Option("--job", metavar="ID", min=1, help="A job's whole story; several may be given."),
+        list[str] | None,
+        typer.Option(
+            "--job", metavar="ID", parser=job_name, help="A job's whole story; several may be given."
+        ),
     ] = None,
     first: Annotated[
         int | None, typer.Option("--from", metavar="POSITION", min=1, help="From this event on.")
@@ -90,6 +92,7 @@ def export(
     from conductor.cli.exits import WrongUsage
     from conductor.cli.new_file import new_file
     from conductor.cli.screen import Screen
+    from conductor.core.selections import selected
     from conductor.settings import database_url_of, load_settings
     from projections.case_export import Selection, export_case
 
@@ -97,8 +100,14 @@ def export(
     ranged = first is not None or last is not None
     if bool(job_ids) is ranged:
         raise WrongUsage(screen.text("export_what"))
+    named = [found for found in map(selected, job_ids or ()) if found is not None]
     selection = Selection(
-        jobs=job_ids or (), first=first or 1, last=last, scripts=scripts, environments=environments
+        jobs=[one.job_id for one in named if one.task_ids is None],
+        tasks=[one for one in named if one.task_ids is not None],
+        first=first or 1,
+        last=last,
+        scripts=scripts,
+        environments=environments,
     )
     url = database_url_of(load_settings())
     with new_file(output, screen) as write:

@@ -93,7 +93,7 @@ def job(
 
         show_job(
             file,
-            _number(job_id, screen),
+            job_id,
             moment_option(as_of, screen),
             screen,
             script=script,
@@ -113,15 +113,6 @@ def job(
         return
     tell_moment(found.raw, screen)
     job_sheet(found, steps, screen)
-
-
-def _number(job_id: str, screen: "Screen") -> int:
-    """In a case file jobs go by their numbers alone."""
-    from conductor.cli.submission import refuse
-
-    if not job_id.isdecimal():
-        refuse(screen, "number_wanted", given=job_id)
-    return int(job_id)
 
 
 def cancel(

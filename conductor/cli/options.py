@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 
-def _job_name(text: str) -> str:
+def job_name(text: str) -> str:
     """`42`, `42_7` or `42_[1-5]`; the server knows whether there is one."""
     from conductor.core.selections import selected
 
@@ -16,8 +16,8 @@ def _job_name(text: str) -> str:
 
 
 # Arguments are named by the usage line and explained by the command's own text.
-JobIds = Annotated[list[str], typer.Argument(metavar="ID", parser=_job_name, hidden=True)]
-JobId = Annotated[str, typer.Argument(metavar="ID", parser=_job_name, hidden=True)]
+JobIds = Annotated[list[str], typer.Argument(metavar="ID", parser=job_name, hidden=True)]
+JobId = Annotated[str, typer.Argument(metavar="ID", parser=job_name, hidden=True)]
 NodeName = Annotated[str, typer.Argument(metavar="NAME", hidden=True)]
 Json = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
 Wide = Annotated[bool, typer.Option("--wide", help="Cut nothing, however wide it gets.")]

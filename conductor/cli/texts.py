@@ -146,9 +146,9 @@ _EVERYDAY: Mapping[str, tuple[str, str]] = {
         "Array {job_id}: {changed} tasks have priority {priority} now.",
         "作业数组 {job_id}：{changed} 个任务的优先级改为 {priority}。",
     ),
-    "number_wanted": (
-        "in a case file jobs go by their numbers, not as {given}",
-        "在案卷文件中请使用作业编号，而非 {given}",
+    "one_job_wanted": (
+        "{given} names several jobs; give one: 42, or one task of an array as 42_7",
+        "{given} 指多个作业；请只给一个：42，或数组中的一个任务，如 42_7",
     ),
     "array_not_followed": (
         "run follows one job; `conductor submit --array {array}` submits many, `conductor logs 42_7` shows one of them",

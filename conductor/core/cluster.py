@@ -8,7 +8,7 @@ here.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from heapq import heapify, heappop, heappush
+from heapq import heapify, heappop, heappush, nsmallest
 
 from conductor.core.allocation import Allocation, AllocationStatus
 from conductor.core.decider import State, evolve
@@ -32,6 +32,8 @@ from conductor.core.policy import PolicyInForce
 from conductor.core.pools import Pools, give_back, take
 from conductor.core.queues import Place, Queue, QueueKey, Splitting, splitting
 from conductor.core.waiting_on import WaitingOn
+
+_HEADS_MADE_READY = 8  # a pass plans the start of one that finds no room, which is not always the very first
 
 
 @dataclass(slots=True, kw_only=True)
@@ -89,7 +91,20 @@ class Cluster:
         for job in cluster.jobs.values():
             if job.depends:
                 cluster.waiting_on.moved(job, cluster.jobs)
+        cluster.make_ready()
         return cluster
+
+    def make_ready(self) -> None:
+        """Find now what a pass asks of every node, so that the first costs what others do: tens of milliseconds less
+        with a thousand nodes. Changes no answer.
+        """
+        self.index.chosen_by(self.policy.policy.node_choice)
+        self.index.keep(len(self.queues))
+        for kind in {key.demand.kind for key in self.queues}:
+            self.index.order(kind)
+        for queue in nsmallest(_HEADS_MADE_READY, self.queues.values(), key=lambda queue: queue.head):
+            self.index.able(queue.key.demand)
+            self.index.soonest(queue.key.demand)
 
     def copy(self) -> "Cluster":
         """One to suppose things in: nothing that is done to it changes this one. What waits for what is not in it."""

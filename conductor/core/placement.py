@@ -11,7 +11,8 @@ that do not delay it; so does `first_fit` when it has waited for long.
 
 A job of a queue whose head did not fit a moment ago cannot fit now, for a pass only fills nodes and uses up caps. So
 the real loop walks the heads of the queues and drops a queue at its first failure: it costs what is placed, plus the
-number of queues, and neither what waits nor what nodes there are.
+number of queues, and neither what waits nor what nodes there are. Where there is room that is only kept for the
+protected job, those behind go on that have ended by its start.
 """
 
 from collections.abc import Collection, Mapping
@@ -19,6 +20,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from heapq import heapify, heappop, heapreplace
+from math import inf
 from typing import NamedTuple
 
 from conductor.core.cluster import Cluster
@@ -63,7 +65,7 @@ _WAITS_FOR_ROOM = (Obstacle.RESOURCES, Obstacle.LICENCE)  # not: for its own use
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blocked:
-    """Why the first of a queue, and with it all that are behind it there, did not start in this pass."""
+    """Why the first of those that wait in a queue, and with it those behind it, did not start in this pass."""
 
     job_id: JobId
     obstacle: Obstacle
@@ -74,11 +76,22 @@ class Blocked:
 class Plan:
     """`blocked` by queue: `cluster.key_of(job_id)` says which is a job's. Queues that all went, and those that `most`
     left unseen, are not in it.
+
+    `blocked_in_time`: in queues whose others are kept from room that is protected, why those of `in_time_seconds` at
+    most, which need not keep clear of it, did not start either.
     """
 
     placements: tuple[Placement, ...] = ()
     protected: Protected | None = None
     blocked: Mapping[QueueKey, Blocked] = field(default_factory=dict)
+    blocked_in_time: Mapping[QueueKey, Blocked] = field(default_factory=dict)
+    in_time_seconds: float = -inf
+
+    def obstacle(self, key: QueueKey, place: Place) -> Blocked | None:
+        """What kept this one of the queue, if it was not placed."""
+        if place.time_limit_seconds <= self.in_time_seconds and key in self.blocked_in_time:
+            return self.blocked_in_time[key]
+        return self.blocked.get(key)
 
 
 def plan(cluster: Cluster, now: datetime, usable: Collection[NodeName], *, most: int = 1000) -> Plan:
@@ -105,6 +118,14 @@ class _Head(NamedTuple):
     place: Place
     queue: Queue
     lead: float  # points of fair share
+    longest_seconds: float = inf  # those with a longer limit are passed over
+
+    def after(self, longest_seconds: float) -> "_Head | None":
+        """The next of its queue with such a limit."""
+        place = self.queue.after(self.place, longest_seconds)
+        if place is None:
+            return None
+        return _Head(_with_lead(place, self.lead), place, self.queue, self.lead, longest_seconds)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -118,6 +139,7 @@ class _Pass:
     head_found: bool = False  # the first in order that found no room
     placements: list[Placement] = field(default_factory=list)
     blocked: dict[QueueKey, Blocked] = field(default_factory=dict)
+    blocked_in_time: dict[QueueKey, Blocked] = field(default_factory=dict)
 
     def run(self, most: int) -> Plan:
         heads = self._heads()
@@ -126,17 +148,35 @@ class _Pass:
             head = heads[0]
             obstacle = self._start(head)
             if obstacle is None:
-                _advance(heads)
+                _go_on(heads, head.after(head.longest_seconds))
+                continue
+            self._set_down(head, obstacle)
+            if obstacle.obstacle is Obstacle.PROTECTED:
+                _go_on(heads, head.after(self._in_time_seconds))
                 continue
             heappop(heads)
-            self.blocked[head.queue.key] = obstacle
             if obstacle.obstacle in _WAITS_FOR_ROOM and not self.head_found:
                 protected = self._protect(head)
             if protected is not None and protected.because == "strict_fifo":
                 for other in heads:
                     self.blocked[other.queue.key] = _blocked(other, Obstacle.PROTECTED)
                 break
-        return Plan(placements=tuple(self.placements), protected=protected, blocked=self.blocked)
+        return Plan(
+            placements=tuple(self.placements),
+            protected=protected,
+            blocked=self.blocked,
+            blocked_in_time=self.blocked_in_time,
+            in_time_seconds=self._in_time_seconds,
+        )
+
+    def _set_down(self, head: _Head, obstacle: Blocked) -> None:
+        """No other of its queue can start either; but where room is protected, those that are out of it in time."""
+        found = self.blocked if head.longest_seconds == inf else self.blocked_in_time
+        found[head.queue.key] = obstacle
+
+    @property
+    def _in_time_seconds(self) -> float:
+        return -inf if self.protection is None else self.protection.in_time_seconds
 
     def _heads(self) -> list[_Head]:
         weight, shares = self.policy.fair_share_weight, self.cluster.fair_share
@@ -244,14 +284,12 @@ def _blocked(head: _Head, obstacle: Obstacle, claim: Claim | None = None) -> Blo
 
 
 def _with_lead(place: Place, lead: float) -> Place:
-    return Place(place.rank - lead, place.submitted_at, place.job_id) if lead else place
+    return Place(place.rank - lead, *place[1:]) if lead else place
 
 
-def _advance(heads: list[_Head]) -> None:
-    """The first has started: the next of its queue."""
-    head = heads[0]
-    after = head.queue.after(head.place)
-    if after is None:
+def _go_on(heads: list[_Head], head: _Head | None) -> None:
+    """Another in the place of the first."""
+    if head is None:
         heappop(heads)
     else:
-        heapreplace(heads, _Head(_with_lead(after, head.lead), after, head.queue, head.lead))
+        heapreplace(heads, head)

@@ -10,7 +10,8 @@ CPUs have to become free, and nobody else starts there.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from math import inf
 from typing import Literal, NamedTuple
 
 from conductor.core.demand import Demand
@@ -43,6 +44,7 @@ class Protection:
     node_name: NodeName
     _left: Left | None  # on its node, at its start, beside it; None: nothing
     _left_of_pools: dict[PoolKey, int] = field(default_factory=dict)
+    in_time_seconds: float = -inf  # jobs with such a limit, started now, are `in_time`
 
     def in_time(self, ends_at: datetime | None) -> bool:
         """Whether a job that ends then, at the latest, is out of the way."""
@@ -116,7 +118,8 @@ def protect(
         for claim in wish.claims
     }
     protected = Protected(job_id=wish.job_id, node_name=node_name, starts_at=starts_at, because=because)
-    return Protection(protected, node_name, left, left_of_pools)
+    seconds = -inf if starts_at is None else (starts_at - now) // timedelta(seconds=1)
+    return Protection(protected, node_name, left, left_of_pools, seconds)
 
 
 def _enough_shares_at(pools: PoolsInPass, claims: Iterable[Claim], now: datetime) -> datetime | None:

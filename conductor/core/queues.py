@@ -1,13 +1,17 @@
 """Waiting jobs in queues: one for everything that decides whether a job can start, each in order of who goes first.
 
 So when the first of a queue cannot start, none behind it can, and a pass is done with all of them at once. Queues
-are split by user, account or time limit only where the policy makes these matter.
+are split by user or account only where the policy makes these matter.
+
+They are not split by time limit, of which there may be as many as jobs. It matters to those alone that stand behind a
+protected job, and there only on which side of one boundary it lies: `Queue.after` finds the next that is short enough.
 """
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import chain
+from math import inf
 from typing import NamedTuple
 
 from conductor.core.demand import Demand, demand_of, licences_of
@@ -16,7 +20,7 @@ from conductor.core.fair_share import charged_to
 from conductor.core.identifiers import JobId
 from conductor.core.job import Job
 
-_CHUNK = 1024  # places; a queue is a list of lists, so that one job in or out of a million costs microseconds
+_CHUNK = 512  # places; a queue is a list of lists, so that one job in or out of a million costs microseconds
 _EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 
 
@@ -25,7 +29,6 @@ class QueueKey(NamedTuple):
 
     demand: Demand
     licences: tuple[tuple[str, int], ...] = ()
-    time_limit_seconds: int | None = None
     user_name: str | None = None
     account: str | None = None
     array_job_id: JobId | None = None
@@ -33,27 +36,37 @@ class QueueKey(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Who goes first: the lower rank, then who was submitted earlier, then the lower number."""
+    """Who goes first: the lower rank, then who was submitted earlier, then the lower number.
+
+    The limit, `inf` when there is none, is only carried along: no two places have one number.
+    """
 
     rank: float
     submitted_at: datetime
     job_id: JobId
+    time_limit_seconds: float = inf
 
 
 class Queue:
-    """Places in order. Adding, removing and the head cost little however many there are."""
+    """Places in order. Adding, removing, the head and the next cost little however many there are.
 
-    __slots__ = ("_chunks", "_lasts", "key")
+    Of each chunk a limit is known that none in it is shorter than. It may be too low after a job has left, and is
+    put right when a search for a short one was led astray by it.
+    """
+
+    __slots__ = ("_chunks", "_lasts", "_shortest", "key")
 
     def __init__(self, key: QueueKey, places: Iterable[Place] = ()) -> None:
         self.key = key
         ordered = sorted(places)
         self._chunks = [ordered[i : i + _CHUNK] for i in range(0, len(ordered), _CHUNK)]
         self._lasts = [chunk[-1] for chunk in self._chunks]
+        self._shortest = [_shortest(chunk) for chunk in self._chunks]
 
     def copy(self) -> "Queue":
         other = Queue(self.key)
-        other._chunks, other._lasts = [chunk[:] for chunk in self._chunks], self._lasts[:]
+        other._chunks = [chunk[:] for chunk in self._chunks]
+        other._lasts, other._shortest = self._lasts[:], self._shortest[:]
         return other
 
     def __iter__(self) -> Iterator[Place]:
@@ -71,26 +84,49 @@ class Queue:
     def head(self) -> Place:
         return self._chunks[0][0]
 
-    def after(self, place: Place) -> Place | None:
-        """Who stands behind this one."""
+    def after(self, place: Place, longest_seconds: float = inf) -> Place | None:
+        """Who stands behind this one: the first of those whose limit is at most so long."""
         index = bisect_right(self._lasts, place)
         if index == len(self._lasts):
             return None
         chunk = self._chunks[index]
-        return chunk[bisect_right(chunk, place)]
+        start = bisect_right(chunk, place)
+        if longest_seconds == inf:
+            return chunk[start]
+        if self._shortest[index] <= longest_seconds:
+            for other in chunk[start:]:
+                if other.time_limit_seconds <= longest_seconds:
+                    return other
+        return self._first_from(index + 1, longest_seconds)
+
+    def _first_from(self, first: int, longest_seconds: float) -> Place | None:
+        """Of the chunks from this one on, the first place whose limit is at most so long."""
+        for index in range(first, len(self._chunks)):
+            if self._shortest[index] > longest_seconds:
+                continue
+            chunk = self._chunks[index]
+            for place in chunk:
+                if place.time_limit_seconds <= longest_seconds:
+                    return place
+            self._shortest[index] = _shortest(chunk)
+        return None
 
     def add(self, place: Place) -> None:
         if not self._chunks:
             self._chunks, self._lasts = [[place]], [place]
+            self._shortest = [place.time_limit_seconds]
             return
         index = min(bisect_left(self._lasts, place), len(self._lasts) - 1)
         chunk = self._chunks[index]
         insort(chunk, place)
         if len(chunk) > 2 * _CHUNK:
-            self._chunks[index : index + 1] = [chunk[:_CHUNK], chunk[_CHUNK:]]
-            self._lasts[index : index + 1] = [chunk[_CHUNK - 1], chunk[-1]]
+            halves = [chunk[:_CHUNK], chunk[_CHUNK:]]
+            self._chunks[index : index + 1] = halves
+            self._lasts[index : index + 1] = [half[-1] for half in halves]
+            self._shortest[index : index + 1] = [_shortest(half) for half in halves]
         else:
             self._lasts[index] = chunk[-1]
+            self._shortest[index] = min(self._shortest[index], place.time_limit_seconds)
 
     def remove(self, place: Place) -> None:
         index = bisect_left(self._lasts, place)
@@ -99,14 +135,17 @@ class Queue:
         if chunk:
             self._lasts[index] = chunk[-1]
         else:
-            del self._chunks[index], self._lasts[index]
+            del self._chunks[index], self._lasts[index], self._shortest[index]
+
+
+def _shortest(chunk: list[Place]) -> float:
+    return min(place.time_limit_seconds for place in chunk)
 
 
 class Splitting(NamedTuple):
     """What a policy splits and orders queues by. While it stays the same, so do the queues."""
 
     licences: frozenset[str]
-    by_time_limit: bool
     by_user: bool
     by_account: bool
     aging_per_hour: float
@@ -117,7 +156,6 @@ class Splitting(NamedTuple):
         return QueueKey(
             demand_of(wanted, self.licences),
             licences_of(wanted, self.licences) if self.licences else (),
-            wanted.time_limit_seconds if self.by_time_limit else None,
             wanted.user_name if self.by_user else None,
             charged_to(wanted) if self.by_account else None,
             wanted.array_job_id if limit else None,
@@ -126,20 +164,18 @@ class Splitting(NamedTuple):
 
     def place_of(self, job: Job) -> Place:
         """The rank is the effective priority turned round, less what grows for all alike with time."""
+        limit = job.submitted.time_limit_seconds
+        carried = inf if limit is None else limit
         if not self.aging_per_hour:
-            return Place(-job.priority, job.submitted_at, job.job_id)
+            return Place(-job.priority, job.submitted_at, job.job_id, carried)
         eligible_at = job.eligible_at or job.submitted_at
         hours = (eligible_at - _EPOCH).total_seconds() / 3600
-        return Place(self.aging_per_hour * hours - job.priority, job.submitted_at, job.job_id)
+        return Place(self.aging_per_hour * hours - job.priority, job.submitted_at, job.job_id, carried)
 
 
 def splitting(policy: Policy) -> Splitting:
-    protects = policy.order == "backfill" or (
-        policy.order == "first_fit" and policy.guard_seconds is not None
-    )
     return Splitting(
         licences=frozenset(policy.licences),
-        by_time_limit=protects,
         by_user=policy.user_max_cpus is not None or policy.user_max_jobs is not None,
         by_account=policy.fair_share_weight > 0,
         aging_per_hour=policy.aging_per_hour,

@@ -67,7 +67,7 @@ def remedies(judge: Judge, job: Job, reason: str, holders: Sequence[Holder]) -> 
         return [Remedy(told=Told(code="register_node"), command="conductor executor")]
     tries = _Tries(judge, job)
     if reason == "BadConstraints":
-        return list(_could_run(tries))
+        return [*_registered_again(tries), *_could_run(tries)]
     if reason == "ReqNodeNotAvail":
         return list(_nodes_back(tries))
     if reason in CAPS:
@@ -98,6 +98,14 @@ def _nodes_back(tries: _Tries) -> Iterator[Remedy]:
                     told=Told(code="node_back", parameters=named),
                     command=f"conductor node {node.node_name}",
                 )
+
+
+def _registered_again(tries: _Tries) -> Iterator[Remedy]:
+    """Nodes that were removed and on which it would start if they were there again."""
+    for node in tries.judge.removed_that_suited(tries.job.submitted):
+        if tries.places(nodes=[replace(node, state=NodeState.UP, drained=False)]):
+            told = Told(code="register_again", parameters={"node_name": node.node_name})
+            yield Remedy(told=told, command="conductor executor")
 
 
 def _narrower(wanted: JobSubmitted, cpus: int) -> JobSubmitted:

@@ -86,8 +86,8 @@ class Judge:
 
     def protected_from(self, job: Job) -> Protected | None:
         """The job that this one must not delay, if that is what keeps it."""
-        key = self.cluster.key_of(job.job_id)
-        blocked = self._plan.blocked.get(key) if key is not None else None
+        key, place = self.cluster.key_of(job.job_id), self.cluster.place_of(job.job_id)
+        blocked = self._plan.obstacle(key, place) if key is not None and place is not None else None
         return self._plan.protected if blocked and blocked.obstacle is Obstacle.PROTECTED else None
 
     def placement(self, job_id: JobId) -> Placement | None:
@@ -166,6 +166,12 @@ class Judge:
         """Nodes that could run it if they were empty and up."""
         demand = demand_of(wanted, self._policy.licences)
         return [node for node in self.nodes() if could_hold(node, demand)]
+
+    def removed_that_suited(self, wanted: JobSubmitted) -> list[Node]:
+        """Nodes that could run it, had nobody removed them."""
+        demand = demand_of(wanted, self._policy.licences)
+        gone = (use.node for use in self.cluster.nodes.values() if use.node.state is NodeState.REMOVED)
+        return sorted((n for n in gone if could_hold(n, demand)), key=lambda node: node.node_name)
 
     def takes_jobs(self, node: Node) -> bool:
         return node.state is NodeState.UP and node.node_name in self.usable

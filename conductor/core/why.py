@@ -120,7 +120,13 @@ def _told_of_cluster(judge: Judge, job: Job, reason: str, ahead_count: int) -> T
     wanted = job.submitted
     match reason:
         case "BadConstraints":
-            return Told(code=reason, parameters={"wanted": wishes_of(wanted), "count": len(judge.nodes())})
+            asked = {"wanted": wishes_of(wanted), "count": len(judge.nodes())}
+            removed = [node.node_name for node in judge.removed_that_suited(wanted)]
+            if removed:
+                return Told(
+                    code="BadConstraints_removed", parameters={**asked, "nodes": removed[:HOLDERS_SHOWN]}
+                )
+            return Told(code=reason, parameters=asked)
         case "ReqNodeNotAvail":
             standing = [judge.standing(node) for node in judge.suiting(wanted)]
             return Told(code=reason, parameters={"nodes": standing[:HOLDERS_SHOWN]})

@@ -27,6 +27,13 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "It asks for {wanted}, and no registered node ({count}) could ever give that.",
         "它要求 {wanted}，已注册的 {count} 个节点都不可能满足。",
     ),
+    "BadConstraints_removed": (
+        (
+            "It asks for {wanted}, and no registered node ({count}) could ever give that; those that could were "
+            "removed: {nodes}."
+        ),
+        "它要求 {wanted}，已注册的 {count} 个节点都不可能满足；原本能满足的节点已被移除：{nodes}。",
+    ),
     "ReqNodeNotAvail": (
         "Every node that could run it takes no jobs now: {nodes}.",
         "能运行它的节点目前都不接受作业：{nodes}。",
@@ -138,6 +145,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     # what would let it start now
     "unhold": ("when it is let go:", "放行："),
     "register_node": ("when a node registers; on a machine of the cluster:", "有节点注册；在集群的机器上执行："),
+    "register_again": ("when {node_name} registers again; on that machine:", "{node_name} 重新注册；在该机器上执行："),
     "resume_node": ("when {node_name} takes jobs again:", "{node_name} 恢复接受作业："),
     "node_back": (
         "when {node_name} is heard from again; look at its executor:",

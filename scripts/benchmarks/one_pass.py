@@ -1,10 +1,13 @@
 """One pass of the scheduler: 1,000 nodes of 64 CPUs, all full but one, and up to a million jobs of 20 sizes waiting.
 
+With three time limits, and once with limits to the second, as people give them where a head is protected.
+
 Promises: the plan is the product's own, asked for in a state that changed as it does in life: before each pass one node
 came free, after it what was planned was reserved and runs. Nothing but the plan is timed.
 Refuses to know: the database; a plan is a pure function.
 """
 
+import gc
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -51,6 +54,8 @@ NODES, CPUS = 1000, 64
 SIZES = range(13, 33)  # CPUs of waiting jobs
 RUNNING_SIZES = (1, 2, 4, 8, 16, 32)
 WAITING = (1_000, 10_000, 100_000, 1_000_000)
+WAITING_WITH_OWN_LIMITS = 100_000
+LIMITS_SECONDS = (60, 2 * 24 * 3600)
 ORDERS: tuple[Literal["first_fit", "strict_fifo", "backfill"], ...] = ("first_fit", "strict_fifo", "backfill")
 MOST_PASSES = 200
 FIRST_JOB_WAITING = 10_000_000
@@ -60,11 +65,12 @@ PROVENANCE = Provenance(actor="bench", channel="bench")
 
 def measure_pass(seconds: float) -> Measurement:
     """Each order of the queue over each number of waiting jobs, `seconds` for all passes of one number."""
+    cases = [(waiting, False) for waiting in WAITING] + [(WAITING_WITH_OWN_LIMITS, True)]
     figures: list[Figure] = []
     masks = [(number * 0x9E3779B97F4A7C15) % 2**CPUS for number in range(NODES)]
     loop = milliseconds(durations(lambda: [mask.bit_count() for mask in masks], 0.3), 50)
-    for waiting in WAITING:
-        world = World(waiting)
+    for waiting, own_limits in cases:
+        world = World(waiting, own_limits=own_limits)
         look = milliseconds(durations(world.look_at_each, 0.3, most=20), 50)
         floors = (
             Floor(name=f"a loop over {NODES:,} integers of {CPUS} bits, free CPUs counted", value=loop),
@@ -73,7 +79,7 @@ def measure_pass(seconds: float) -> Measurement:
         for order in ORDERS:
             world.change_policy(Policy(order=order))
             taken = world.passes(seconds / len(ORDERS))
-            name = f"{order}, {waiting:,} waiting"
+            name = f"{order}, {waiting:,} waiting{', limits to the second' if own_limits else ''}"
             first, *others = taken
             figures += [
                 Figure(bench="pass", name=name, value=milliseconds(others, 50), unit="ms", floors=floors),
@@ -86,16 +92,19 @@ def measure_pass(seconds: float) -> Measurement:
 class World:
     """A full cluster, a queue, and what happens between two passes."""
 
-    def __init__(self, waiting: int) -> None:
+    def __init__(self, waiting: int, *, own_limits: bool = False) -> None:
+        self.own_limits = own_limits
         self.random = Random(waiting)  # noqa: S311 - the same world every time
         self.now = BEGAN_AT + timedelta(hours=2)
         self.numbers = count(1)
         self.waiting_numbers = count(FIRST_JOB_WAITING + waiting)
         nodes = [_node(NodeName(f"n{number:04}")) for number in range(NODES)]
         jobs = [job for node in nodes for job in self._running_on(node)]
-        jobs += _waiting(waiting)
+        jobs += self._with_own_limits(waiting) if own_limits else _waiting(waiting)
         self.cluster = Cluster.load(position=Position(1), at=self.now, nodes=nodes, jobs=jobs)
         self.usable = frozenset(self.cluster.nodes)
+        gc.collect()
+        gc.freeze()  # as the scheduler does with what it has loaded
 
     def _running_on(self, node: Node) -> Iterator[Job]:
         first = 0
@@ -105,6 +114,17 @@ class World:
             hours = self.random.choice((4, 8, 24))
             yield _running(number, node, tuple(range(first, first + cpus)), hours)
             first += cpus
+
+    def _with_own_limits(self, number: int) -> Iterator[Job]:
+        for job_id in range(FIRST_JOB_WAITING, FIRST_JOB_WAITING + number):
+            yield _job(JobId(job_id), self._submission(job_id))
+
+    def _submission(self, job_id: int) -> JobSubmitted:
+        cpus = SIZES[job_id % len(SIZES)]
+        submitted = _submitted(cpus, hours=1 + cpus % 3)
+        if not self.own_limits:
+            return submitted
+        return replace(submitted, time_limit_seconds=self.random.randint(*LIMITS_SECONDS))
 
     def look_at_each(self) -> None:
         for queue in self.cluster.queues.values():
@@ -160,8 +180,7 @@ class World:
 
     def _submit_another(self) -> None:
         job_id = JobId(next(self.waiting_numbers))
-        cpus = SIZES[job_id % len(SIZES)]
-        self._tell(job_stream(job_id), replace(_submitted(cpus, hours=1 + cpus % 3), job_id=job_id))
+        self._tell(job_stream(job_id), replace(self._submission(job_id), job_id=job_id))
 
     def _tell(self, stream: StreamName, event: Event) -> None:
         self.cluster.apply(

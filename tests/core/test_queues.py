@@ -41,5 +41,48 @@ def test_whatever_comes_and_goes_it_is_in_order(
         queues._CHUNK = chunk
 
 
+limited = st.lists(st.tuples(st.integers(0, 9), st.booleans()), min_size=1, max_size=60)
+
+
+@settings(deadline=None)
+@given(limited, st.integers(0, 9))
+def test_the_next_that_is_short_enough_is_found_also_after_others_have_gone(
+    limits: list[tuple[int, bool]], longest: int
+) -> None:
+    chunk, queues._CHUNK = queues._CHUNK, 4
+    try:
+        queue = Queue(KEY)
+        places = [Place(0, START, JobId(number), limit) for number, (limit, _) in enumerate(limits)]
+        for place in sorted(places, key=lambda place: place.time_limit_seconds):
+            queue.add(place)
+        for place, (_, stays) in zip(places, limits, strict=True):
+            queue = queue.copy()
+            if not stays:
+                queue.remove(place)
+            left = list(queue)
+            for index, one in enumerate(left):
+                short = [other for other in left[index + 1 :] if other.time_limit_seconds <= longest]
+                assert queue.after(one, longest) == next(iter(short), None)
+    finally:
+        queues._CHUNK = chunk
+
+
+def test_a_short_one_behind_thousands_of_long_ones_costs_a_look_at_a_few() -> None:
+    looked_at = 0
+
+    class Limit(float):
+        def __le__(self, other: float) -> bool:
+            nonlocal looked_at
+            looked_at += 1
+            return float(self) <= other
+
+    queue = Queue(KEY, [Place(0, START, JobId(number), Limit(7200)) for number in range(100_000)])
+    gone = Place(0, START, JobId(50_000), Limit(60))
+    queue.remove(gone)
+    queue.add(short := Place(0, START, JobId(100_000), Limit(60)))
+    assert queue.after(queue.head, 3600) == short
+    assert looked_at < 3000
+
+
 def test_an_arrays_limit_stands_behind_the_percent_sign() -> None:
     assert [limit_of(text) for text in (None, "0-9", "0-9%3", "1,2%10")] == [None, None, 3, 10]

@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 
 from conductor.core.cluster import Cluster
-from conductor.core.events import NodeDrained, Policy, PolicyChanged, ReleaseReason, ResourcesReleased
+from conductor.core.events import (
+    NodeDrained,
+    NodeRemoved,
+    Policy,
+    PolicyChanged,
+    ReleaseReason,
+    ResourcesReleased,
+)
 from conductor.core.identifiers import POLICY_STREAM, AllocationId, JobId, NodeName, job_stream, node_stream
 from conductor.core.job import evolve
 from conductor.core.supposing import told
@@ -18,6 +25,7 @@ from tests.given import START, allocated, registered, reserved, running, submitt
 
 A, B = NodeName("a"), NodeName("b")
 NOW = START + timedelta(minutes=5)
+REMOVED = NodeRemoved(reason=None)
 
 
 class Scene:
@@ -95,6 +103,27 @@ def test_a_job_that_no_node_could_ever_run_says_which_it_could() -> None:
     assert [(one.told.code, one.command) for one in why.remedies] == [
         ("could_run", "conductor submit -c 4 FILE")
     ]
+
+
+def test_a_job_whose_last_possible_node_was_removed_says_which_in_both_languages() -> None:
+    """It was accepted while there was one, and keeps waiting."""
+    scene = Scene().node(A, 8).node(B, 4).job(1, 7).job(2, 1, nodelist=(A,)).tell(node_stream(A), REMOVED)
+    for job_id, wanted in ((1, "cpus=7"), (2, "cpus=1 nodelist=a")):
+        why = scene.why(job_id)
+        assert (why.reason, why.told.code) == ("BadConstraints", "BadConstraints_removed")
+        english, chinese = (sentence(why.told.code, why.told.parameters, one) for one in ("en", "zh"))
+        assert english.endswith("could ever give that; those that could were removed: a.")
+        assert chinese.endswith("原本能满足的节点已被移除：a。")
+        assert wanted in english
+        assert wanted in chinese
+        again = why.remedies[0]
+        assert (again.told.code, again.told.parameters) == ("register_again", {"node_name": "a"})
+    assert scene.tell(node_stream(A), registered(A, cpus=8)).why(2).reason == "Starting"
+
+
+def test_when_the_last_node_of_all_was_removed_none_is_registered() -> None:
+    why = Scene().node(A).job(1).tell(node_stream(A), REMOVED).why(1)
+    assert (why.reason, why.remedies[0].told.code) == ("NoNodes", "register_node")
 
 
 def test_a_drained_node_that_would_do_is_named() -> None:

@@ -223,6 +223,12 @@ def check_reason(world: World, job: Job, reason: str) -> None:
             assert all(node.state is NodeState.REMOVED for node in world.nodes.values())
         case "BadConstraints":
             assert not emptied(world, job, back=True).places(job.job_id)
+            removed = [n for n, node in world.nodes.items() if node.state is NodeState.REMOVED]
+            could = [
+                n for n in removed if emptied(registered_again(world, n), job, back=True).places(job.job_id)
+            ]
+            told = explain(world.cluster(), job.job_id, NOW, world.usable).told
+            assert told.parameters.get("nodes", []) == sorted(could)
         case "ReqNodeNotAvail":
             assert not emptied(world, job, back=False).places(job.job_id)
             assert emptied(world, job, back=True).places(job.job_id)
@@ -261,6 +267,10 @@ def emptied(world: World, job: Job, *, back: bool) -> World:
         }
     usable = frozenset(nodes) if back else world.usable
     return uncapped(replace(world, nodes=nodes, usable=usable, jobs={job.job_id: job}))
+
+
+def registered_again(world: World, name: NodeName) -> World:
+    return replace(world, nodes={**world.nodes, name: replace(world.nodes[name], state=NodeState.UP)})
 
 
 def check_lifted(world: World, job: Job, reason: str) -> None:
@@ -321,7 +331,7 @@ def check_remedy(world: World, job: Job, code: str, named: Mapping[str, Any]) ->
             after = world.with_job(replace(job, priority=named["priority"]))
         case "job_ends" | "job_ends_by":
             after = replace(world, jobs={i: one for i, one in world.jobs.items() if i != named["job_id"]})
-        case "resume_node" | "node_back":
+        case "resume_node" | "node_back" | "register_again":
             name = named["node_name"]
             node = replace(world.nodes[name], state=NodeState.UP)
             after = replace(world, nodes={**world.nodes, name: node}, usable=world.usable | {name})
