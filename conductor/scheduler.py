@@ -34,6 +34,7 @@ from conductor.core.placement import Placement, plan
 from conductor.crash_points import arm, crash_point
 from conductor.database import DatabaseUnavailable, Pool, WakeUp, listen, load_queries, open_pool
 from conductor.handler import Accepted, Handler, running_handler
+from conductor.leader_lease import RENEWAL_SECONDS, LeaderLease
 from conductor.log import SCHEDULER_CHANNEL, reachable
 from conductor.resolving import StartsWatched, learn
 from conductor.running import end_tasks, stop_on_signals
@@ -43,8 +44,6 @@ from projections.rows import changed_rows
 
 SQL = load_queries("conductor", "scheduler.sql")
 
-LEADER_LEASE_SECONDS = 2.0  # a standby takes over within this, plus one renewal
-RENEWAL_SECONDS = 0.6
 _OVERDUE_SECONDS = 5.0
 _MOST_PLACEMENTS = 1000  # in one cycle, so that a long queue on an empty cluster starts running early
 _MOST_RESOLVED = 1000  # dependencies in one cycle
@@ -66,15 +65,16 @@ class Scheduler:
     starts: StartsWatched | None = None  # None: looks at every poll only
     _memory: Memory | None = None  # as it was followed while standing by
     _followed_at: float = 0.0  # monotonic
-    _leads_until: float = 0.0  # monotonic
+    _lease: LeaderLease | None = None  # while it runs
 
     @property
     def _leads(self) -> bool:
-        return time.monotonic() < self._leads_until
+        return self._lease is not None and self._lease.held
 
     async def run(self) -> None:
         """Stand by, lead, stand by again, until told to stop."""
-        renewing = asyncio.create_task(self._renew(), name="leadership")
+        self._lease = LeaderLease(str(self.pool.conninfo), self.holder, self.wake_up.set)
+        self._lease.begin()
         try:
             while not self.stopping.is_set():
                 if self._leads:
@@ -82,37 +82,7 @@ class Scheduler:
                 else:
                     await self._stand_by()
         finally:
-            await end_tasks([renewing])
-            await self._give_up()
-
-    async def _renew(self) -> None:
-        """Keep the lease, or keep asking for it."""
-        while True:
-            sent = time.monotonic()
-            try:
-                if await self._take_leadership():
-                    began = not self._leads
-                    self._leads_until = sent + LEADER_LEASE_SECONDS
-                    if began:
-                        self.wake_up.set()
-                else:
-                    self._leads_until = 0.0
-            except DatabaseUnavailable:
-                pass  # the lease runs out by itself
-            await asyncio.sleep(RENEWAL_SECONDS)
-
-    async def _take_leadership(self) -> bool:
-        async with reachable(self.pool) as connection:
-            cursor = await connection.execute(
-                SQL["take_leadership"], {"holder": self.holder, "lease_seconds": LEADER_LEASE_SECONDS}
-            )
-            row = await cursor.fetchone()
-        return bool(row and row[0])
-
-    async def _give_up(self) -> None:
-        with contextlib.suppress(DatabaseUnavailable):
-            async with reachable(self.pool) as connection:
-                await connection.execute(SQL["give_up_leadership"], {"holder": self.holder})
+            await self._lease.end()
 
     async def _stand_by(self) -> None:
         """Follow along now and then, so that leading begins where the log ends and not with reading all of it."""
@@ -163,6 +133,13 @@ class Scheduler:
                 memory = await load(self.pool)
             elif not await self._cycle(memory):
                 await self.wake_up.wait(self.settings.poll_seconds)
+        if not memory.outdated:
+            memory.in_touch_since = (
+                time.monotonic()
+            )  # it may have been stopped for long: nobody is lost by that
+            self._memory = (
+                memory  # if it still lies on the log, the next term of our own need not read all of it
+            )
         logger.info("scheduler.stands_by", term=self.term)
 
     async def _record_setting(self) -> None:
@@ -186,7 +163,8 @@ class Scheduler:
     async def _cycle(self, memory: Memory) -> bool:
         """Expire, plan, reserve, resolve. True when there is more to do at once."""
         if memory.cluster.leadership.term != self.term:
-            self._leads_until = 0.0  # somebody was elected since; the door refuses us anyway
+            if self._lease is not None:
+                self._lease.let_go()  # somebody was elected since; the door refuses us anyway
             return False
         assert memory.now is not None
         memory.cluster.admit(memory.now)

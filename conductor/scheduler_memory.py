@@ -1,7 +1,7 @@
 """What the scheduler remembers of the world: loaded once from the log, then followed event by event.
 
 Promises: what is loaded is what following from the first event on would have given; the event loop is not held up
-while a hundred thousand jobs are read, for the leader's lease is renewed meanwhile; a log that is another one now is
+while a hundred thousand jobs are read; a log that is another one now is
 noticed. Refuses to know: what is placed where, and who leads.
 """
 
@@ -96,7 +96,7 @@ async def load(pool: Pool) -> Memory:
                     loaded = await _read(connection)
             finally:
                 await connection.set_isolation_level(None)
-        # By another thread, for it takes a second: the lease must be renewed meanwhile.
+        # By another thread, for it takes a second.
         cluster = await asyncio.to_thread(_cluster, loaded)
     share = loaded.fair_share
     if share is not None:

@@ -71,7 +71,7 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
 # Modules that lie side by side and are one room.
 TOGETHER = {
     "handler": ("deciding", "completing", "remembered", "waking"),
-    "scheduler": ("scheduler_memory", "resolving"),
+    "scheduler": ("scheduler_memory", "resolving", "leader_lease"),
     "executor": (
         *("node_session", "node_lease", "live_allocation", "observing", "log_memory", "strays", "patiently"),
         *("starting", "machine", "job_environment", "job_end", "accounts", "output_server"),

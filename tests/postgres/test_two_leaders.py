@@ -12,6 +12,7 @@ from conductor.core.commands import ChangePolicy, Command, ElectLeader
 from conductor.core.events import Provenance
 from conductor.database import Pool
 from conductor.handler import Handler, Outcome, running_handler
+from conductor.leader_lease import LeaderLease
 from conductor.scheduler import Scheduler
 from conductor.scheduler_memory import Memory, load
 from conductor.settings import Settings
@@ -73,10 +74,10 @@ async def until(engine: Engine, question: str) -> None:
 def test_two_that_both_believe_they_lead_place_every_job_once(
     engine: Engine, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def believes(_: Scheduler) -> bool:
+    async def believes(_: LeaderLease, __: object) -> bool:
         return True
 
-    monkeypatch.setattr(Scheduler, "_take_leadership", believes)
+    monkeypatch.setattr(LeaderLease, "_take", believes)
 
     async def story(engine: Engine) -> None:
         await ready(engine, 0)

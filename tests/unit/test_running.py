@@ -1,8 +1,10 @@
 """A task that loses a cancellation, as `asyncio.wait_for` does before Python 3.12, ends all the same."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -43,7 +45,8 @@ async def ends_its_listener() -> None:
 
 
 async def ends_its_renewals() -> None:
-    scheduler = Scheduler(pool=NOTHING, handler=NOTHING, settings=SETTINGS)
+    nowhere: Any = SimpleNamespace(conninfo="host=/nowhere")
+    scheduler = Scheduler(pool=nowhere, handler=NOTHING, settings=SETTINGS)
     asyncio.get_running_loop().call_soon(scheduler.stopping.set)
     asyncio.get_running_loop().call_soon(scheduler.wake_up.set)
     await scheduler.run()
@@ -53,9 +56,6 @@ async def ends_its_renewals() -> None:
 def test_whoever_starts_a_task_leaves_none_behind(
     story: Callable[[], Coroutine[Any, Any, None]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def nothing(_: Scheduler) -> None:
-        pass
-
     async def tell() -> set[Any]:
         async with asyncio.timeout(5):
             await story()
@@ -63,6 +63,5 @@ def test_whoever_starts_a_task_leaves_none_behind(
 
     monkeypatch.setattr(Handler, "run", deaf)
     monkeypatch.setattr(executor, "listen", deaf)
-    monkeypatch.setattr(Scheduler, "_renew", deaf)
-    monkeypatch.setattr(Scheduler, "_give_up", nothing)
     assert asyncio.run(tell()) == set()
+    assert [thread for thread in threading.enumerate() if thread.name == "leader lease"] == []
