@@ -1,8 +1,8 @@
 """What a job waits for: `afterok:41:42_7,afterany:50`, `after:41?afternotok:41`, `singleton`; and whether it has come.
 
 Commas: all of them; question marks: any one. A number that heads an array stands for every task of it. A job that
-is requeued after its end changes nothing of what was decided by that end. What came true for one task of an array has
-come true for its other tasks, which wait for the same.
+is requeued after its end changes nothing of what was decided by that end. What came true for one job has come true for
+every other that waited for the very same at that moment.
 """
 
 import re
@@ -128,7 +128,7 @@ def decide_resolve(command: ResolveDependency, job: Job, around: Surroundings) -
         return ()
     dependency = parsed(text)
     known = {i: found for i in command.depends_on if (found := around.jobs.get(i)) is not None}
-    if not dependency.singleton and (settled := _as_for_its_siblings(text, job, known.values())):
+    if not dependency.singleton and (settled := _as_for_another(text, job, known.values())):
         return settled
     match outlook(dependency, job, known):
         case Outlook.MET, _:
@@ -139,32 +139,32 @@ def decide_resolve(command: ResolveDependency, job: Job, around: Surroundings) -
             return ()
 
 
-def _as_for_its_siblings(text: str, job: Job, others: Iterable[Job]) -> Decision:
-    """What was found for another task of its array, which waited for the same from the same moment on."""
+def _as_for_another(text: str, job: Job, others: Iterable[Job]) -> Decision:
+    """What was found for another job that waited for the very same, at a moment when this one waited too.
+
+    An earlier moment tells nothing: what was waited for may have been requeued before this job came.
+    """
     for other in others:
-        if not are_siblings(other, job) or other.submitted.dependency != text:
+        if not waits_alike(other, job):
             continue
-        if other.dependency_met:
+        met_at = other.dependency_met_at
+        if met_at is not None and met_at > job.submitted_at:
             return (DependencyMet(dependency=text),)
         unmet = unmet_condition(other.reason) if other.state is JobState.CANCELLED else None
-        if unmet is not None:
+        if unmet is not None and other.ended_at is not None and other.ended_at > job.submitted_at:
             return (JobCancelled(reason=None, unmet=unmet),)
     return ()
 
 
-def are_siblings(one: Job, other: Job) -> bool:
-    """Both are tasks of one array."""
-    return (
-        one.submitted.array_job_id is not None
-        and one.submitted.array_job_id == other.submitted.array_job_id
-        and one.job_id != other.job_id
-    )
+def waits_alike(one: Job, other: Job) -> bool:
+    """Both wait, or waited, for the very same."""
+    return one.submitted.dependency == other.submitted.dependency and one.job_id != other.job_id
 
 
 def decided_by(event: DependencyMet | JobCancelled, job: Job, others: Iterable[Job]) -> JobId | None:
     """Which of the jobs that were looked at brought this about: the last that ended (or began)."""
     singleton = parsed(job.submitted.dependency or "").singleton
-    told = [other for other in others if singleton or not are_siblings(other, job)]
+    told = [other for other in others if singleton or not waits_alike(other, job)]
     if isinstance(event, JobCancelled):
         told = [other for other in told if other.state.final]
     moved = [(at, other.job_id) for other in told if (at := other.ended_at or other.started_at) is not None]

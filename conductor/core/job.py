@@ -138,7 +138,11 @@ class Job:
     exit_signal: int | None = None
     late_reports: frozenset[AllocationId] = frozenset()
     automatic_requeues: int = 0  # since a person last asked for one
-    dependency_met: bool = False
+    dependency_met_at: datetime | None = None
+
+    @property
+    def dependency_met(self) -> bool:
+        return self.dependency_met_at is not None
 
     @property
     def begins_at(self) -> datetime:
@@ -176,7 +180,7 @@ class Changes(TypedDict, total=False):
     exit_signal: int | None
     late_reports: frozenset[AllocationId]
     automatic_requeues: int
-    dependency_met: bool
+    dependency_met_at: datetime | None
 
 
 def evolve(job: Job | None, event: JobEvent, *, at: datetime, version: Version) -> Job:
@@ -246,7 +250,7 @@ def _changed_by(job: Job, event: JobEvent, at: datetime, version: Version, state
             return {"held": False, **waits}
         case DependencyMet():
             waits = _waits(held=job.held, depends=False, begins_at=job.begins_at, at=at)
-            return {"dependency_met": True, **waits}
+            return {"dependency_met_at": at, **waits}
         case JobReprioritized():
             return {"priority": event.priority}
         case ResourcesReserved():

@@ -61,12 +61,19 @@ class _Target:
     questions: dict[Key, None] = field(default_factory=dict)
 
 
+class Witness(NamedTuple):
+    """A job for which it came true then, and so for all that waited for the same at that time."""
+
+    job_id: JobId
+    met_at: datetime
+
+
 @dataclass(slots=True)
 class _Question:
     dependency: Dependency
     name: Named  # of the job, for a singleton
-    waiting: dict[JobId, JobId | None] = field(default_factory=dict)  # with the array that each is of
-    met_in: dict[JobId, JobId] = field(default_factory=dict)  # of an array: a task for which it came true
+    waiting: dict[JobId, datetime] = field(default_factory=dict)  # with the time when each was submitted
+    witness: Witness | None = None  # of those for which it came true, the last
     outlook: Outlook = Outlook.WAITING
     decisive: Clause | None = None
 
@@ -144,23 +151,27 @@ class WaitingOn:
             target.tally = _tally(target.members.values())
             self._look_at(target)
 
-    def due(self, most: int, term: Term | None = None) -> list[ResolveDependency]:
-        """At most so many wishes, in the order in which they must be granted.
+    def due(
+        self, most: int, term: Term | None = None, *, most_streams: int = 20_000
+    ) -> list[ResolveDependency]:
+        """At most so many wishes, which name about so many jobs, in the order in which they must be granted.
 
         A job that is to end because it can never start is taken for ended here: those who wait for it follow at once.
         """
         found: list[ResolveDependency] = []
         taken_for: list[tuple[Reference, JobId, Standing]] = []
         agenda, seen = deque(self._due), set(self._due)
-        while agenda and len(found) < most:
+        streams = 0
+        while agenda and len(found) < most and streams < most_streams:
             key = agenda.popleft()
             question = self._questions[key]
             if question.dependency.singleton and not self._consider(key):
                 continue  # an earlier one of its name is back
             for command in self._wishes(question, term):
-                if len(found) == most:
+                if len(found) == most or streams >= most_streams:
                     break
                 found.append(command)
+                streams += len(command.depends_on)
                 if question.outlook is not Outlook.NEVER:
                     continue
                 for reference in self._targets_of.get(command.job_id, ()):
@@ -192,7 +203,7 @@ class WaitingOn:
             question = _Question(dependency, _name_of(job))
             self._questions[key] = question
             self._name_targets(key, dependency)
-        question.waiting[job.job_id] = job.submitted.array_job_id
+        question.waiting[job.job_id] = job.submitted_at
         self._key_of[job.job_id] = key
         if dependency.singleton:
             self._singletons[job.job_id] = key
@@ -215,9 +226,9 @@ class WaitingOn:
         key = self._key_of.pop(job.job_id)
         self._singletons.pop(job.job_id, None)
         question = self._questions[key]
-        array = question.waiting.pop(job.job_id)
-        if job.dependency_met and array is not None:
-            question.met_in[array] = job.job_id
+        del question.waiting[job.job_id]
+        if job.dependency_met_at is not None:
+            question.witness = Witness(job.job_id, job.dependency_met_at)
         if question.waiting:
             return
         del self._questions[key]
@@ -276,17 +287,18 @@ class WaitingOn:
         return True
 
     def _wishes(self, question: _Question, term: Term | None) -> Iterable[ResolveDependency]:
-        """The first task of an array is asked about those that it waits for; the others follow it."""
+        """The first is asked about those that it waits for, which may be very many; the others follow it."""
         told_by = self._told_by(question)
         last = max(told_by, key=lambda job_id: told_by[job_id].moved_at or _NEVER, default=None)
-        leaders = dict(question.met_in) if question.outlook is Outlook.MET else {}
-        for job_id, array in question.waiting.items():
-            depends_on = tuple(told_by)
-            if array is not None and not question.dependency.singleton:
-                if array in leaders:
-                    depends_on = (leaders[array],) if last is None else (leaders[array], last)
-                else:
-                    leaders[array] = job_id
+        witness = question.witness if question.outlook is Outlook.MET else None
+        for job_id, submitted_at in question.waiting.items():
+            if witness is not None and submitted_at < witness.met_at:
+                depends_on: tuple[JobId, ...] = (witness.job_id,) if last is None else (witness.job_id, last)
+            else:
+                depends_on = tuple(told_by)
+                witness = Witness(
+                    job_id, _LAST
+                )  # when its wish is granted, which is before those of the others
             yield ResolveDependency(job_id=job_id, depends_on=depends_on, term=term)
 
     def _told_by(self, question: _Question) -> dict[JobId, Standing]:

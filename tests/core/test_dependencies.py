@@ -1,6 +1,7 @@
 """Dependencies: their spelling, their truth table, and the scheduler's memory of who waits for whom."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, get_args
 
 import pytest
@@ -145,13 +146,15 @@ class Log:
         self.jobs: dict[JobId, Job] = {}
         self.live: dict[JobId, Job] = {}
         self.memory = WaitingOn()
+        self.now = START
 
     def tell(self, job_id: int, *events: Event) -> None:
         number = JobId(job_id)
         for event in events:
             before = self.jobs.get(number)
             version = Version(before.version + 1 if before else 1)
-            job = evolve(before, event, at=START, version=version)  # type: ignore[arg-type]
+            self.now += timedelta(seconds=1)
+            job = evolve(before, event, at=self.now, version=version)  # type: ignore[arg-type]
             self.jobs[number] = job
             self.live.pop(number, None)
             if not job.state.final:
@@ -185,7 +188,7 @@ class Log:
         """Grant the wishes as the log does; gives the jobs that nothing came of."""
         in_vain: list[int] = []
         for command in self.due():
-            world = World(states={job_stream(i): job for i, job in self.jobs.items()}, now=START)
+            world = World(states={job_stream(i): job for i, job in self.jobs.items()}, now=self.now)
             events = world.when(command)
             assert isinstance(events, tuple)
             self.tell(command.job_id, *events)
@@ -230,6 +233,53 @@ def test_who_waits_for_an_array_waits_for_all_of_it_and_its_siblings_follow_the_
     assert not log.settle()
     assert not log.waiting()
     assert all(log.jobs[JobId(101 + task)].dependency_met for task in range(100))
+
+
+def test_jobs_of_their_own_that_wait_for_the_same_follow_the_first_too() -> None:
+    log = Log()
+    for task in range(50):
+        log.submit(1 + task, array="0-49", array_job_id=1, array_task_id=task)
+    for job_id in range(101, 201):
+        log.submit(job_id, dependency="afterany:1", user_name=f"user-{job_id}")
+    for task in range(50):
+        log.tell(1 + task, JobCancelled(reason=None))
+    due = log.due()
+    assert [len(command.depends_on) for command in due] == [50] + [2] * 99
+    assert not log.settle()
+    assert not log.waiting()
+
+
+def test_what_came_true_before_a_job_came_tells_it_nothing() -> None:
+    log = Log()
+    log.submit(1)
+    for job_id in (2, 3):
+        log.submit(job_id, dependency="afterany:1")
+    log.tell(1, JobCancelled(reason=None))
+    early, _ = log.due()
+    log.tell(early.job_id, DependencyMet(dependency="afterany:1"))
+    log.tell(1, JobRequeued(attempt=2, reason=None))
+    log.submit(4, dependency="afterany:1")
+    world = World(states={job_stream(i): job for i, job in log.jobs.items()}, now=log.now)
+    assert world.when(ResolveDependency(job_id=JobId(4), depends_on=(JobId(2),), term=None)) == ()
+    assert world.when(ResolveDependency(job_id=JobId(3), depends_on=(JobId(2),), term=None))
+    log.tell(1, JobCancelled(reason=None))
+    assert [(one.job_id, one.depends_on) for one in log.due()] == [(3, (2, 1)), (4, (1,))]
+    assert not log.settle()
+    assert not log.waiting()
+
+
+def test_a_cycle_asks_about_so_many_jobs_and_one_question_at_least() -> None:
+    log = Log()
+    for task in range(50):
+        log.submit(1 + task, array="0-49", array_job_id=1, array_task_id=task)
+    for job_id in range(101, 111):
+        log.submit(job_id, dependency=f"afterany:1,afterany:{job_id - 100}")
+    for task in range(50):
+        log.tell(1 + task, JobCancelled(reason=None))
+    log.learn()
+    assert len(log.memory.due(1000, most_streams=10)) == 1
+    assert len(log.memory.due(1000, most_streams=120)) == 3
+    assert len(log.memory.due(1000)) == 10
 
 
 def test_a_task_of_an_array_can_be_waited_for_alone() -> None:
@@ -301,7 +351,7 @@ def test_many_who_wait_for_many_are_not_looked_through_at_every_end() -> None:
     finally:
         WaitingOn._consider = consider  # type: ignore[method-assign]
     assert looked <= len(NAMING)
-    due = log.due(most=20_000)
+    due = log.memory.due(20_000, most_streams=40_000)
     assert len(due) == 10_000
     assert sum(len(command.depends_on) for command in due) == 10_000 + 2 * 9_999
 
