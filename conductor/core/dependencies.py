@@ -203,12 +203,21 @@ def _outlook_of(clause: Clause, job: Job, jobs: Mapping[JobId, Job]) -> Outlook:
 
 
 def stands_before(other: Job, job: Job) -> bool:
-    """For `singleton`: an earlier job of the same name and user that has not ended."""
+    """For `singleton`: one of the same name and user that has not ended, and came earlier or goes already.
+
+    Numbers are drawn before a submission is recorded, so one with a higher number may have been let go before.
+    """
     return (
-        other.job_id < job.job_id
+        other.job_id != job.job_id
         and not other.state.final
+        and (other.job_id < job.job_id or goes_already(other))
         and (other.submitted.name, other.submitted.user_name) == (job.submitted.name, job.submitted.user_name)
     )
+
+
+def goes_already(job: Job) -> bool:
+    """It has not ended, and what it waited for has come, or it has CPUs."""
+    return not job.state.final and (job.dependency_met or job.state is not JobState.PENDING)
 
 
 def members_of(reference: Reference, jobs: Mapping[JobId, Job]) -> tuple[Collection[Job], bool]:

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 from typing import NamedTuple
 
 from conductor.core.commands import ResolveDependency
@@ -22,6 +22,7 @@ from conductor.core.dependencies import (
     Reference,
     Tally,
     combined,
+    goes_already,
     outlook_of,
     parsed,
 )
@@ -83,6 +84,7 @@ class _Live:
     """Jobs of one user and name that have not ended."""
 
     jobs: set[JobId] = field(default_factory=set)
+    going: set[JobId] = field(default_factory=set)  # of these: let go already, whatever their numbers
     order: list[JobId] = field(default_factory=list)  # a heap; may still have some that ended
     last_ended: JobId | None = None
 
@@ -91,13 +93,16 @@ class _Live:
             heappop(self.order)
         return self.order[0] if self.order else None
 
-    def add(self, job_id: JobId) -> None:
-        if job_id not in self.jobs:
+    def follow(self, job: Job) -> None:
+        job_id = job.job_id
+        if goes_already(job):
+            self.going.add(job_id)
+        else:
+            self.going.discard(job_id)
+        if not job.state.final and job_id not in self.jobs:
             self.jobs.add(job_id)
             heappush(self.order, job_id)
-
-    def remove(self, job_id: JobId) -> None:
-        if job_id in self.jobs:
+        elif job.state.final and job_id in self.jobs:
             self.jobs.discard(job_id)
             self.last_ended = job_id
 
@@ -320,7 +325,9 @@ class WaitingOn:
     def _alone(self, question: _Question, key: Key) -> Outlook:
         live = (self._names or {}).get(question.name)
         first = live.first() if live is not None else None
-        return Outlook.WAITING if first is not None and key[1] is not None and first < key[1] else Outlook.MET
+        if live is None or first is None or key[1] is None:
+            return Outlook.MET
+        return Outlook.WAITING if first < key[1] or live.going - {key[1]} else Outlook.MET
 
     def _last_ended(self, question: _Question) -> JobId | None:
         live = (self._names or {}).get(question.name)
@@ -329,10 +336,7 @@ class WaitingOn:
     def _follow_name(self, job: Job) -> None:
         assert self._names is not None
         live = self._names.setdefault(_name_of(job), _Live())
-        if job.state.final:
-            live.remove(job.job_id)
-        else:
-            live.add(job.job_id)
+        live.follow(job)
         first = live.first()
         if first is None:
             del self._names[_name_of(job)]
@@ -362,8 +366,5 @@ def _by_name(jobs: Iterable[Job]) -> dict[Named, _Live]:
     found: dict[Named, _Live] = {}
     for job in jobs:
         live = found.setdefault(_name_of(job), _Live())
-        live.jobs.add(job.job_id)
-        live.order.append(job.job_id)
-    for live in found.values():
-        heapify(live.order)
+        live.follow(job)
     return found

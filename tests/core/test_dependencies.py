@@ -316,6 +316,24 @@ def test_singletons_go_one_after_another_and_a_requeue_goes_first_again() -> Non
     assert [job.job_id for job in log.waiting()] == [3]
 
 
+def test_of_singletons_one_goes_though_a_lower_number_comes_later() -> None:
+    log = Log()
+    log.submit(11, name="x", dependency="singleton")
+    assert not log.settle()
+    assert log.jobs[JobId(11)].dependency_met
+    log.submit(10, name="x", dependency="singleton")
+    log.submit(12, name="x", dependency="singleton")
+    world = World(states={job_stream(i): job for i, job in log.jobs.items()}, now=log.now)
+    assert world.when(ResolveDependency(job_id=JobId(10), depends_on=(JobId(11),), term=None)) == ()
+    assert not log.due()
+    log.run(11)
+    assert not log.due()
+    log.end(11, 0)
+    assert [(one.job_id, one.depends_on) for one in log.due()] == [(10, (11,))]
+    assert not log.settle()
+    assert [job.job_id for job in log.waiting()] == [12]
+
+
 def test_a_failed_job_that_is_requeued_before_it_was_noticed_dooms_nobody() -> None:
     log = Log()
     log.submit(1)
@@ -362,15 +380,23 @@ def test_the_memory_finds_what_asking_everybody_would_find(data: st.DataObject) 
     """Whatever happens in whatever order: who is due is who is not waiting any more by his own streams."""
     log = Log()
     number = 0
+    drawn: list[int] = []  # numbers whose submission is recorded later than that of higher ones
     for _ in range(data.draw(st.integers(1, 25), label="steps")):
         running = [i for i, job in log.jobs.items() if job.state is JobState.RUNNING]
         free = [i for i, job in log.jobs.items() if job.state is JobState.PENDING and not job.depends]
         pending = [i for i, job in log.jobs.items() if job.state is JobState.PENDING]
         ended = [i for i, job in log.jobs.items() if job.state.final]
-        act = data.draw(st.sampled_from(["submit", "array", "run", "end", "cancel", "requeue", "settle"]))
+        act = data.draw(
+            st.sampled_from(["submit", "draw", "late", "array", "run", "end", "cancel", "requeue", "settle"])
+        )
         if act == "submit":
             number += 1
             log.submit(number, name=data.draw(st.sampled_from("ab")), dependency=_wanted(log, data))
+        elif act == "draw":
+            number += 1
+            drawn.append(number)
+        elif act == "late" and drawn:
+            log.submit(drawn.pop(), name=data.draw(st.sampled_from("ab")), dependency=_wanted(log, data))
         elif act == "array":
             dependency, head = _wanted(log, data), number + 1
             for task in range(3):

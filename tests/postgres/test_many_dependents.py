@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 from conductor.core.commands import Cancel, Submit
 from conductor.core.identifiers import JobId
@@ -38,5 +39,37 @@ def test_two_schedulers_settle_them_all_in_one_term(engine: Engine, home: Path) 
             each.stopping.set()
             each.wake_up.set()
         await asyncio.gather(*running)
+
+    engine.run(story)
+
+
+def test_of_singletons_only_one_is_let_go_though_a_lower_number_is_recorded_later(
+    engine: Engine, home: Path
+) -> None:
+    async def story(engine: Engine) -> None:
+        settings = Settings(home=home, node_name="one", poll_seconds=0.05)
+        scheduler = Scheduler(pool=engine.pool, handler=engine.handler, settings=settings)
+        [(drawn,)] = engine.sql("SELECT nextval('job_ids')")  # by another process, which records it later
+        wanted: dict[str, Any] = {"name": "nightly", "dependency": "singleton"}
+        first = await engine.submit(**wanted)
+        assert drawn < first
+        running = asyncio.create_task(scheduler.run())
+        async with asyncio.timeout(30):
+            while engine.sql(MET) != [(1,)]:
+                await asyncio.sleep(0.02)
+            late = Submit(
+                job_id=JobId(drawn), script="true\n", user_name="alice", submitted_by="admin", **wanted
+            )
+            await engine.accepted(late)
+            other = await engine.submit(user_name="bob", **wanted)  # settled in a later cycle than that
+            while engine.sql(f"{MET} AND stream = 'job-' || %s", other) != [(1,)]:
+                await asyncio.sleep(0.02)
+            assert engine.sql(f"{MET} AND stream = 'job-' || %s", drawn) == [(0,)]
+            await engine.accepted(Cancel(job_id=first))
+            while engine.sql(f"{MET} AND stream = 'job-' || %s", drawn) != [(1,)]:
+                await asyncio.sleep(0.02)
+        scheduler.stopping.set()
+        scheduler.wake_up.set()
+        await running
 
     engine.run(story)
