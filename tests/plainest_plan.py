@@ -77,13 +77,14 @@ class Plainest:
             if self.policy.order == "strict_fifo":
                 self.result.protected = (job.job_id, *(self.planned(job) or (None, None)), "strict_fifo")
                 break
-            if self.planned(job) is None:
+            if self.policy.order == "first_fit" and not self.is_old(job):
+                continue
+            where = self.planned(job)
+            if where is None:
                 continue
             seen_head = True
-            if self.policy.order == "backfill":
-                self.result.protected = (job.job_id, *(self.planned(job) or (None, None)), "backfill")
-            elif self.is_old(job):
-                self.result.protected = (job.job_id, *(self.planned(job) or (None, None)), "guard")
+            because = "backfill" if self.policy.order == "backfill" else "guard"
+            self.result.protected = (job.job_id, *where, because)
         return self.result
 
     def in_order(self) -> list[Job]:

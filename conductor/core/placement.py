@@ -7,7 +7,7 @@ equivalent of `first_fit`, the default:
         if it is within its caps and some node fits it: place it on the chosen one of those
 
 `strict_fifo` stops at the first that finds no room. `backfill` protects it (see `protection`) and goes on with those
-that do not delay it; so does `first_fit` when it has waited for long.
+that do not delay it; so does `first_fit` with the first of those that have waited for long.
 
 A job of a queue whose head did not fit a moment ago cannot fit now, for a pass only fills nodes and uses up caps. So
 the real loop walks the heads of the queues and drops a queue at its first failure: it costs what is placed, plus the
@@ -17,9 +17,9 @@ protected job, those behind go on that have ended by its start.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from heapq import heapify, heappop, heapreplace
+from heapq import heapify, heappop, heappush, heapreplace
 from math import inf
 from typing import NamedTuple
 
@@ -60,6 +60,7 @@ _OBSTACLES = {
     PoolKind.ARRAY: Obstacle.ARRAY_LIMIT,
     PoolKind.LICENCE: Obstacle.LICENCE,
 }
+_LONGEST_GUARD_SECONDS = 1e9  # thirty years; what is longer is for ever too
 _WAITS_FOR_ROOM = (Obstacle.RESOURCES, Obstacle.LICENCE)  # not: for its own user's or array's other jobs
 
 
@@ -107,6 +108,7 @@ def plan(cluster: Cluster, now: datetime, usable: Collection[NodeName], *, most:
         rooms=Rooms(cluster.index, frozenset(usable)),
         pools=PoolsInPass(cluster.pools),
         policy=cluster.policy.policy,
+        older_than=_older_than(cluster.policy.policy, now),
     )
     return one_pass.run(most)
 
@@ -136,7 +138,8 @@ class _Pass:
     pools: PoolsInPass
     policy: Policy
     protection: Protection | None = None
-    head_found: bool = False  # the first in order that found no room
+    older_than: datetime | None = None  # the guard protects who was eligible before; None: nobody
+    head_found: bool = False  # the first in order that found no room, and is protected
     placements: list[Placement] = field(default_factory=list)
     blocked: dict[QueueKey, Blocked] = field(default_factory=dict)
     blocked_in_time: dict[QueueKey, Blocked] = field(default_factory=dict)
@@ -156,6 +159,9 @@ class _Pass:
                 continue
             heappop(heads)
             if obstacle.obstacle in _WAITS_FOR_ROOM and not self.head_found:
+                if self._is_fresh(head):
+                    self._look_for_older(heads, head)
+                    continue
                 protected = self._protect(head)
             if protected is not None and protected.because == "strict_fifo":
                 for other in heads:
@@ -172,7 +178,7 @@ class _Pass:
     def _set_down(self, head: _Head, obstacle: Blocked) -> None:
         """No other of its queue can start either; but where room is protected, those that are out of it in time."""
         found = self.blocked if head.longest_seconds == inf else self.blocked_in_time
-        found[head.queue.key] = obstacle
+        found.setdefault(head.queue.key, obstacle)
 
     @property
     def _in_time_seconds(self) -> float:
@@ -251,15 +257,11 @@ class _Pass:
         return next(left, None)
 
     def _protect(self, head: _Head) -> Protected | None:
-        """Protect the first that finds no room, if the policy does. One that no node could hold does not count."""
+        """Protect the first that finds no room. One that no node could hold does not count."""
         key, job_id = head.queue.key, head.place.job_id
         wanted = claims(key, self.policy, key.demand.cpus)
         widest = self._widest(key.demand, wanted)
-        because = self._because(job_id)
-        if because is None:
-            enough = all(claim.amount <= claim.size for claim in wanted)
-            self.head_found = enough and self.rooms.could_ever(key.demand, widest)
-            return None
+        because: Because = "guard" if self.policy.order == "first_fit" else self.policy.order
         found = protect(self.rooms, self.pools, self.now, Wish(job_id, key.demand, wanted, widest), because)
         if found is None:
             nowhere = Protected(job_id=job_id, node_name=None, starts_at=None, because=because)
@@ -269,14 +271,24 @@ class _Pass:
         self.rooms.set_aside(found.node_name)
         return found.protected
 
-    def _because(self, job_id: JobId) -> Because | None:
+    def _is_fresh(self, head: _Head) -> bool:
+        """In `first_fit` only those are protected that have waited for longer than the guard's patience."""
         if self.policy.order != "first_fit":
-            return self.policy.order
-        eligible_at = self.cluster.jobs[job_id].eligible_at
-        patience_seconds = self.policy.guard_seconds
-        if patience_seconds is None or eligible_at is None:
-            return None
-        return "guard" if (self.now - eligible_at).total_seconds() > patience_seconds else None
+            return False
+        return self.older_than is None or head.place.eligible_at >= self.older_than
+
+    def _look_for_older(self, heads: list[_Head], head: _Head) -> None:
+        """Behind a fresh one of its queue may stand one that has waited long: it is looked at when it is its turn."""
+        if self.older_than is None:
+            return
+        place = head.queue.first_older(head.place, self.older_than)
+        if place is not None:
+            heappush(heads, _Head(_with_lead(place, head.lead), place, head.queue, head.lead))
+
+
+def _older_than(policy: Policy, now: datetime) -> datetime | None:
+    seconds = policy.guard_seconds
+    return None if seconds is None else now - timedelta(seconds=min(seconds, _LONGEST_GUARD_SECONDS))
 
 
 def _blocked(head: _Head, obstacle: Obstacle, claim: Claim | None = None) -> Blocked:

@@ -22,6 +22,7 @@ from conductor.core.job import Job
 
 _CHUNK = 512  # places; a queue is a list of lists, so that one job in or out of a million costs microseconds
 _EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
+_LATE = datetime.max.replace(tzinfo=UTC)
 
 
 class QueueKey(NamedTuple):
@@ -38,23 +39,24 @@ class QueueKey(NamedTuple):
 class Place(NamedTuple):
     """Who goes first: the lower rank, then who was submitted earlier, then the lower number.
 
-    The limit, `inf` when there is none, is only carried along: no two places have one number.
+    The limit, `inf` when there is none, and the rest are only carried along: no two places have one number.
     """
 
     rank: float
     submitted_at: datetime
     job_id: JobId
     time_limit_seconds: float = inf
+    eligible_at: datetime = _LATE
 
 
 class Queue:
     """Places in order. Adding, removing, the head and the next cost little however many there are.
 
-    Of each chunk a limit is known that none in it is shorter than. It may be too low after a job has left, and is
-    put right when a search for a short one was led astray by it.
+    Of each chunk a limit is known that none in it is shorter than, and a time before which none in it was eligible.
+    They may be too low after a job has left, and are put right when a search was led astray by them.
     """
 
-    __slots__ = ("_chunks", "_lasts", "_shortest", "key")
+    __slots__ = ("_chunks", "_earliest", "_lasts", "_shortest", "key")
 
     def __init__(self, key: QueueKey, places: Iterable[Place] = ()) -> None:
         self.key = key
@@ -62,11 +64,13 @@ class Queue:
         self._chunks = [ordered[i : i + _CHUNK] for i in range(0, len(ordered), _CHUNK)]
         self._lasts = [chunk[-1] for chunk in self._chunks]
         self._shortest = [_shortest(chunk) for chunk in self._chunks]
+        self._earliest = [_earliest(chunk) for chunk in self._chunks]
 
     def copy(self) -> "Queue":
         other = Queue(self.key)
         other._chunks = [chunk[:] for chunk in self._chunks]
         other._lasts, other._shortest = self._lasts[:], self._shortest[:]
+        other._earliest = self._earliest[:]
         return other
 
     def __iter__(self) -> Iterator[Place]:
@@ -111,10 +115,23 @@ class Queue:
             self._shortest[index] = _shortest(chunk)
         return None
 
+    def first_older(self, place: Place, than: datetime) -> Place | None:
+        """The first, from this one on, that was eligible before then."""
+        first = bisect_left(self._lasts, place)
+        for index in range(first, len(self._chunks)):
+            if self._earliest[index] >= than:
+                continue
+            chunk = self._chunks[index]
+            for other in chunk:
+                if other.eligible_at < than and other >= place:
+                    return other
+            self._earliest[index] = _earliest(chunk)
+        return None
+
     def add(self, place: Place) -> None:
         if not self._chunks:
             self._chunks, self._lasts = [[place]], [place]
-            self._shortest = [place.time_limit_seconds]
+            self._shortest, self._earliest = [place.time_limit_seconds], [place.eligible_at]
             return
         index = min(bisect_left(self._lasts, place), len(self._lasts) - 1)
         chunk = self._chunks[index]
@@ -124,9 +141,11 @@ class Queue:
             self._chunks[index : index + 1] = halves
             self._lasts[index : index + 1] = [half[-1] for half in halves]
             self._shortest[index : index + 1] = [_shortest(half) for half in halves]
+            self._earliest[index : index + 1] = [_earliest(half) for half in halves]
         else:
             self._lasts[index] = chunk[-1]
             self._shortest[index] = min(self._shortest[index], place.time_limit_seconds)
+            self._earliest[index] = min(self._earliest[index], place.eligible_at)
 
     def remove(self, place: Place) -> None:
         index = bisect_left(self._lasts, place)
@@ -135,11 +154,15 @@ class Queue:
         if chunk:
             self._lasts[index] = chunk[-1]
         else:
-            del self._chunks[index], self._lasts[index], self._shortest[index]
+            del self._chunks[index], self._lasts[index], self._shortest[index], self._earliest[index]
 
 
 def _shortest(chunk: list[Place]) -> float:
     return min(place.time_limit_seconds for place in chunk)
+
+
+def _earliest(chunk: list[Place]) -> datetime:
+    return min(place.eligible_at for place in chunk)
 
 
 class Splitting(NamedTuple):
@@ -166,11 +189,11 @@ class Splitting(NamedTuple):
         """The rank is the effective priority turned round, less what grows for all alike with time."""
         limit = job.submitted.time_limit_seconds
         carried = inf if limit is None else limit
-        if not self.aging_per_hour:
-            return Place(-job.priority, job.submitted_at, job.job_id, carried)
         eligible_at = job.eligible_at or job.submitted_at
-        hours = (eligible_at - _EPOCH).total_seconds() / 3600
-        return Place(self.aging_per_hour * hours - job.priority, job.submitted_at, job.job_id, carried)
+        rank: float = -job.priority
+        if self.aging_per_hour:
+            rank += self.aging_per_hour * ((eligible_at - _EPOCH).total_seconds() / 3600)
+        return Place(rank, job.submitted_at, job.job_id, carried, eligible_at)
 
 
 def splitting(policy: Policy) -> Splitting:

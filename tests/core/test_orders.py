@@ -155,15 +155,37 @@ def test_the_guard_protects_the_first_without_room_when_it_has_waited_too_long()
     assert (story.planned().protected, story.plan()) == (None, [(4, A)])
 
 
-def test_the_guard_looks_at_the_first_without_room_alone_of_those_that_a_node_could_hold() -> None:
+def test_the_guard_looks_at_the_first_that_has_waited_long_of_those_that_a_node_could_hold() -> None:
     story = busy(Policy(guard_seconds=600.0, licences={"matlab": 2})).after(minutes=20)
     story.job(4, 3, priority=1)  # has not waited yet, and is the first
-    assert story.planned().protected is None
+    assert (head := story.planned().protected)
+    assert (head.job_id, head.because) == (3, "guard")
     story.tell(job_stream(JobId(4)), JobCancelled(reason=None))
     story.job(5, 9, priority=1).job(6, gres={"matlab": 3}, priority=1)
     head = story.planned().protected
     assert head is not None
     assert head.job_id == 3
+
+
+def test_the_guard_finds_who_has_waited_long_behind_a_fresh_one_that_asks_for_the_same() -> None:
+    story = busy(Policy(guard_seconds=600.0, node_choice="by_name")).after(minutes=20)
+    story.job(4, 4, priority=1).job(5, 1, time_limit_seconds=9 * HOUR)
+    assert (head := story.planned().protected)
+    assert (head.job_id, head.because) == (3, "guard")
+    assert story.plan() == [(5, B)]
+    [blocked] = [one for one in story.planned().blocked.values() if one.obstacle is Obstacle.RESOURCES]
+    assert blocked.job_id == 4  # the first of its queue
+
+
+def test_a_fresh_head_that_fair_share_puts_first_takes_nobody_elses_guard() -> None:
+    story = Story(Policy(fair_share_weight=100.0, guard_seconds=3600.0)).node(A, 8)
+    story.cluster.fair_share = {"heavy": 0.1}
+    story.running(1, A, range(4), account="light")
+    story.job(2, 8, account="heavy").after(hours=240)
+    story.job(3, 8, account="light-2").job(4, 1, account="heavy")
+    assert (head := story.planned().protected)
+    assert head.job_id == 2
+    assert story.plan() == []
 
 
 def test_the_guard_counts_from_when_the_job_could_have_started() -> None:

@@ -1,5 +1,8 @@
 """A queue is a sorted list that stays cheap when it is long."""
 
+from datetime import timedelta
+from math import inf
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -63,6 +66,33 @@ def test_the_next_that_is_short_enough_is_found_also_after_others_have_gone(
             for index, one in enumerate(left):
                 short = [other for other in left[index + 1 :] if other.time_limit_seconds <= longest]
                 assert queue.after(one, longest) == next(iter(short), None)
+    finally:
+        queues._CHUNK = chunk
+
+
+@settings(deadline=None)
+@given(limited, st.integers(0, 9))
+def test_the_first_that_was_eligible_before_is_found_also_after_others_have_gone(
+    ages: list[tuple[int, bool]], than: int
+) -> None:
+    chunk, queues._CHUNK = queues._CHUNK, 4
+    before = START - timedelta(hours=than)
+    try:
+        queue = Queue(KEY)
+        places = [
+            Place(0, START, JobId(number), inf, START - timedelta(hours=age))
+            for number, (age, _) in enumerate(ages)
+        ]
+        for place in sorted(places, key=lambda place: place.eligible_at):
+            queue.add(place)
+        for place, (_, stays) in zip(places, ages, strict=True):
+            queue = queue.copy()
+            if not stays:
+                queue.remove(place)
+            left = list(queue)
+            for index, one in enumerate(left):
+                older = [other for other in left[index:] if other.eligible_at < before]
+                assert queue.first_older(one, before) == next(iter(older), None)
     finally:
         queues._CHUNK = chunk
 
