@@ -6,16 +6,17 @@ Each test's engine ends with a replay, so every import here is proved equal to i
 import asyncio
 import secrets
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
 import pytest
 
-from conductor.core.commands import Repair, Requeue, Reserve, Unhold
+from conductor.core.commands import ChangePolicy, Repair, Requeue, Reserve, Unhold
 from conductor.core.errors import ConductorError
 from conductor.core.identifiers import AllocationId, JobId, NodeName
 from conductor.migrate import migrate
+from conductor.scheduler_memory import follow, load
 from conductor.scns import importing, numbers
 from conductor.scns.importing import CannotImport, Imported, import_original
 from conductor.scns.numbers import NumbersTaken
@@ -362,3 +363,28 @@ def test_a_checkpoint_in_the_middle_of_an_import_is_one_to_go_on_from(engine: En
         [(remembered,)] = engine.sql("SELECT hash FROM events WHERE position = %s", position)
         known = KnownPosition(position=position, hash=remembered, origin="note")
         assert verify(engine.url, since=known).differences == []
+
+
+def test_what_is_imported_counts_for_nothing_in_fair_share_whether_followed_or_read(
+    engine: Engine, scns: Scns
+) -> None:
+    async def story(engine: Engine) -> None:
+        await engine.accepted(ChangePolicy(changes={"fair_share_weight": 10.0, "half_life_hours": 10_000.0}))
+        memory = await load(engine.pool)
+        await import_original(engine.url, scns.url, terms=Terms(source=""), provenance=PROVENANCE)
+        await follow(engine.pool, memory)
+        again = await load(engine.pool)
+        assert memory.now is not None
+        until = memory.now + timedelta(minutes=1)
+        for share in (memory.fair_share, again.fair_share):
+            assert share is not None
+            share.move_to(until)
+            assert (share.uses, share.cpus) == ({}, {})
+
+    engine.run(story)
+
+
+def test_a_leak_ends_at_its_last_known_time(engine: Engine, scns: Scns) -> None:
+    take_in(engine, scns.url)
+    ended = dict(engine.sql("SELECT job_id, cpu_seconds_allocated FROM usage WHERE job_id IN (2, 6)"))
+    assert ended == {2: 2 * 593.75, 6: 0}
