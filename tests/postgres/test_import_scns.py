@@ -19,7 +19,7 @@ from conductor.migrate import migrate
 from conductor.scheduler_memory import follow, load
 from conductor.scns import importing, numbers
 from conductor.scns.importing import CannotImport, Imported, import_original
-from conductor.scns.numbers import NumbersTaken
+from conductor.scns.numbers import AnotherSource, NumbersTaken
 from conductor.scns.original import OriginalUnreadable
 from conductor.scns.translation import Terms
 from projections import audit_reading
@@ -388,3 +388,39 @@ def test_a_leak_ends_at_its_last_known_time(engine: Engine, scns: Scns) -> None:
     take_in(engine, scns.url)
     ended = dict(engine.sql("SELECT job_id, cpu_seconds_allocated FROM usage WHERE job_id IN (2, 6)"))
     assert ended == {2: 2 * 593.75, 6: 0}
+
+
+def test_one_log_takes_in_one_original_unless_it_was_only_renamed(
+    engine: Engine, empty_database_url: str
+) -> None:
+    scns = Scns(empty_database_url, STATUS)
+    scns.everyday()
+    take_in(engine, scns.url)
+    [(events,)] = engine.sql("SELECT count(*) FROM events")
+    name = psycopg.conninfo.conninfo_to_dict(scns.url)["dbname"]
+    other = f"other_{secrets.token_hex(4)}"
+    admin = psycopg.conninfo.make_conninfo(scns.url, dbname="postgres")
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(
+            psycopg.sql.SQL("ALTER DATABASE {} RENAME TO {}").format(
+                psycopg.sql.Identifier(str(name)), psycopg.sql.Identifier(other)
+            )
+        )
+        try:
+            moved = Scns.__new__(Scns)
+            moved.url, moved.schema = psycopg.conninfo.make_conninfo(scns.url, dbname=other), STATUS
+            moved.job(17)
+            for dry_run in (True, False):
+                with pytest.raises(AnotherSource, match=rf"{name}.*{other}"):
+                    take_in(engine, moved.url, dry_run=dry_run)
+            assert engine.sql("SELECT count(*) FROM events") == [(events,)]
+            done = take_in(engine, moved.url, same_source=True)
+            assert (done.imported, done.before, done.changed) == (1, 10, [])
+            sources = engine.sql("SELECT DISTINCT data ->> 'source' FROM events WHERE type = 'JobImported'")
+            assert sources == [(name,)]
+        finally:
+            connection.execute(
+                psycopg.sql.SQL("ALTER DATABASE {} RENAME TO {}").format(
+                    psycopg.sql.Identifier(other), psycopg.sql.Identifier(str(name))
+                )
+            )
