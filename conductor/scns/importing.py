@@ -148,7 +148,8 @@ def _look(original: Original, terms: Terms, told: Callable[[int], None]) -> Foun
             told(found.jobs)
     for number, job_id in original.allocations_without_job():
         found.allocations += 1
-        found.bad.append(f"allocation {number}: there is no job {job_id}")
+        missing = f"there is no job {job_id}" if job_id is not None else "it names no job"
+        found.bad.append(f"allocation {number}: {missing}")
     _refuse_doubles(found)
     return found
 

@@ -251,6 +251,10 @@ def spoil(scns: Scns) -> None:
     scns.job(21, submit_time="infinity")
     scns.run("ALTER TABLE resource_allocations DROP CONSTRAINT resource_allocations_job_id_fkey")
     scns.allocation(50, 99, "allocated")
+    scns.run("ALTER TABLE resource_allocations ALTER job_id DROP NOT NULL")
+    scns.allocation(51, 98, "allocated")
+    scns.run("UPDATE resource_allocations SET job_id = NULL WHERE id = 51")
+    scns.job(2**53 - 1)
 
 
 def test_rows_that_make_no_sense_are_named_and_left_out_only_when_asked(
@@ -260,11 +264,13 @@ def test_rows_that_make_no_sense_are_named_and_left_out_only_when_asked(
     scns.everyday()
     spoil(scns)
     with pytest.raises(
-        CannotImport, match=r"3 rows(.|\n)*job 20(.|\n)*job 21(.|\n)*allocation 50(.|\n)*--skip-bad"
+        CannotImport,
+        match=r"5 rows(.|\n)*job 20(.|\n)*job 21(.|\n)*job 9007199254740991"
+        r"(.|\n)*allocation 50: there is no job 99(.|\n)*allocation 51: it names no job(.|\n)*--skip-bad",
     ):
         take_in(engine, scns.url)
     assert engine.sql("SELECT count(*) FROM events") == [(0,)]
-    assert len(take_in(engine, scns.url, dry_run=True).found.bad) == 3
+    assert len(take_in(engine, scns.url, dry_run=True).found.bad) == 5
     assert take_in(engine, scns.url, skip_bad=True).imported == 10
     assert states(engine).keys() == JOBS
 
