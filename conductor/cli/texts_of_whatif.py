@@ -63,6 +63,10 @@ TEXTS_OF_WHATIF: Mapping[str, tuple[str, str]] = {
         "Run once, as long as their last attempt: {count} jobs that were requeued.",
         "只运行一次，时长取最后一次尝试：{count} 个被重新排队的作业。",
     ),
+    "whatif_imported": (
+        "Left out: {count} imported jobs that ended in the original system; nobody noted which nodes it had when.",
+        "未计入：{count} 个已在原系统中结束的导入作业；无人记录原系统何时有哪些节点。",
+    ),
     "whatif_carried_over": (
         "There from before: {count} jobs; they take their CPUs, but their waits are not measured.",
         "此前已存在：{count} 个作业；它们占用 CPU，但不度量其等待时间。",
