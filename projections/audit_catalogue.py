@@ -170,13 +170,13 @@ CATALOGUE: Mapping[str, Entry] = {
         mending=Mending.REPAIR,
         english=(
             "The original system ({source}) never gave back {allocated_cpus} CPUs of {node_name}: its allocation "
-            "{allocation_id} of job {job_id} was still `{status}` (since {since}, PID {pid}) when the job was imported "
-            "as {state}. Nothing is held here. If the PID is still that job on {node_name}, end it; the repair closes "
-            "the allocation in the log."
+            "{allocation_id} of job {job_id} was still `{status}` (since {since}, PID {pid}) when it was imported; "
+            "the job was {state} there. Nothing is held here. If the PID is still that job on {node_name}, end it; the "
+            "repair closes the allocation in the log."
         ),
         chinese=(
             "原系统（{source}）从未归还 {node_name} 的 {allocated_cpus} 个 CPU：作业 {job_id} 的分配 {allocation_id} "
-            "自 {since} 起一直为 `{status}`（PID {pid}），导入时该作业为 {state}。此处没有任何占用。"
+            "自 {since} 起一直为 `{status}`（PID {pid}）；导入时该作业在原系统中为 {state}。此处没有任何占用。"
             "若该 PID 在 {node_name} 上仍是此作业，请结束它；修复会在日志中关闭该分配。"
         ),
     ),
