@@ -257,6 +257,19 @@ CATALOGUE: Mapping[str, Entry] = {
             "或节点恰好以较少的内存重新注册时，可能如此。若这些作业确需其申请的全部内存，请取消其中一个或让其重新排队。"
         ),
     ),
+    "licence_overpromised": Entry(
+        severity=Severity.WARNING,
+        mending=Mending.ACKNOWLEDGE,
+        english=(
+            "At position {position} more licences were promised than the policy has ({why}). A reservation by hand "
+            "that crosses one of the scheduler's can do that, or one of the scheduler's that crosses a change of the "
+            "policy. If the jobs need all that they asked for, cancel or requeue one of them."
+        ),
+        chinese=(
+            "在位置 {position}，承诺的许可证超过策略所定的数目（{why}）。手工预留与调度器的预留交错，"
+            "或调度器的预留与策略变更交错时，可能如此。若这些作业确需其申请的全部许可证，请取消其中一个或让其重新排队。"
+        ),
+    ),
     "hash_broken": Entry(
         severity=Severity.ERROR,
         mending=Mending.ACKNOWLEDGE,
