@@ -121,8 +121,8 @@ TEXTS_OF_WHATIF: Mapping[str, tuple[str, str]] = {
         "--chart {path} 有误：文件名须以 .svg 或 .png 结尾",
     ),
     "chart_library": (
-        "--chart needs matplotlib, which is not installed: pip install 'conductor-scheduler[charts]'",
-        "--chart 需要 matplotlib，但尚未安装：pip install 'conductor-scheduler[charts]'",
+        "--chart needs matplotlib, which is not installed: {python} -m pip install 'matplotlib>=3.9'",
+        "--chart 需要 matplotlib，但尚未安装：{python} -m pip install 'matplotlib>=3.9'",
     ),
     "chart_use": ("CPUs in use", "使用中的 CPU"),
     "chart_queue": ("jobs waiting", "等待的作业"),
