@@ -8,7 +8,7 @@ the first, whose number is the array's; the environment is theirs together.
 import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from psycopg import AsyncConnection
@@ -75,11 +75,11 @@ async def complete(connection: AsyncConnection[Any], requests: Sequence[Request]
     await _check_dependencies(connection, requests)
     await _draw(connection, requests, stock)
     await _find_allocations(connection, requests)
-    promised_mb: Counter[NodeName] = Counter()  # in this batch, so in no row yet
+    promised = _Promised()
     for request in requests:
         by_hand = isinstance(request.command, Reserve) and request.command.term is None
         if isinstance(request.command, Reserve) and by_hand and (request.unfit or not request.tried):
-            await _choose_resources(connection, request, request.command, promised_mb)
+            await _choose_resources(connection, request, request.command, promised)
 
 
 async def _draw(connection: AsyncConnection[Any], requests: Sequence[Request], stock: IdStock) -> None:
@@ -192,24 +192,35 @@ class _Wanted:
     node_gres: Mapping[str, int]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Promised:
+    """By hand in this batch, so in no row yet."""
+
+    memory_mb: Counter[NodeName] = field(default_factory=Counter)
+    gres: Counter[str] = field(default_factory=Counter)  # over the whole cluster
+
+
 async def _choose_resources(
-    connection: AsyncConnection[Any], request: Request, command: Reserve, promised_mb: Counter[NodeName]
+    connection: AsyncConnection[Any], request: Request, command: Reserve, promised: _Promised
 ) -> None:
     """For a reservation by hand: the lowest free CPUs and generic resources, where none are named.
 
-    Whoever takes one of them first wins, and the constraint says so. Memory has no constraint: it is looked at here,
-    and a scheduler that has not read this reservation yet may promise it again.
+    Whoever takes one of them first wins, and the constraint says so. Memory and licences have none: they are looked at
+    here, and a scheduler that has not read this reservation yet may promise them again.
     """
     request.unfit = None
     wanted = await _wanted(connection, command)
     held = await connection.execute(SQL["held"], {"node_name": command.node_name})
     allocations = await held.fetchall()
-    held_mb = promised_mb[command.node_name] + sum(memory_mb or 0 for memory_mb, _ in allocations)
+    held_mb = promised.memory_mb[command.node_name] + sum(memory_mb or 0 for memory_mb, _ in allocations)
     if wanted.memory_mb and wanted.node_memory_mb is not None:
         free_mb = max(0, wanted.node_memory_mb - held_mb)
         if wanted.memory_mb > free_mb:
             request.unfit = _taken(command, f"{wanted.memory_mb} MB", f"{free_mb} MB")
             return
+    request.unfit = await _lacking_licence(connection, command, wanted, promised)
+    if request.unfit is not None:
+        return
     gres = _chosen_gres(command, wanted, [held for _, held in allocations])
     if isinstance(gres, Rejection):
         request.unfit = gres
@@ -219,8 +230,27 @@ async def _choose_resources(
     if command.cpu_ids is None and wanted.node_cpus and count > len(cpus):
         request.unfit = _taken(command, f"{count} CPUs", str(len(cpus)))
     chosen = cpus if command.cpu_ids is not None else cpus[:count]
-    promised_mb[command.node_name] += wanted.memory_mb or 0
+    promised.memory_mb[command.node_name] += wanted.memory_mb or 0
+    promised.gres.update(wanted.gres)
     request.command = replace(command, cpu_ids=chosen, gres=gres)
+
+
+async def _lacking_licence(
+    connection: AsyncConnection[Any], command: Reserve, wanted: _Wanted, promised: _Promised
+) -> Rejection | None:
+    if not wanted.gres:
+        return None
+    for name, there, held in await (
+        await connection.execute(SQL["licences"], {"names": list(wanted.gres)})
+    ).fetchall():
+        free = max(0, there - held - promised.gres[name])
+        if wanted.gres[name] > free:
+            return Rejection(
+                code=RejectionCode.CPUS_TAKEN,
+                message=f"Job {command.job_id} needs {name}:{wanted.gres[name]}; of the policy's {there} licences "
+                f"{free} are free.",
+            )
+    return None
 
 
 async def _wanted(connection: AsyncConnection[Any], command: Reserve) -> _Wanted:

@@ -29,6 +29,16 @@ WHERE j.id = %(job_id)s;
 -- What live allocations hold of a node besides CPUs.
 SELECT memory_mb, gres FROM resource_allocations WHERE node_name = %(node_name)s AND status <> 'released';
 
+-- name: licences
+-- How many of each name the policy in force has, and how many live allocations asked for.
+SELECT l.key, l.value::bigint, coalesce((
+    SELECT sum((j.gres ->> l.key)::bigint) FROM resource_allocations a JOIN jobs j ON j.id = a.job_id
+    WHERE a.status <> 'released'), 0)::bigint
+FROM (SELECT data -> 'policy' -> 'licences' AS licences FROM events WHERE stream = 'policy'
+      ORDER BY version DESC LIMIT 1) p,
+     jsonb_each_text(p.licences) l
+WHERE l.key = ANY(%(names)s);
+
 -- name: live_leases
 SELECT node_name FROM node_leases WHERE node_name = ANY(%(names)s) AND expires_at > clock_timestamp();
 

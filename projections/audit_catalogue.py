@@ -170,13 +170,13 @@ CATALOGUE: Mapping[str, Entry] = {
         mending=Mending.REPAIR,
         english=(
             "The original system ({source}) never gave back {allocated_cpus} CPUs of {node_name}: its allocation "
-            "{allocation_id} of job {job_id} was still `{status}` (since {since}, PID {pid}) when the job was imported "
-            "as {state}. Nothing is held here. If the PID is still that job on {node_name}, end it; the repair closes "
-            "the allocation in the log."
+            "{allocation_id} of job {job_id} was still `{status}` (since {since}, PID {pid}) when it was imported; "
+            "the job was {state} there. Nothing is held here. If the PID is still that job on {node_name}, end it; the "
+            "repair closes the allocation in the log."
         ),
         chinese=(
             "原系统（{source}）从未归还 {node_name} 的 {allocated_cpus} 个 CPU：作业 {job_id} 的分配 {allocation_id} "
-            "自 {since} 起一直为 `{status}`（PID {pid}），导入时该作业为 {state}。此处没有任何占用。"
+            "自 {since} 起一直为 `{status}`（PID {pid}）；导入时该作业在原系统中为 {state}。此处没有任何占用。"
             "若该 PID 在 {node_name} 上仍是此作业，请结束它；修复会在日志中关闭该分配。"
         ),
     ),
@@ -255,6 +255,19 @@ CATALOGUE: Mapping[str, Entry] = {
         chinese=(
             "在位置 {position}，节点 {node_name} 被承诺的内存超过其拥有的（{why}）。手工预留与调度器的预留交错，"
             "或节点恰好以较少的内存重新注册时，可能如此。若这些作业确需其申请的全部内存，请取消其中一个或让其重新排队。"
+        ),
+    ),
+    "licence_overpromised": Entry(
+        severity=Severity.WARNING,
+        mending=Mending.ACKNOWLEDGE,
+        english=(
+            "At position {position} more licences were promised than the policy has ({why}). A reservation by hand "
+            "that crosses one of the scheduler's can do that, or one of the scheduler's that crosses a change of the "
+            "policy. If the jobs need all that they asked for, cancel or requeue one of them."
+        ),
+        chinese=(
+            "在位置 {position}，承诺的许可证超过策略所定的数目（{why}）。手工预留与调度器的预留交错，"
+            "或调度器的预留与策略变更交错时，可能如此。若这些作业确需其申请的全部许可证，请取消其中一个或让其重新排队。"
         ),
     ),
     "hash_broken": Entry(

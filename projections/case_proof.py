@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from conductor.core.decider import State
 from conductor.core.errors import ConductorError
 from conductor.core.identifiers import JobId, StreamName, job_stream
+from conductor.core.job import Job
 from projections.case_file import CaseEvent, CaseFile, fold_whole
 from projections.known import KnownPosition, Witness
 from projections.ledger import Ledger
@@ -118,7 +119,9 @@ def _fold(report: CaseReport, logged: LogEvent, states: dict[StreamName, State],
     if recorded is None:
         report.partial.setdefault(logged.stream, logged.version)
     elif report.whole:
-        for breach in ledger.book(recorded.event):
+        job = states.get(recorded.stream)
+        wanted = job.submitted.gres if isinstance(job, Job) else {}
+        for breach in ledger.book(recorded.event, wanted):
             report.add(breach.code, f"position {logged.position}", "differs_rule", why=breach.text)
 
 

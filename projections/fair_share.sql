@@ -1,7 +1,8 @@
 -- name: uses
 -- What each account had used up to a time, decayed, and the CPUs it had in use then; and what came after that time,
 -- which counts later. 2 * exp(-x/2) * sinh(x/2) is 1 - exp(-x) without its loss of digits where x is small. Whatever
--- is a hundred half-lives old counts for nothing, so it is not read.
+-- is a hundred half-lives old counts for nothing, so it is not read. What is imported is history that was held
+-- elsewhere: it has no CPU with a number here, and counts for nothing.
 SELECT u.account,
        coalesce(sum(u.cpus * 2 * exp(-least(u.since, 700)) * exp(-u.ran / 2) * sinh(u.ran / 2))
                 FILTER (WHERE u.taken_at < u.until), 0) * %(half_life)s / ln(2::float8) AS cpu_seconds,
@@ -20,7 +21,7 @@ FROM (
     FROM (SELECT %(until)s::timestamptz AS until) t
     CROSS JOIN allocation_history a
     JOIN jobs j ON j.id = a.job_id
-    WHERE a.allocation_time IS NOT NULL
+    WHERE a.allocation_time IS NOT NULL AND cardinality(a.cpu_ids) > 0
       AND (a.release_time IS NULL
            OR a.release_time > t.until - make_interval(secs => least(100 * %(half_life)s, 1e10)))
 ) u

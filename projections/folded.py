@@ -52,6 +52,11 @@ class Folded:
         """What a stream comes to whose events are not fed."""
         self._states[stream] = state
 
+    def gres_wanted(self, stream: str) -> Mapping[str, int]:
+        """Generic resources that a job asked for, by the stream of an event that was just fed."""
+        state = self._states.get(StreamName(stream)) or self._just_ended.get(StreamName(stream))
+        return state.submitted.gres if isinstance(state, Job) else {}
+
     def give_up(self, stream: str) -> None:
         """Nobody knows any more what its rows should be."""
         self.broken.add(StreamName(stream))

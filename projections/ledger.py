@@ -2,10 +2,11 @@
 
 The ledger books every reservation, allocation and release by itself, from the events and not from any folded
 state, and says so when a CPU or a generic resource is promised twice, when more memory is promised than the node
-stated, or when the sum no longer holds. A node that comes back with less breaks nothing: what it promised before
-stands until it is released.
+stated or more licences than the policy has, or when the sum no longer holds. A node that comes back with less, or a
+policy with fewer licences, breaks nothing: what was promised before stands until it is released.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -13,13 +14,14 @@ from typing import NamedTuple
 from conductor.core.events import (
     Event,
     NodeRegistered,
+    PolicyChanged,
     ResourcesAllocated,
     ResourcesReleased,
     ResourcesReserved,
 )
 
 # The laws that are kept here.
-CODES = ("conservation_broken", "gres_promised_twice", "memory_overpromised")
+CODES = ("conservation_broken", "gres_promised_twice", "licence_overpromised", "memory_overpromised")
 
 
 class Breach(NamedTuple):
@@ -59,6 +61,7 @@ class _Holding:
     cpu_ids: tuple[int, ...]
     memory_mb: int
     gres: Mapping[str, tuple[int, ...]]
+    wanted: Mapping[str, int]
     running: bool = False
 
 
@@ -68,9 +71,14 @@ class Ledger:
     def __init__(self) -> None:
         self._accounts: dict[str, _Account] = {}
         self._holdings: dict[int, _Holding] = {}
+        self._licences: Mapping[str, int] = {}
+        self._held_gres: Counter[str] = Counter()  # asked for by live allocations, over the whole cluster
 
-    def book(self, event: Event) -> Iterator[Breach]:
+    def book(self, event: Event, wanted: Mapping[str, int] | None = None) -> Iterator[Breach]:
+        """`wanted`: generic resources that the event's job was submitted with; licences have no numbers."""
         match event:
+            case PolicyChanged():
+                self._licences = event.policy.licences
             case NodeRegistered():
                 account = self._accounts.setdefault(event.node_name, _Account())
                 account.cpu_ids = frozenset(event.cpu_ids)
@@ -79,7 +87,7 @@ class Ledger:
                 account.memory_mb, account.gres = event.memory_mb, event.gres
                 yield from self._check(event.node_name)
             case ResourcesReserved():
-                yield from self._reserve(event)
+                yield from self._reserve(event, wanted or {})
             case ResourcesAllocated():
                 yield from self._allocate(event.allocation_id)
             case ResourcesReleased():
@@ -87,7 +95,7 @@ class Ledger:
             case _:
                 return
 
-    def _reserve(self, event: ResourcesReserved) -> Iterator[Breach]:
+    def _reserve(self, event: ResourcesReserved, wanted: Mapping[str, int]) -> Iterator[Breach]:
         account = self._accounts.setdefault(event.node_name, _Account())
         for cpu_id in event.cpu_ids:
             holder = account.holders.get(cpu_id)
@@ -105,8 +113,11 @@ class Ledger:
         account.free -= len(event.cpu_ids)
         account.reserved += len(event.cpu_ids)
         memory_mb = event.memory_mb or 0
-        self._holdings[event.allocation_id] = _Holding(event.node_name, event.cpu_ids, memory_mb, event.gres)
+        self._holdings[event.allocation_id] = _Holding(
+            event.node_name, event.cpu_ids, memory_mb, event.gres, wanted
+        )
         yield from self._reserve_gres(event, account)
+        yield from self._reserve_licences(event, wanted)
         account.held_memory_mb += memory_mb
         if memory_mb and account.memory_mb is not None and account.held_memory_mb > account.memory_mb:
             yield Breach(
@@ -135,6 +146,17 @@ class Ledger:
                     f"{event.node_name} has no {name} {number}, promised to allocation {event.allocation_id}",
                 )
 
+    def _reserve_licences(self, event: ResourcesReserved, wanted: Mapping[str, int]) -> Iterator[Breach]:
+        """Which names are licences is the policy's word of the moment, so all are counted."""
+        self._held_gres.update(wanted)
+        for name in sorted(wanted.keys() & self._licences.keys()):
+            if wanted[name] and self._held_gres[name] > self._licences[name]:
+                yield Breach(
+                    "licence_overpromised",
+                    f"{self._held_gres[name]} {name} are promised with allocation {event.allocation_id}, "
+                    f"and the policy has {self._licences[name]}",
+                )
+
     def _allocate(self, allocation_id: int) -> Iterator[Breach]:
         holding = self._holdings.get(allocation_id)
         if holding is None or holding.running:
@@ -158,6 +180,7 @@ class Ledger:
                 account.taken_off -= cpu_id not in account.cpu_ids
         account.free += len(account.cpu_ids.intersection(holding.cpu_ids))
         account.held_memory_mb -= holding.memory_mb
+        self._held_gres.subtract(holding.wanted)
         for one in _each(holding.gres):
             if account.gres_holders.get(one) == allocation_id:
                 del account.gres_holders[one]

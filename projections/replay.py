@@ -176,5 +176,5 @@ class Replay:
                 "event_illegal", f"position {logged.position} in {logged.stream}", "differs_rule", why=error
             )
             return
-        for breach in self._ledger.book(event):
+        for breach in self._ledger.book(event, self._folded.gres_wanted(logged.stream)):
             self._report.add(breach.code, f"position {logged.position}", "differs_rule", why=breach.text)

@@ -10,10 +10,11 @@ from typing import Any
 import psycopg
 
 from conductor.core.allocation import AllocationStatus
-from conductor.core.events import NodeRegistered, ResourcesAllocated, ResourcesReserved
+from conductor.core.events import NodeRegistered, PolicyChanged, ResourcesAllocated, ResourcesReserved
 from conductor.core.identifiers import Incarnation, StreamName
 from conductor.core.job import Job
 from conductor.core.node import Node
+from conductor.core.policy import PolicyInForce
 from conductor.database import load_queries
 from projections.folded import Folded, states_before
 from projections.ledger import Breach, Ledger
@@ -30,6 +31,8 @@ def resume(
     jobs: list[Job] = []
     nodes: list[Node] = []
     for stream, state in states_before(connection, streams, position + 1):
+        if isinstance(state, PolicyInForce):
+            _expect_nothing(ledger.book(PolicyChanged(policy=state.policy, reason=None)))
         if isinstance(state, Node):
             nodes.append(state)
         if isinstance(state, Job) and state.allocation is not None and state.allocation.live:
@@ -76,7 +79,8 @@ def _book_holding(ledger: Ledger, job: Job) -> None:
                 expires_at=allocation.expires_at,
                 term=None,
                 gres=allocation.gres,
-            )
+            ),
+            job.submitted.gres,
         )
     )
     if allocation.status is AllocationStatus.ALLOCATED:

@@ -4,7 +4,8 @@ Promises: reads one snapshot and changes nothing; holds the jobs of the time ask
 what still lived then. Refuses to know what a simulation makes of it.
 
 What nobody can know is not guessed: a job that has never run by the end is left out, one that still runs is taken
-to run until then, and one that was requeued runs once, as long as its last attempt did.
+to run until then, and one that was requeued runs once, as long as its last attempt did. What the original system ran
+is left out: nobody noted which nodes it had when.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +24,7 @@ from conductor.core.events import (
     Event,
     JobCancelled,
     JobHeld,
+    JobImported,
     JobReprioritized,
     JobRequeued,
     JobSubmitted,
@@ -76,6 +78,7 @@ class _Life:
     cancelled_at: datetime | None = None  # while it waited, by somebody
     unmet: bool = False
     requeued: bool = False
+    imported: bool = False  # as it had ended in the original system
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +96,7 @@ class Happened:
     running: int  # at the end: counted up to it
     unknown: int  # never ran by the end: left out
     requeued: int
+    imported: int  # ended in the original system: left out
 
     @property
     def policy(self) -> Policy:
@@ -226,6 +230,7 @@ class _Reading:
         begins_at = (since.at if since else None) or self.first_at or until.at or _NEVER
         end = until.at or begins_at
         known = {i: life for i, life in self.lives.items() if _is_known(life)}
+        imported = sum(life.imported for life in self.lives.values())
         counted = [life for life in self.lives.values() if life.counted]
         return Happened(
             begins_at=begins_at,
@@ -237,8 +242,9 @@ class _Reading:
             ended=self._ended_before(known),
             carried=sum(not life.counted for life in known.values()),
             running=sum(life.started_at is not None and life.ended_at is None for life in known.values()),
-            unknown=len(self.lives) - len(known),
+            unknown=len(self.lives) - len(known) - imported,
             requeued=sum(life.requeued for life in counted),
+            imported=imported,
         )
 
     def _ended_before(self, known: Mapping[JobId, _Life]) -> Mapping[JobId, Job]:
@@ -264,8 +270,10 @@ def _note(life: _Life, job: Job, event: Event, at: datetime) -> None:
         case JobCancelled():
             life.unmet = event.unmet is not None
             life.cancelled_at = None if life.unmet else at
+        case JobImported():
+            life.imported = job.state.final
         case JobRequeued():
-            life.requeued = True
+            life.requeued, life.imported = not life.imported, False
             life.eligible_at = life.started_at = life.ended_at = life.cancelled_at = life.allocation = None
         case _:
             pass

@@ -4,6 +4,8 @@ Promises: what is drawn is what was: where there are more moments than a screen 
 over each piece of time, weighted by how long each value held, and the band behind it goes from least to most.
 """
 
+import shlex
+import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -78,7 +80,8 @@ def check_chart(path: Path, screen: "Screen") -> None:
     if path.suffix.lower() not in SUFFIXES:
         refuse(screen, "chart_suffix", path=path)
     if find_spec("matplotlib") is None:
-        refuse(screen, "chart_library")
+        # Into the environment that runs this, wherever scripts/run has put it.
+        refuse(screen, "chart_library", python=shlex.quote(sys.executable))
 
 
 def draw(path: Path, found: "Found", screen: "Screen") -> None:

@@ -22,6 +22,12 @@ def import_scns(
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave out rows that cannot be understood.")
     ] = False,
+    same_source: Annotated[
+        bool,
+        typer.Option(
+            "--same-source", help="It is the database that was imported before, under another name then."
+        ),
+    ] = False,
     timezone: Annotated[
         str, typer.Option("--timezone", metavar="ZONE", help="Of its times without one; it wrote UTC.")
     ] = "UTC",
@@ -56,6 +62,7 @@ def import_scns(
                 provenance=replace(operator(), channel="import-scns"),
                 dry_run=dry_run,
                 skip_bad=skip_bad,
+                same_source=same_source,
                 progress=progress,
             )
         )

@@ -99,6 +99,7 @@ def of_log(wishes: Wishes, screen: "Screen") -> Scenario:
             "never_ran": happened.unknown,
             "still_running": happened.running,
             "requeued": happened.requeued,
+            "imported": happened.imported,
             "carried_over": happened.carried,
         },
     )

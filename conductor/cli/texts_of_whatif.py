@@ -63,6 +63,10 @@ TEXTS_OF_WHATIF: Mapping[str, tuple[str, str]] = {
         "Run once, as long as their last attempt: {count} jobs that were requeued.",
         "只运行一次，时长取最后一次尝试：{count} 个被重新排队的作业。",
     ),
+    "whatif_imported": (
+        "Left out: {count} imported jobs that ended in the original system; nobody noted which nodes it had when.",
+        "未计入：{count} 个已在原系统中结束的导入作业；无人记录原系统何时有哪些节点。",
+    ),
     "whatif_carried_over": (
         "There from before: {count} jobs; they take their CPUs, but their waits are not measured.",
         "此前已存在：{count} 个作业；它们占用 CPU，但不度量其等待时间。",
@@ -117,8 +121,8 @@ TEXTS_OF_WHATIF: Mapping[str, tuple[str, str]] = {
         "--chart {path} 有误：文件名须以 .svg 或 .png 结尾",
     ),
     "chart_library": (
-        "--chart needs matplotlib, which is not installed: pip install 'conductor-scheduler[charts]'",
-        "--chart 需要 matplotlib，但尚未安装：pip install 'conductor-scheduler[charts]'",
+        "--chart needs matplotlib, which is not installed: {python} -m pip install 'matplotlib>=3.9'",
+        "--chart 需要 matplotlib，但尚未安装：{python} -m pip install 'matplotlib>=3.9'",
     ),
     "chart_use": ("CPUs in use", "使用中的 CPU"),
     "chart_queue": ("jobs waiting", "等待的作业"),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # Before its number, what was left out; the last ones say something of all jobs.
 _LEFT_OUT = (
-    *("never_ran", "still_running", "requeued", "carried_over"),
+    *("never_ran", "still_running", "requeued", "imported", "carried_over"),
     *("part_of_another", "no_processors", "no_run_time", "without_limit", "without_wait"),
 )
 

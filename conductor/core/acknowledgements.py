@@ -21,6 +21,7 @@ ACKNOWLEDGEABLE = frozenset(
         "gres_promised_twice",
         "hash_broken",
         "history_forked",
+        "licence_overpromised",
         "memory_overpromised",
         "position_missing",
         "process_stray",

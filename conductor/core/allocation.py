@@ -100,13 +100,15 @@ def released(before: Allocation, event: ResourcesReleased, at: datetime, version
 def imported(event: JobImported, at: datetime, version: Version) -> Allocation | None:
     """One that the original system made. Whatever it says of it, here it holds nothing: no CPU of it has a number.
 
-    One that it never gave back ends with its job, or when that is noted here.
+    It ends at the last time that the original noted of it: given back, its job's end, or its own start.
     """
     known = event.allocation
     if known is None:
         return None
     since = known.allocated_at or event.started_at or event.submitted_at or at
     used = known.pid is not None or event.started_at is not None or known.status == AllocationStatus.ALLOCATED
+    begun_at = event.started_at or since
+    ended_at = (known.released_at if known.given_back else None) or event.ended_at or begun_at
     return Allocation(
         allocation_id=known.allocation_id,
         attempt=1,
@@ -118,8 +120,8 @@ def imported(event: JobImported, at: datetime, version: Version) -> Allocation |
         reserved_at=since,
         expires_at=since,
         version=version,
-        allocated_at=(event.started_at or since) if used else None,
-        released_at=(known.released_at if known.given_back else None) or event.ended_at or at,
+        allocated_at=begun_at if used else None,
+        released_at=max(begun_at, ended_at),  # given to a job that was cancelled meanwhile
         release=_release_there(event, known.allocation_id),
         never_given_back=not known.given_back,
         imported_cpus=known.cpus,

@@ -1,8 +1,9 @@
 """Fair share: what each account has used, the older the less, and the factor that comes of it.
 
 A job's use is charged to its account, or to its user's name when it has none (`charged_to`). An allocation uses its
-CPUs from `ResourcesAllocated` to `ResourcesReleased`; a reservation uses nothing. A CPU-second that is x half-lives
-old counts 2^-x, so that an allocation of c CPUs from a to b counts, at a time T and with a half-life of h seconds,
+CPUs from `ResourcesAllocated` to `ResourcesReleased`; a reservation uses nothing, nor does one that was imported. A
+CPU-second that is x half-lives old counts 2^-x, so that an allocation of c CPUs from a to b counts, at a time T and
+with a half-life of h seconds,
 
     c * h/ln 2 * (2^(-(T-b)/h) - 2^(-(T-a)/h))          (b = T while it runs)
 

@@ -211,8 +211,8 @@ class _Simulation:
 
     def _submit(self, work: Work, now: datetime) -> None:
         job_id = work.submitted.job_id
-        nodes = self.cluster.nodes.values()
-        if not self.workload.any_node and all(mismatch(work.submitted, use.node) for use in nodes):
+        nodes, licences = self.cluster.nodes.values(), self.cluster.policy.policy.licences
+        if not self.workload.any_node and all(mismatch(work.submitted, use.node, licences) for use in nodes):
             self.refused.append(job_id)
             self._count_gone()
             return

@@ -6,9 +6,11 @@ all be read. Promises: a step for every event, also of a type that is not known 
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal, Protocol
+
+from conductor.core.events import ImportOutcome
 
 What = Literal[
     "submitted",
@@ -126,6 +128,8 @@ def timeline(events: Iterable[StoredEvent]) -> tuple[Step, ...]:
     so_far = _SoFar()
     for event in events:
         what, details = _TELLERS.get(event.type, _other)(event, so_far)
+        if what == "imported" and event.data.get("outcome") != ImportOutcome.WAITING and steps:
+            steps[-1] = _without_hold(steps[-1])
         so_far.positions[f"{event.stream}@{event.version}"] = event.position
         caused_by = event.metadata.get("causation")
         steps.append(
@@ -145,6 +149,11 @@ def timeline(events: Iterable[StoredEvent]) -> tuple[Step, ...]:
             )
         )
     return tuple(steps)
+
+
+def _without_hold(submitted: Step) -> Step:
+    """An imported job is held from its first event on; one that had ended there never waited held."""
+    return replace(submitted, details={name: it for name, it in submitted.details.items() if name != "held"})
 
 
 def _between(earlier: datetime | None, later: datetime) -> float | None:

@@ -21,7 +21,14 @@ from conductor.core.job import TRANSITIONS, JobState, trigger
 from conductor.core.job_reasons import import_reason
 from conductor.database import open_pool
 from conductor.handler import Handler, Outcome, running_handler
-from conductor.scns.numbers import check_free, connected_as_owner, imported_before, numbers_of, set_aside
+from conductor.scns.numbers import (
+    check_free,
+    connected_as_owner,
+    imported_before,
+    numbers_of,
+    set_aside,
+    source_of,
+)
 from conductor.scns.original import Original, open_original
 from conductor.scns.translation import Terms, Untranslatable, command_id_of, translate
 from projections.rows import changed_rows
@@ -89,15 +96,17 @@ async def import_original(
     provenance: Provenance,
     dry_run: bool = False,
     skip_bad: bool = False,
+    same_source: bool = False,
     progress: Progress | None = None,
 ) -> Imported:
-    """Take everything in; `terms.source` is filled in here.
+    """Take everything in; `terms.source` is filled in here. `same_source`: what was imported before is this database,
+    which had another name then.
 
-    Raises `OriginalUnreadable`, `CannotImport`, `NumbersTaken` before anything is written, `DatabaseUnavailable` at
-    any time.
+    Raises `OriginalUnreadable`, `AnotherSource`, `CannotImport`, `NumbersTaken` before anything is written,
+    `DatabaseUnavailable` at any time.
     """
     with open_original(original_url) as original, connected_as_owner(database_url) as owner:
-        terms = replace(terms, source=original.name)
+        terms = replace(terms, source=source_of(owner, original.name, same_source=same_source))
         total = original.count()
         found = _look(original, terms, _within(progress, 0, total if dry_run else total * 2))
         if found.bad and not (skip_bad or dry_run):
@@ -139,7 +148,8 @@ def _look(original: Original, terms: Terms, told: Callable[[int], None]) -> Foun
             told(found.jobs)
     for number, job_id in original.allocations_without_job():
         found.allocations += 1
-        found.bad.append(f"allocation {number}: there is no job {job_id}")
+        missing = f"there is no job {job_id}" if job_id is not None else "it names no job"
+        found.bad.append(f"allocation {number}: {missing}")
     _refuse_doubles(found)
     return found
 

@@ -32,6 +32,10 @@ class NumbersTaken(ConductorError):
     """Numbers of the original are, or may be, those of other jobs here; nothing was written."""
 
 
+class AnotherSource(ConductorError):
+    """Jobs of another database were imported here before; nothing was written."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Numbers:
     """Of one kind: the lowest that is not set aside yet, and the highest; 0 and 0 when there are none."""
@@ -45,6 +49,23 @@ def numbers_of(wanted: Iterable[int], set_aside_until: int) -> Numbers:
     known = sorted(wanted)
     new = [number for number in known if number > set_aside_until]
     return Numbers(lowest_new=new[0] if new else 0, highest=known[-1] if known else 0)
+
+
+def source_of(connection: psycopg.Connection[Any], name: str, *, same_source: bool) -> str:
+    """What the original is called in the log: as when it was first imported, when it is the same under another name.
+
+    Numbers tell no two databases apart. Raises `AnotherSource` when `name` is not the one that was imported.
+    """
+    known = [str(source) for (source,) in connection.execute(SQL["sources"])]
+    if not known or name in known:
+        return name
+    if same_source:
+        return known[0]
+    raise AnotherSource(
+        f"This log has jobs that were imported from database {known[0]}, and this is database {name}. Job numbers of "
+        "two databases are not told apart, so nothing was imported. Is it the same one, renamed or moved, say so with "
+        f"--same-source; import another one into a database of its own. {_FRESH}"
+    )
 
 
 def imported_before(connection: psycopg.Connection[Any], job_ids: list[int]) -> frozenset[int]:

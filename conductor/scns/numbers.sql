@@ -23,3 +23,7 @@ SELECT setval('allocation_ids', %(until)s);
 -- Who has some of the numbers, and by which command it got them.
 SELECT substr(stream, 5)::bigint, metadata ->> 'command_id', data ->> 'name'
 FROM events WHERE stream = ANY(%(streams)s) AND version = 1;
+
+-- name: sources
+-- The databases that jobs were imported from, the first one first.
+SELECT data ->> 'source' FROM events WHERE type = 'JobImported' GROUP BY 1 ORDER BY min(position);

@@ -60,10 +60,10 @@ class Original:
         [(count,)] = self._ask("SELECT count(*) FROM {jobs}")
         return int(count)
 
-    def allocations_without_job(self) -> list[tuple[int, int]]:
-        """(allocation, the job it names) of those whose job is not there."""
+    def allocations_without_job(self) -> list[tuple[Any, Any]]:
+        """(allocation, the job it names, if it names one) of those whose job is not there."""
         return [
-            (int(number), int(job_id))
+            (number, job_id)
             for number, job_id in self._ask(
                 "SELECT a.id, a.job_id FROM {allocations} a WHERE NOT EXISTS"
                 " (SELECT FROM {jobs} j WHERE j.id = a.job_id) ORDER BY a.id"

@@ -64,6 +64,7 @@ def test_what_the_audit_prints_closes_the_leak_and_the_jobs_life_tells_of_it(
         line.strip() for line in said.stdout.splitlines() if line.strip().startswith("conductor repair")
     ]
     assert len(printed) == 4
+    assert "the job was RUNNING there" in " ".join(said.stdout.split())
     for command in printed:
         words = shlex.split(command)[1:]
         shown = conduct(*words, "--dry-run")
@@ -77,6 +78,10 @@ def test_what_the_audit_prints_closes_the_leak_and_the_jobs_life_tells_of_it(
                "allocation 11 of the original system closed by"),
         "zh": ("从原系统（", "FAILED", "PID 4002", "从未归还", "关闭原系统的分配 11"),
     }  # fmt: skip
+    ran, waits = ("".join(conduct("job", number).stdout.split()) for number in (6, 5))
+    assert "wasRUNNINGonkunpeng-02" in ran
+    assert ",held" not in ran
+    assert ",held" in waits
     for language, phrases in told.items():
         life = "".join(conduct("job", 2, CONDUCTOR_LANG=language).stdout.split())
         assert [part for part in phrases if part.replace(" ", "") not in life] == []

@@ -2,7 +2,15 @@
 
 import pytest
 
-from conductor.core.events import Event, Provenance, RecordedEvent, ReleaseReason, ResourcesReleased
+from conductor.core.events import (
+    Event,
+    Policy,
+    PolicyChanged,
+    Provenance,
+    RecordedEvent,
+    ReleaseReason,
+    ResourcesReleased,
+)
 from conductor.core.identifiers import AllocationId, Position, StreamName, Version
 from projections.ledger import Breach, Ledger
 from tests.given import START, allocated, registered, reserved
@@ -104,3 +112,28 @@ def test_a_licence_has_no_number_on_a_node_and_a_node_that_comes_back_with_less_
     poorer = registered(incarnation=2, memory_mb=100, gres={"gpu": 1})
     held = reserved(memory_mb=600, gres={"gpu": (1,)})
     assert breaches(RICH, held, poorer, released(), reserved(8, memory_mb=100, gres={"gpu": (0,)})) == []
+
+
+def test_more_licences_than_the_policy_has_are_named_and_a_lower_count_is_no_fault() -> None:
+    def licences(count: int) -> PolicyChanged:
+        return PolicyChanged(policy=Policy(licences={"matlab": count}), reason=None)
+
+    ledger = Ledger()
+    wanted = {"matlab": 1, "gpu": 0}
+
+    def booked(event: Event) -> list[Breach]:
+        return list(ledger.book(event, wanted))
+
+    lawful = (
+        registered(),
+        licences(2),
+        reserved(),
+        reserved(8, cpu_ids=(1,)),
+        licences(1),
+        released(),
+        released(8),
+    )
+    assert [breach for event in lawful for breach in booked(event)] == []
+    assert booked(reserved()) == []
+    text = "2 matlab are promised with allocation 8, and the policy has 1"
+    assert booked(reserved(8, cpu_ids=(1,))) == [Breach("licence_overpromised", text)]

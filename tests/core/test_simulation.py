@@ -344,3 +344,14 @@ def test_shares_that_move_by_themselves_are_looked_at_while_something_waits() ->
     waits = work(3, 1100, 10, 4, user_name="eve"), work(4, 1100, 10, 1, user_name="ann")
     done = simulate(replace(workload(ran, runs_on, *waits), policies=((START, fair),)))
     assert 1200 < runs(done)[4][0] < 1500
+
+
+def test_a_licence_is_nothing_that_a_node_must_have() -> None:
+    policy = Policy(licences={"matlab": 1})
+    jobs = [work(number, 0, 10, gres={"matlab": 1}) for number in (1, 2)]
+    nodes = [NodeNews(START, node.node_name, node) for node in registrations(parse_nodes("2x4"))]
+    came = simulate(
+        Workload(begins_at=START, jobs=tuple(jobs), nodes=tuple(nodes), policies=((START, policy),))
+    )
+    assert came.refused == ()
+    assert [(one.job_id, one.started_at) for one in came.ran] == [(1, at(0)), (2, at(10))]

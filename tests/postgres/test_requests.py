@@ -23,6 +23,8 @@ from conductor.core.events import ResourcesReserved
 from conductor.core.identifiers import JobId, NodeName, Term
 from conductor.handler import Accepted
 from projections.audit_replay import replay
+from projections.known import KnownPosition
+from projections.replay import verify
 from tests.fix_engine import PROVENANCE, Engine
 
 A, B = NodeName("a"), NodeName("b")
@@ -243,3 +245,44 @@ def test_the_audit_names_a_piece_that_was_promised_twice_past_the_handler(tamper
     tampered_engine.sql("SELECT append_events(now(), %s, now())", json.dumps([event]))
     [finding] = replay(tampered_engine.url).findings
     assert (finding.code, finding.parameters["node_name"]) == ("gres_promised_twice", "b")
+
+
+def test_a_reservation_by_hand_takes_no_licence_that_others_hold(engine: Engine) -> None:
+    async def story(engine: Engine) -> list[Accepted | Rejection]:
+        await two_nodes(engine)
+        await engine.accepted(ChangePolicy(changes={"licences": {"matlab": 2}}))
+        jobs = [await engine.submit(gres={"matlab": 1}) for _ in range(4)]
+        await engine.reserve(jobs[0], node="a")
+        wishes = [
+            Request(command=Reserve(job_id=one, node_name=B), provenance=PROVENANCE) for one in jobs[1:3]
+        ]
+        return await engine.handler.handle_requests(wishes, atomic=False)  # also in one batch
+
+    taken, refused = engine.run(story)
+    assert isinstance(taken, Accepted)
+    assert isinstance(refused, Rejection)
+    assert (refused.code, refused.message) == (
+        RejectionCode.CPUS_TAKEN,
+        "Job 3 needs matlab:1; of the policy's 2 licences 0 are free.",
+    )
+
+
+def test_the_audit_names_licences_that_crossing_reservations_promise_twice(tampered_engine: Engine) -> None:
+    """As with memory; also for who looks from a position on at which the first was held already."""
+
+    async def story(engine: Engine) -> int:
+        await two_nodes(engine)
+        await engine.accepted(ChangePolicy(changes={"licences": {"matlab": 1}}))
+        await engine.accepted(ElectLeader(holder="me", host="here"))
+        by_hand, planned = [await engine.submit(gres={"matlab": 1}) for _ in range(2)]
+        await engine.reserve(by_hand, node="a")
+        [reserved] = await engine.accepted(Reserve(job_id=planned, node_name=B, cpu_ids=(3,), term=Term(1)))
+        return reserved.position
+
+    position = tampered_engine.run(story)
+    [finding] = replay(tampered_engine.url).findings
+    assert (finding.code, finding.subject) == ("licence_overpromised", f"position {position}")
+    [(hash_,)] = tampered_engine.sql("SELECT hash FROM events WHERE position = %s", position - 1)
+    known = KnownPosition(position=position - 1, hash=bytes(hash_), origin="note")
+    report = verify(tampered_engine.url, since=known)
+    assert [one.code for one in report.differences] == ["licence_overpromised"]

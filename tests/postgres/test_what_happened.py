@@ -1,11 +1,13 @@
 """The log as a workload. A log that a simulation wrote must, simulated again from the log, come out the same."""
 
+import asyncio
 import random
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any
 
+from conductor.core.commands import Requeue
 from conductor.core.events import (
     CancelRequested,
     DependencyMet,
@@ -44,11 +46,14 @@ from conductor.core.workload import (
     registrations,
 )
 from conductor.log import Batch, NewEvent, append, reachable
-from projections.moment import Moment
+from conductor.scns.importing import import_original
+from conductor.scns.translation import Terms
+from projections.moment import Moment, find_moment
 from projections.snapshot import snapshot
 from projections.what_happened import Happened, read_happened, workload_of
-from tests.fix_engine import Engine
+from tests.fix_engine import PROVENANCE, Engine
 from tests.given import START, allocated, registered, reserved, submitted
+from tests.given_scns import STATUS, Scns
 
 NODE = NodeName("node-1")
 
@@ -300,3 +305,15 @@ def test_a_job_that_came_back_from_its_end_is_read_whole(tampered_engine: Engine
     later = happened(tampered_engine, until=200, since=(9, 93))
     assert [job.state for job in later.ended.values()] == [JobState.COMPLETED]
     assert [one.started_at for one in simulate(workload_of(later)).ran] == [at(95)]
+
+
+def test_what_was_imported_is_left_out_and_said(engine: Engine, empty_database_url: str) -> None:
+    scns = Scns(empty_database_url, STATUS)
+    scns.everyday()
+    asyncio.run(import_original(engine.url, scns.url, terms=Terms(source=""), provenance=PROVENANCE))
+    engine.run(lambda engine: engine.accepted(Requeue(job_id=JobId(1))))
+    with snapshot(engine.url) as connection:
+        until = find_moment(connection, datetime.now(UTC) + timedelta(days=1))
+        found = read_happened(connection, since=None, until=until)
+    # Jobs 4 and 5 waited there, 1 was requeued and waits here.
+    assert (found.works, found.imported, found.unknown, found.requeued) == ((), 7, 3, 0)

@@ -112,7 +112,7 @@ def test_times_without_a_zone_are_in_the_one_that_is_named() -> None:
         ({"state": "SUSPENDED"}, "state 'SUSPENDED'"),
         ({"state": None}, "state None"),
         ({"id": 0}, "number 0"),
-        ({"id": 2**53}, "number 9007199254740992"),
+        ({"id": 2**52 + 1}, "number 4503599627370497"),
         ({"id": "seven"}, "number 'seven'"),
         ({"submit_time": "infinity"}, "submit_time 'infinity'"),
         ({"end_time": "0044-03-15T12:00:00 BC"}, "end_time"),
@@ -122,6 +122,25 @@ def test_times_without_a_zone_are_in_the_one_that_is_named() -> None:
         ({"ntasks_per_node": "two"}, "ntasks_per_node 'two'"),
         ({"name": "n" * 256}, "longer than 255"),
         ({"environment": ["A=1"]}, "environment"),
+        ({"environment": {"A=B": "1"}}, "'A=B'"),
+        ({"environment": {"": "1"}}, "environment names ''"),
+        ({"account": "a\x1b[2J"}, r"account 'a\\x1b\[2J' has a line end"),
+        ({"account": "u" * 255}, "no user here .*--user"),
+        ({"account": "../x"}, "no user here"),
+        ({"name": "x\ny"}, r"name 'x\\ny' has a line end"),
+        ({"partition": "p\x07"}, "partition"),
+        ({"data_source": "\x9b"}, "data_source"),
+        ({"exit_code": "\x1b"}, "exit_code"),
+        ({"work_dir": "rel/../x"}, "work_dir 'rel/../x' is not absolute"),
+        ({"stdout_path": "a\nb"}, "stdout_path"),
+        ({"time_limit": 2**31}, "time_limit"),
+        ({"time_limit": "long"}, "time_limit 'long'"),
+        ({"submit_time": "0001-01-01T00:00:00"}, "submit_time .*1970 to 2999"),
+        ({"end_time": "9999-12-31T23:59:59"}, "end_time .*1970 to 2999"),
+        (
+            {"start_time": "2025-11-09T00:00:00", "end_time": "2025-11-08T00:00:00"},
+            "end_time .* before its start_time",
+        ),
     ],
 )
 def test_a_row_that_cannot_be_a_job_of_ours_is_refused_by_name(changes: dict[str, Any], said: str) -> None:
@@ -136,6 +155,20 @@ def test_so_is_one_with_an_odd_allocation() -> None:
         translate(row(), [{**ALLOCATION, "status": "lent"}], TERMS)
     with pytest.raises(Untranslatable, match="allocation's number -1"):
         translate(row(), [{**ALLOCATION, "id": -1}], TERMS)
+    with pytest.raises(Untranslatable, match="allocation's number"):
+        translate(row(), [{**ALLOCATION, "id": 2**53 - 1}], TERMS)
+    with pytest.raises(Untranslatable, match=r"node '\.\./x' can be no node's name"):
+        translate(row(), [{**ALLOCATION, "node_name": "../x"}], TERMS)
+    times = {"allocation_time": "2025-11-09T00:00:00", "released_time": "2025-11-08T00:00:00"}
+    with pytest.raises(Untranslatable, match=r"released_time .* before"):
+        translate(row(), [{**ALLOCATION, **times}], TERMS)
+
+
+def test_an_account_that_can_be_no_user_is_taken_in_when_a_user_is_named() -> None:
+    wish = translate(row(account="fluid dynamics"), [], Terms(source="scns", user_name="bob")).submission
+    assert (wish.account, wish.user_name) == ("fluid dynamics", "bob")
+    with pytest.raises(Untranslatable, match="the user 'b b'"):
+        translate(row(), [], Terms(source="scns", user_name="b b"))
 
 
 def test_the_same_job_is_the_same_command() -> None:
