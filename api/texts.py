@@ -272,6 +272,10 @@ FIELDS: Mapping[str, tuple[str, str]] = {
         ),
         "共 {tasks} 个任务，各自保存全部要求，总量超过 {most}；请分成多个作业数组，或缩短注释、依赖及路径",
     ),
+    "too_many_tasks": (
+        "brings the batch to {tasks} tasks; at most {most} go into one: send it in several",
+        "使该批次达到 {tasks} 个任务；每批最多 {most} 个，请分批提交",
+    ),
     "array_alone": (
         "cannot be given in a command; submit arrays at /api/v1/jobs/submit or /api/v1/jobs/submit/batch",
         "不能用于命令；请通过 /api/v1/jobs/submit 或 /api/v1/jobs/submit/batch 提交作业数组",

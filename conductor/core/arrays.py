@@ -40,7 +40,8 @@ def parsed(text: str) -> Array:
         limit = int(limit_text)
     indices: set[int] = set()
     for part in indices_text.split(","):
-        indices.update(_range_of(part.strip()))
+        more = _range_of(part.strip())
+        indices.update(more[: MOST_TASKS + 1])
         if len(indices) > MOST_TASKS:
             raise ValueError(f"more than {MOST_TASKS} tasks; submit several arrays")
     return Array(indices=tuple(sorted(indices)), limit=limit)
