@@ -38,6 +38,7 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "output_gap": ("Not where the output ends", "与已有输出不衔接"),
     "node_silent": ("The node does not answer", "节点没有应答"),
     "replay_failed": ("The log could not be replayed", "无法重放日志"),
+    "why_busy": ("Too many ask why at once", "同时询问原因的请求过多"),
     "past_busy": ("Too many look back at once", "同时回溯的请求过多"),
     "log_unreadable": ("The log cannot be folded", "日志无法折叠"),
 }
@@ -130,6 +131,10 @@ DETAILS: Mapping[str, tuple[str, str]] = {
     "no_job_then": (
         "There was no job {job_id} yet at position {position}. `GET /api/v1/jobs/{job_id}/events` has its first event.",
         "在位置 {position} 时还没有作业 {job_id}。其首个事件见 `GET /api/v1/jobs/{job_id}/events`。",
+    ),
+    "why_busy": (
+        "Several explanations of why jobs wait are being worked out already. Try again in a moment.",
+        "已有若干等待原因正在计算。请稍后重试。",
     ),
     "past_busy": (
         "Several answers about the past are being folded from the log already. Try again in a moment.",
