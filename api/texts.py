@@ -242,6 +242,10 @@ FIELDS: Mapping[str, tuple[str, str]] = {
         "must begin with a letter, a digit or _, and have only letters, digits and . _ @ + -",
         "必须以字母、数字或 _ 开头，且只含字母、数字和 . _ @ + -",
     ),
+    "bad_licence": (
+        "has {name}, which is no name of a licence: a letter, then letters, digits and . _ -",
+        "含有 {name}，不是合法的许可证名称：以字母开头，只含字母、数字和 . _ -",
+    ),
     "bad_variable": (
         "has the name {name}, which is no name of an environment variable: letters, digits and _, no digit first",
         "含有名称 {name}，不是合法的环境变量名：只能用字母、数字和 _，且不以数字开头",
