@@ -20,6 +20,7 @@ from conductor.core.resource_texts import (
     checked_gres,
     checked_labels,
     checked_nodes,
+    is_gres_name,
     parsed_gres,
     parsed_labels,
     parsed_nodes,
@@ -34,7 +35,8 @@ ID_LIMIT = 2**53 - 1  # every JSON reader can hold it
 _SMALL = 2**31 - 1
 _TIME_LIMIT_MINUTES = 100 * 366 * 24 * 60
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# Also those that turn the direction of writing: a name would be read as another.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _USER = re.compile(r"\w[\w.@+-]{0,63}\$?")
 _NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -89,6 +91,13 @@ def _patterns(path: str) -> str:
         if not found[1]:
             raise complaint("unknown_pattern", pattern=path[found.start() : found.start() + 2])
     return path
+
+
+def _licences(counts: dict[str, int]) -> dict[str, int]:
+    for name in counts:
+        if not is_gres_name(name):
+            raise complaint("bad_licence", name=repr(name[:40]))
+    return counts
 
 
 def _user(name: str) -> str:
@@ -251,6 +260,7 @@ NodeList = Annotated[
 ]
 WantedLabels = Annotated[Labels, BeforeValidator(lambda given: _texts(given, parsed_labels, "bad_labels"))]
 WantedGres = Annotated[Gres, BeforeValidator(lambda given: _texts(given, parsed_gres, "bad_gres"))]
+Licences = Annotated[dict[str, SmallCount], AfterValidator(_licences)]
 GresNumbers = Annotated[
     dict[str, Annotated[list[Annotated[int, Field(ge=0, lt=MOST_GRES)]], Field(max_length=MOST_GRES)]],
     Field(max_length=MOST_NAMES),

@@ -8,7 +8,7 @@ folded is kept for a while, within a bound. Refuses to know what the rows mean.
 import asyncio
 import sys
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,8 +17,9 @@ from weakref import WeakValueDictionary
 
 import orjson
 import structlog
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
+from api.leaving import while_wanted
 from api.problems import RETRY_AFTER_SECONDS, Problem
 from conductor.database import DatabaseUnavailable
 from conductor.settings import Settings, child_environment
@@ -128,7 +129,7 @@ class Past:
 
         if (found := recalled()) is not None:
             return found
-        folded: Overview = await _while_wanted(request, self._fold(position, {}, recalled))
+        folded: Overview = await while_wanted(request, self._fold(position, {}, recalled))
         return folded
 
     async def page(
@@ -150,7 +151,7 @@ class Past:
         wish = {listing: {**filters, "cursor": cursor, "limit": max(limit, ROWS_AT_LEAST)}}
         if (found := recalled()) is not None:
             return found
-        folded: Page = await _while_wanted(request, self._fold(position, wish, recalled, key))
+        folded: Page = await while_wanted(request, self._fold(position, wish, recalled, key))
         return folded
 
     async def why(
@@ -161,7 +162,7 @@ class Past:
         if (found := self._recall(key)) is not None:
             return cast(Row, found)
         wish = {"why": {"job_id": job_id, "at": at.isoformat(), "fair_share": fair_share}}
-        return await _while_wanted(request, self._explain(key, position, wish))
+        return await while_wanted(request, self._explain(key, position, wish))
 
     async def _explain(self, key: tuple[Any, ...], position: int, wish: Mapping[str, Any]) -> Row:
         async with self._turn(position):
@@ -275,26 +276,6 @@ async def running_past(settings: Settings, database_url: str) -> AsyncIterator[P
         yield past
     finally:
         await past.end()
-
-
-async def _while_wanted(request: Request, folding: Coroutine[Any, Any, T]) -> T:
-    """What is folded; ended, and `ClientDisconnect` raised, when the client goes away first."""
-    task, leaving = asyncio.create_task(folding), asyncio.create_task(_left(request))
-    try:
-        await asyncio.wait({task, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise ClientDisconnect
-        return task.result()
-    finally:
-        for one in (task, leaving):
-            one.cancel()
-        await asyncio.gather(task, leaving, return_exceptions=True)
-
-
-async def _left(request: Request) -> None:
-    """Until the client has gone away."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
 
 
 def _overview(document: Row) -> Overview:

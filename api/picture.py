@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 import structlog
 
+from api.problems import RETRY_AFTER_SECONDS, Problem
 from conductor.core.identifiers import JobId
 from conductor.core.wait_reasons import Judge
 from conductor.core.why import Why, explain_by
@@ -30,6 +31,9 @@ from conductor.scheduler_memory import HistoryForked, Memory, follow, load
 logger = structlog.get_logger("api")
 
 PATIENCE_SECONDS = 1.0  # of a listing
+EXPLAINED_AT_ONCE = (
+    4  # one after the other, seconds each where very many wait; who waits for it holds a place
+)
 _UNUSED_SECONDS = 180.0
 _CLOSING_SECONDS = 5.0
 _AT_ONCE = 20  # listings that wait for it; the others go without
@@ -129,12 +133,18 @@ class Picture:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._followed: _Followed | None = None
-        self._waiting = 0
+        self._waiting = self._explaining = 0
         self._running: set[Future[Any]] = set()
 
     async def explain(self, job_id: JobId) -> Explained | None:
-        """Raises `DatabaseUnavailable`. None for a job that does not wait any more."""
-        return await asyncio.wrap_future(self._ask(lambda followed: followed.explain(job_id)))
+        """None for a job that does not wait any more. Raises `DatabaseUnavailable`, and a problem when many ask."""
+        if self._explaining >= EXPLAINED_AT_ONCE:
+            raise Problem(503, "why_busy", headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+        self._explaining += 1
+        try:
+            return await asyncio.wrap_future(self._ask(lambda followed: followed.explain(job_id)))
+        finally:
+            self._explaining -= 1
 
     async def reasons(self, job_ids: Collection[JobId]) -> Mapping[JobId, str]:
         """The words for those that wait; none when the picture takes longer than a listing can wait, or fails."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, model_validator
 
-from api.fields import Line, LongLine, SmallCount, Uuid
+from api.fields import Licences, LongLine, SmallCount, Uuid
 from api.submission import STRICT
 from api.validation import complaint
 from conductor.core import commands as core
@@ -35,7 +35,7 @@ class PolicyChanges(BaseModel):
     half_life_hours: Hours = 1.0
     user_max_cpus: Cap | None = None
     user_max_jobs: Cap | None = None
-    licences: dict[Line, SmallCount] = {}
+    licences: Licences = {}
 
     @model_validator(mode="before")
     @classmethod

@@ -36,6 +36,7 @@ from api.problems import FieldError
 from api.security import Identity
 from api.validation import ERRORS_LISTED, complaint, field_errors, known_names, problem_of
 from conductor.core import commands
+from conductor.core.arrays import parsed
 from conductor.core.identifiers import NodeName
 from conductor.core.sbatch import Remark
 
@@ -133,6 +134,11 @@ class Wanted:
     submission: Submission
     remarks: Sequence[Remark] = ()
 
+    @property
+    def tasks(self) -> int:
+        array = self.submission.array
+        return 1 if array is None else len(parsed(array).indices)
+
 
 def submission_of(value: Any) -> Wanted:
     """One submission. Raises a problem that names every wrong field, and every wrong line of its script."""
@@ -143,19 +149,32 @@ def submission_of(value: Any) -> Wanted:
     return wanted
 
 
-def submissions_of(values: list[Any]) -> list[Wanted]:
-    """All of them, or a problem that names the wrong fields of each, as `jobs[3].script`."""
+def submissions_of(values: list[Any], *, most: int) -> list[Wanted]:
+    """All of them, or a problem that names the wrong fields of each, as `jobs[3].script`.
+
+    Every task of an array counts; what goes beyond `most` of them is not looked at any more.
+    """
+    tasks = 0
     found: list[Wanted] = []
     errors: list[FieldError] = []
     for index, value in enumerate(values):
         wanted = _checked(value, f"jobs[{index}]", errors)
         if wanted is not None:
             found.append(wanted)
+            tasks += wanted.tasks
+            if tasks > most:
+                errors.append(_too_many_tasks(index, tasks, most))
+                break
         elif len(errors) > ERRORS_LISTED:
             break
     if errors:
         raise problem_of(errors)
     return found
+
+
+def _too_many_tasks(index: int, tasks: int, most: int) -> FieldError:
+    values = {"tasks": tasks, "most": most}
+    return FieldError(field=f"jobs[{index}].array", code="too_many", said="too_many_tasks", values=values)
 
 
 def _checked(value: Any, field: str, errors: list[FieldError]) -> Wanted | None:

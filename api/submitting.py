@@ -6,7 +6,7 @@ with the first jobs and another wish under the same key is refused.
 
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -54,6 +54,7 @@ async def submitted(request: Request, wanted: Wanted) -> dict[str, Any]:
     """Hand one submission to the handler and tell of the job. Raises the rejection as a problem."""
     caller = caller_of(request)
     key = _key(request, caller.identity)
+    _check_weight([wanted], caller, lambda _: "array")
     wishes = _wishes(wanted, caller, _command_id(key, 0) if key else None)
     crash_point("api.submission_checked")
     outcomes = await engine_of(request).handler.handle_requests(wishes, atomic=True)
@@ -68,16 +69,15 @@ async def submitted(request: Request, wanted: Wanted) -> dict[str, Any]:
 
 async def submit_batch(request: Request) -> Response:
     value = await lines_or_jobs(request, MANY_JOBS)
-    wanted = submissions_of(_jobs_of(value))
+    wanted = submissions_of(_jobs_of(value), most=JOBS_AT_ONCE)
     caller = caller_of(request)
     key = _key(request, caller.identity)
     engine = engine_of(request)
     if key is not None:
         await _check_repeat(engine, key, len(wanted))
+    _check_weight(wanted, caller, lambda index: f"jobs[{index}].array")
     groups = [_wishes(one, caller, _command_id(key, i) if key else None) for i, one in enumerate(wanted)]
     wishes = [wish for group in groups for wish in group]
-    if len(wishes) > JOBS_AT_ONCE:
-        raise invalid(FieldError(field="jobs", code="too_many", values={"most": JOBS_AT_ONCE}))
     outcomes = await engine.handler.handle_requests(wishes, atomic=True)
     accepted = iter(_all_or_problem(outcomes, groups))
     told = [[next(accepted) for _ in group] for group in groups]
@@ -101,12 +101,23 @@ def _jobs_of(value: Any) -> list[Any]:
     return jobs
 
 
+def _check_weight(wanted: Sequence[Wanted], caller: Caller, field: Callable[[int], str]) -> None:
+    """What all arrays of a request come to in the log, before any is told out. Raises a problem."""
+    tasks = size = 0
+    for index, one in enumerate(wanted):
+        if one.submission.array is None:
+            continue
+        command = one.submission.command(caller.identity)
+        tasks += one.tasks
+        size += (one.tasks - 1) * len(encode(replace(command, script="", environment={})))
+        if size > MOST_BYTES_OF_TASKS:
+            values = {"tasks": tasks, "most": f"{MOST_BYTES_OF_TASKS // 2**20} MiB"}
+            raise invalid(FieldError(field=field(index), code="array_too_large", values=values))
+
+
 def _wishes(wanted: Wanted, caller: Caller, command_id: str | None) -> list[Wish]:
     """One job, or every task of an array. The first task's `command_id` stands for all: they are recorded at once."""
     first, *others = tasks_of(wanted.submission.command(caller.identity))
-    if len(others) * len(encode(replace(first, script="", environment={}))) > MOST_BYTES_OF_TASKS:
-        values = {"tasks": len(others) + 1, "most": f"{MOST_BYTES_OF_TASKS // 2**20} MiB"}
-        raise invalid(FieldError(field="array", code="array_too_large", values=values))
     head = Wish(command=first, provenance=caller.provenance(command_id))
     provenance = caller.provenance()
     return [head, *(Wish(command=task, provenance=provenance, head=head) for task in others)]

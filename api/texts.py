@@ -38,6 +38,7 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "output_gap": ("Not where the output ends", "与已有输出不衔接"),
     "node_silent": ("The node does not answer", "节点没有应答"),
     "replay_failed": ("The log could not be replayed", "无法重放日志"),
+    "why_busy": ("Too many ask why at once", "同时询问原因的请求过多"),
     "past_busy": ("Too many look back at once", "同时回溯的请求过多"),
     "log_unreadable": ("The log cannot be folded", "日志无法折叠"),
 }
@@ -130,6 +131,10 @@ DETAILS: Mapping[str, tuple[str, str]] = {
     "no_job_then": (
         "There was no job {job_id} yet at position {position}. `GET /api/v1/jobs/{job_id}/events` has its first event.",
         "在位置 {position} 时还没有作业 {job_id}。其首个事件见 `GET /api/v1/jobs/{job_id}/events`。",
+    ),
+    "why_busy": (
+        "Several explanations of why jobs wait are being worked out already. Try again in a moment.",
+        "已有若干等待原因正在计算。请稍后重试。",
     ),
     "past_busy": (
         "Several answers about the past are being folded from the log already. Try again in a moment.",
@@ -237,6 +242,10 @@ FIELDS: Mapping[str, tuple[str, str]] = {
         "must begin with a letter, a digit or _, and have only letters, digits and . _ @ + -",
         "必须以字母、数字或 _ 开头，且只含字母、数字和 . _ @ + -",
     ),
+    "bad_licence": (
+        "has {name}, which is no name of a licence: a letter, then letters, digits and . _ -",
+        "含有 {name}，不是合法的许可证名称：以字母开头，只含字母、数字和 . _ -",
+    ),
     "bad_variable": (
         "has the name {name}, which is no name of an environment variable: letters, digits and _, no digit first",
         "含有名称 {name}，不是合法的环境变量名：只能用字母、数字和 _，且不以数字开头",
@@ -271,6 +280,10 @@ FIELDS: Mapping[str, tuple[str, str]] = {
             "shorten comment, dependency or paths"
         ),
         "共 {tasks} 个任务，各自保存全部要求，总量超过 {most}；请分成多个作业数组，或缩短注释、依赖及路径",
+    ),
+    "too_many_tasks": (
+        "brings the batch to {tasks} tasks; at most {most} go into one: send it in several",
+        "使该批次达到 {tasks} 个任务；每批最多 {most} 个，请分批提交",
     ),
     "array_alone": (
         "cannot be given in a command; submit arrays at /api/v1/jobs/submit or /api/v1/jobs/submit/batch",

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from api.as_of import moment_of, state_then
 from api.engine import Engine, engine_of
 from api.jobs import MomentQuery
+from api.leaving import while_wanted
 from api.problems import Problem
 from api.reading import answer, fetch_one
 from api.security import caller_of
@@ -41,11 +42,11 @@ async def get_why(request: Request) -> Response:
         document = await _then(request, engine, await one_job(engine, request), moment)
     else:
         await engine.caught_up(query.at_least)
-        document = await _now(engine, await one_job(engine, request))
+        document = await _now(request, engine, await one_job(engine, request))
     return answer(worded(document, caller_of(request).language))
 
 
-async def _now(engine: Engine, job_id: JobId) -> Document:
+async def _now(request: Request, engine: Engine, job_id: JobId) -> Document:
     """By the log. Looked at once more when the job moves between two looks."""
     for _ in range(_LOOKS):
         row = await fetch_one(engine.pool, "job", {"job_id": job_id})
@@ -57,7 +58,7 @@ async def _now(engine: Engine, job_id: JobId) -> Document:
         why = of_job(job, at, silent=row["reason"] == "NodeDown")
         if why is not None:
             return _document(job, why.to_json(), position, at, leases="known")
-        explained = await engine.picture.explain(job_id)
+        explained = await while_wanted(request, engine.picture.explain(job_id))
         if explained is not None:
             why, position = explained.why, explained.position
             return _document(job, why.to_json(), position, explained.at, leases="known")

@@ -1,5 +1,6 @@
 """`conductor submit`: a script becomes a job."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,7 +9,7 @@ import typer
 from conductor.cli import submission as option
 
 if TYPE_CHECKING:
-    from conductor.client import Client, Submitted
+    from conductor.client import Client, Job, Submitted
 
 
 def submit(
@@ -76,9 +77,10 @@ def submit(
 def _highest_code(client: "Client", job: "Submitted") -> int:
     """Once it has ended; of an array, as sbatch has it, once all tasks have."""
     from conductor.cli.exits import AWAY_SECONDS, code_of_job
+    from conductor.client.array_waiting import wait_for_array
 
-    job_ids = [job.job_id]
-    if job.array_tasks is not None:
-        job_ids = [one.id for one in client.all_jobs(array_job_id=job.job_id).jobs]
-    ended = [client.wait(job_id, patience_seconds=AWAY_SECONDS) for job_id in job_ids]
+    if job.array_tasks is None:
+        ended: Sequence[Job] = [client.wait(job.job_id, patience_seconds=AWAY_SECONDS)]
+    else:
+        ended = wait_for_array(client, job.job_id, patience_seconds=AWAY_SECONDS)
     return max(code_of_job(one.state, one.exit_code, one.exit_signal) for one in ended)

@@ -12,7 +12,9 @@ from conductor.core.commands import Submit
 MOST_TASKS = 10_000
 HIGHEST_INDEX = 4_000_000
 
-_PART = re.compile(r"(\d{1,7})(?:-(\d{1,7})(?::(\d{1,7}))?)?")
+_PART = re.compile(r"(\d{1,7})(?:-(\d{1,7})(?::(\d{1,7}))?)?", re.ASCII)
+
+_LIMIT = re.compile(r"\d{1,7}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +37,13 @@ def parsed(text: str) -> Array:
     indices_text, percent, limit_text = text.strip().partition("%")
     limit = None
     if percent:
-        if not limit_text.isdecimal() or not 0 < int(limit_text) <= MOST_TASKS:
+        if not _LIMIT.fullmatch(limit_text) or not 0 < int(limit_text) <= MOST_TASKS:
             raise ValueError(f"%{limit_text} is no limit: after % comes how many tasks may run at once")
         limit = int(limit_text)
     indices: set[int] = set()
     for part in indices_text.split(","):
-        indices.update(_range_of(part.strip()))
+        more = _range_of(part.strip())
+        indices.update(more[: MOST_TASKS + 1])
         if len(indices) > MOST_TASKS:
             raise ValueError(f"more than {MOST_TASKS} tasks; submit several arrays")
     return Array(indices=tuple(sorted(indices)), limit=limit)

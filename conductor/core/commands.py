@@ -55,7 +55,12 @@ class Submit:
     @property
     def is_particular(self) -> bool:
         """Whether more than the width of nodes decides where it could run."""
-        return bool(self.memory_mb or self.nodelist or self.labels or self.gres)
+        return bool(self.memory_mb or self.nodelist or self.labels or self.gres or self.exclusive)
+
+    @property
+    def minds_the_policy(self) -> bool:
+        """Whether its licences or its width could be more than the policy has. Every cap lets one CPU through."""
+        return bool(self.gres) or self.total_cpus > 1 or self.exclusive
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,6 +43,7 @@ from conductor.core.events import (
     NodeRegistered,
     NodeRemoved,
     NodeResumed,
+    Policy,
     PolicyChanged,
     ProjectionsRebuilt,
     RecordedEvent,
@@ -123,8 +124,8 @@ def streams_read(command: Command) -> tuple[StreamName, ...]:
         read += [job_stream(job_id) for job_id in command.depends_on]
     if isinstance(command, _FENCED) and command.term is not None:
         read.append(SCHEDULER_STREAM)
-    if isinstance(command, Reserve) or (isinstance(command, Submit) and command.gres):
-        read.append(POLICY_STREAM)  # which of its generic resources are licences
+    if isinstance(command, Reserve) or (isinstance(command, Submit) and command.minds_the_policy):
+        read.append(POLICY_STREAM)  # which of its generic resources are licences; what one user may have
     return tuple(read)
 
 
@@ -164,7 +165,8 @@ def decide(
     leadership = states.get(SCHEDULER_STREAM, Leadership())
     assert node is None or isinstance(node, Node)
     assert isinstance(leadership, Leadership)
-    policy = states.get(POLICY_STREAM)
+    in_force = states.get(POLICY_STREAM)
+    policy = in_force.policy if isinstance(in_force, PolicyInForce) else Policy()
     around = Surroundings(
         at=at,
         node=node,
@@ -172,7 +174,8 @@ def decide(
         widest_node_cpus=widest_node_cpus,
         jobs=_jobs_read(command, states),
         offers=offers,
-        licences=policy.policy.licences if isinstance(policy, PolicyInForce) else {},
+        licences=policy.licences,
+        user_max_cpus=policy.user_max_cpus,
     )
     return _verdict(stream, decide_job(command, state, around))
 

@@ -34,6 +34,7 @@ class Surroundings:
     widest_node_cpus: int | None = None  # None: no node has ever registered, so a job waits
     offers: Offers | None = None  # looked up for jobs that ask for something particular
     licences: Mapping[str, int] = field(default_factory=dict)  # of the policy in force
+    user_max_cpus: int | None = None  # likewise; looked up for jobs that are wider than one CPU
     jobs: Mapping[JobId, Job] = field(default_factory=dict)  # others, that a dependency names
 
 

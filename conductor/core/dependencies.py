@@ -24,7 +24,7 @@ Kind = Literal["after", "afterok", "afternotok", "afterany", "singleton"]
 
 MOST_REFERENCES = 1000
 
-_REFERENCE = re.compile(r"(\d{1,16})(?:_(\d{1,7}))?")
+_REFERENCE = re.compile(r"(\d{1,16})(?:_(\d{1,7}))?", re.ASCII)
 
 
 class Outlook(Enum):

@@ -69,16 +69,48 @@ class Offers:
     def __init__(self, nodes: Sequence[Offer]) -> None:
         self.nodes = tuple(nodes)
         self._answers: dict[object, Unfit | None] = {}
+        self._narrowest: dict[object, int | None] = {}
 
     def unfit(self, wish: Wish, licences: Mapping[str, int]) -> Unfit | None:
         """Why none of them could ever run the job, if so. With no node at all it waits for one."""
-        key = (
-            *(wish.total_cpus, wish.memory_mb, wish.nodelist),
-            *(tuple(named.items()) for named in (wish.labels, wish.gres, licences)),
-        )
+        key = _key(wish, licences)
         if key not in self._answers:
             self._answers[key] = _unfit(wish, self.nodes, licences) if self.nodes else None
         return self._answers[key]
+
+    def narrowest(self, wish: Wish, licences: Mapping[str, int]) -> int | None:
+        """The CPUs of the narrowest node that could take the job; None when none could."""
+        key = _key(wish, licences)
+        if key not in self._narrowest:
+            could = (node.total_cpus for node in self.nodes if mismatch(wish, node, licences) is None)
+            self._narrowest[key] = min(could, default=None)
+        return self._narrowest[key]
+
+
+def _key(wish: Wish, licences: Mapping[str, int]) -> object:
+    """What decides where a job could run."""
+    return (
+        *(wish.total_cpus, wish.memory_mb, wish.nodelist),
+        *(tuple(named.items()) for named in (wish.labels, wish.gres, licences)),
+    )
+
+
+def beyond_cap(wish: Wish, *, narrowest: int | None, most: int) -> Unfit | None:
+    """Why a user who may have `most` CPUs at a time can never have this job run, if so.
+
+    `narrowest`: of an exclusive job, which is as wide as the narrowest of the nodes that could take it.
+    """
+    cpus = narrowest or wish.total_cpus
+    if cpus <= most:
+        return None
+    asks = f"The job asks for {cpus} CPUs"
+    if cpus > wish.total_cpus:
+        asks = f"The job asks for a whole node, and the narrowest that could take it has {cpus} CPUs"
+    return Unfit(
+        field="exclusive" if cpus > wish.total_cpus else "cpus",
+        message=f"{asks}, but the policy lets a user have {most} at a time (user_max_cpus). "
+        f"Ask for {most} or fewer, or have the policy changed.",
+    )
 
 
 def mismatch(wanted: Wish, node: Offer, licences: Collection[str] = ()) -> str | None:

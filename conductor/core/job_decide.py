@@ -43,7 +43,7 @@ from conductor.core.events import (
     ResourcesReleased,
     ResourcesReserved,
 )
-from conductor.core.fitting import Unfit, mismatch, too_wide
+from conductor.core.fitting import Unfit, beyond_cap, mismatch, too_wide
 from conductor.core.imported import decide_import
 from conductor.core.job import Job, JobState
 from conductor.core.job_report import (
@@ -151,7 +151,12 @@ def _runs_nowhere(command: Submit, around: Surroundings) -> Unfit | None:
     widest = around.widest_node_cpus
     if widest is not None and command.total_cpus > widest:
         return too_wide(command.total_cpus, widest)
-    return around.offers.unfit(command, around.licences) if around.offers is not None else None
+    unfit = around.offers.unfit(command, around.licences) if around.offers is not None else None
+    if unfit is not None or around.user_max_cpus is None:
+        return unfit
+    offers = around.offers if command.exclusive else None
+    narrowest = offers.narrowest(command, around.licences) if offers is not None else None
+    return beyond_cap(command, narrowest=narrowest, most=around.user_max_cpus)
 
 
 def _cancel(command: Cancel, job: Job) -> Decision:

@@ -9,6 +9,7 @@ from conductor.core.commands import ChangePolicy
 from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.events import Policy, PolicyChanged
 from conductor.core.identifiers import Version
+from conductor.core.resource_texts import is_gres_name
 
 NAMES = tuple(field.name for field in fields(Policy))
 _CHOICES = {name: get_args(get_type_hints(Policy)[name]) for name in ("order", "node_choice")}
@@ -54,9 +55,15 @@ def fault(name: str, value: Any) -> Rejection | None:
         return None if value in known else _invalid(name, f"{name} is one of {', '.join(known)}.")
     if name == "licences":
         sound = isinstance(value, Mapping) and all(
-            isinstance(key, str) and key and _is_count(count) for key, count in value.items()
+            isinstance(key, str) and is_gres_name(key) and _is_count(count) for key, count in value.items()
         )
-        return None if sound else _invalid(name, "licences are names with counts: matlab:5.")
+        return (
+            None
+            if sound
+            else _invalid(
+                name, "licences are names (a letter, then letters, digits, . _ -) with counts: matlab:5."
+            )
+        )
     if value is None and name in _PERHAPS_NONE:
         return None
     if name in _COUNTS:

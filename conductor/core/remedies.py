@@ -4,6 +4,7 @@ thing otherwise, places the job.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from shlex import quote
 
 from conductor.core.events import JobSubmitted, Policy
 from conductor.core.identifiers import JobId
@@ -91,12 +92,12 @@ def _nodes_back(tries: _Tries) -> Iterator[Remedy]:
             if node.state is NodeState.DRAINED and node.node_name in judge.usable:
                 yield Remedy(
                     told=Told(code="resume_node", parameters=named),
-                    command=f"conductor resume {node.node_name}",
+                    command=f"conductor resume {quote(node.node_name)}",
                 )
             else:
                 yield Remedy(
                     told=Told(code="node_back", parameters=named),
-                    command=f"conductor node {node.node_name}",
+                    command=f"conductor node {quote(node.node_name)}",
                 )
 
 
@@ -222,7 +223,7 @@ def _raised_cap(tries: _Tries) -> Iterator[Remedy]:
 def _policy_command(cap: Cap, policy: Policy) -> str:
     if cap.code == "Licenses":
         licences = ",".join(f"{name}:{count}" for name, count in sorted(policy.licences.items()))
-        return f"conductor policy licences={licences}"
+        return f"conductor policy {quote(f'licences={licences}')}"
     return f"conductor policy {cap.name}={cap.enough}"
 
 

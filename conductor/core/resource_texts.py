@@ -86,10 +86,14 @@ def parsed_gres(text: str) -> dict[str, int]:
     return checked_gres(counts)
 
 
+def is_gres_name(name: str) -> bool:
+    return _GRES_NAME.fullmatch(name) is not None
+
+
 def checked_gres(counts: Mapping[str, int]) -> dict[str, int]:
     """In the order of names; those of which there are none are left out."""
     for name, count in counts.items():
-        if not _GRES_NAME.fullmatch(name):
+        if not is_gres_name(name):
             raise ValueError(
                 f"{name[:40]!r} is no name of a generic resource: a letter, then letters, digits, . _ -"
             )
@@ -118,6 +122,11 @@ def parsed_labels(text: str) -> dict[str, str]:
 
 def checked_labels(labels: Mapping[str, str]) -> dict[str, str]:
     """In the order of names."""
+    for name, value in labels.items():
+        if not _LABEL.fullmatch(name) or not _LABEL_VALUE.fullmatch(value):
+            raise ValueError(
+                f"{f'{name}={value}'[:40]!r} is no NAME=VALUE of letters, digits, . _ / - (and + : in values)"
+            )
     if len(labels) > MOST_NAMES:
         raise ValueError(f"more than {MOST_NAMES} labels are named")
     return {name: labels[name] for name in sorted(labels)}

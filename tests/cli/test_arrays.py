@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from conductor.client import Client
+from conductor.client.array_waiting import wait_for_array
 from tests.cli.test_commands import Type, typed_at
-from tests.fix_api import Api
+from tests.fix_api import TOKEN, Api
 
 
 @pytest.fixture
@@ -39,3 +41,11 @@ def test_an_array_is_submitted_shown_and_changed_whole_or_in_part(
     assert (conduct("cancel", "1_77").exit_code, conduct("cancel", "x").exit_code) == (1, 2)
     assert "follows one job" in conduct("run", "--array", "1-2", script).stderr
     assert "waits for afterok:1" in conduct("job", 10).stdout
+
+
+def test_an_array_that_has_ended_is_read_as_a_whole(api: Api) -> None:
+    head = api.submit(array="0-3")
+    api.post(f"/jobs/{head}/cancel")
+    with Client(api.url, TOKEN) as client:
+        ended = wait_for_array(client, head, patience_seconds=0)
+    assert [task.state for task in ended] == ["CANCELLED"] * 4

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from conductor.client import Client, Job, Refused, Submission, UnexpectedAnswer, Unreachable
+from conductor.client.array_waiting import wait_for_array
 from conductor.client.connection import Connection
 from tests.fix_api import TOKEN, Api
 
@@ -89,6 +90,32 @@ def test_where_nothing_listens_is_told_at_once() -> None:
         client_of(answer).stats()
     assert (caught.value.url, caught.value.cause) == ("http://127.0.0.1:9", "nothing listens there")
     assert len(seen) == 1
+
+
+def test_an_array_is_waited_for_by_its_last_task_and_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("conductor.client.array_waiting.PACE_SECONDS", 0)
+    monkeypatch.setattr("conductor.client.array_waiting.AWAY_PAUSE_SECONDS", 0)
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        path, query = request.url.path.removeprefix("/api/v1/jobs"), request.url.params
+        asked.append(path + ("?final" if "wait" in query else "?some" if "state" in query else ""))
+        if len(asked) == 1:
+            raise httpx.ConnectError("refused", request=request)
+        ended = "/3000?final" in asked
+        if path == "/1":
+            by_state = {"FAILED": 1, "COMPLETED": 2999} if ended else {"PENDING": 1, "COMPLETED": 2999}
+            return httpx.Response(
+                200, json={"id": 1, "state": "COMPLETED", "array": {"jobs_by_state": by_state}}
+            )
+        if path == "/3000":
+            return httpx.Response(200, json={"id": 3000, "state": "FAILED"})
+        state = "FAILED" if ended else "PENDING"
+        return httpx.Response(200, json={"jobs": [{"id": 3000, "state": state}], "next": None})
+
+    [task] = wait_for_array(client_of(answer), 1, patience_seconds=60)
+    assert task.state == "FAILED"
+    assert asked == ["/1", "/1", "?some", "/3000?final", "/1", ""]
 
 
 def test_a_wait_outlives_a_server_that_is_away_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:

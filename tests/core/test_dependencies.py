@@ -76,7 +76,10 @@ def test_an_array_is_as_slurm_reads_it(text: str, indices: tuple[int, ...], step
     assert (parsed_array(text).indices, parsed_array(text).step) == (indices, step)
 
 
-@pytest.mark.parametrize("text", ["", "a", "3-1", "1-2:0", "0-10000", "1%0", "1%", "4000001", "1,,2", "-1"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "a", "3-1", "1-2:0", "0-10000", "1%0", "1%", "4000001", "1,,2", "-1", "٠-٣", "1-2%٢", "１-３"],
+)
 def test_what_is_no_array_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         parsed_array(text)
@@ -91,7 +94,7 @@ def test_a_submission_becomes_its_tasks() -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "afterok", "afterok:", "afterok:x", "afterok:0", "after:41+5", "aftercorr:41", "singleton:3",
-     "afterok:1,after:2?afterany:3", "afterok:1_", f"afterok:{2**53}"],
+     "afterok:1,after:2?afterany:3", "afterok:1_", f"afterok:{2**53}", "afterok:٤١", "afterok:1_２"],
 )  # fmt: skip
 def test_what_is_no_dependency_is_refused_with_the_part_that_is_wrong(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):

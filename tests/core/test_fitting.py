@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from conductor.core.commands import ChangePolicy, Reserve, Submit
+from conductor.core.decider import streams_read
 from conductor.core.errors import Rejection, RejectionCode
-from conductor.core.events import JobSubmitted, PolicyChanged, ResourcesReserved
+from conductor.core.events import JobSubmitted, Policy, PolicyChanged, ResourcesReserved
 from conductor.core.fitting import NodeOffer, Offers, Unfit, mismatch
 from conductor.core.identifiers import POLICY_STREAM, AllocationId, JobId, NodeName, job_stream, node_stream
 from tests.given import NODE, World, pending, refused, registered, submitted
@@ -102,6 +103,34 @@ def test_a_submission_is_refused_by_its_field() -> None:
     assert isinstance(refusal, Rejection)
     assert (refusal.code, refusal.field) == (RejectionCode.INVALID, "gres")
     assert isinstance(World().when(command), tuple)
+
+
+@pytest.mark.parametrize(
+    ("wish", "nodes", "field", "said"),
+    [
+        ({"cpus_per_task": 3}, (), "cpus", "asks for 3 CPUs, but the policy lets a user have 2"),
+        ({"cpus_per_task": 2}, (), None, ""),
+        ({"exclusive": True}, (SMALL, GPUS), "exclusive", "the narrowest that could take it has 4 CPUs"),
+        ({"exclusive": True, "gres": {"gpu": 1}}, (SMALL, GPUS), "exclusive", "has 8 CPUs"),
+        ({"exclusive": True}, (), None, ""),
+    ],
+)
+def test_wider_than_the_policy_lets_its_user_have_is_refused(
+    wish: dict[str, Any], nodes: tuple[NodeOffer, ...], field: str | None, said: str
+) -> None:
+    world = World().given(POLICY_STREAM, PolicyChanged(policy=Policy(user_max_cpus=2), reason=None))
+    command = Submit(script="true\n", user_name="a", submitted_by="a", job_id=JobId(1), **wish)
+    outcome = world.when(command, offers=Offers(nodes))
+    if field is None:
+        assert isinstance(outcome, tuple)
+    else:
+        assert isinstance(outcome, Rejection)
+        assert (outcome.field, said in outcome.message) == (field, True), outcome
+
+
+def test_a_job_of_one_cpu_asks_nothing_of_the_policy() -> None:
+    plain = Submit(script="true\n", user_name="a", submitted_by="a", job_id=JobId(1))
+    assert POLICY_STREAM not in streams_read(plain)
 
 
 def reserve(*cpu_ids: int, **more: Any) -> Reserve:

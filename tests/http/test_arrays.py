@@ -1,7 +1,7 @@
 """Arrays over HTTP: one submission, one transaction, many jobs; and ids like 42_7 and 42_[1-3]."""
 
 import threading
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -132,6 +132,22 @@ def test_arrays_in_a_batch_count_their_tasks(api: Api) -> None:
     answer = api.post("/jobs/submit/batch", {"jobs": too_many})
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "too_many")
     assert api.get("/jobs/stats")["total_jobs"] == 3
+
+
+def test_a_batch_of_arrays_is_weighed_before_any_is_told_out(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told_out(*_: object) -> NoReturn:
+        raise AssertionError("expanded")
+
+    monkeypatch.setattr("api.submitting.tasks_of", told_out)
+    answer = api.post("/jobs/submit/batch", {"jobs": [{"script": "a", "array": "0-9999"}] * 60})
+    [error] = answer.json()["errors"]
+    assert (answer.status_code, error["field"], error["code"]) == (422, "jobs[1].array", "too_many")
+    large = {"script": "x", "array": "0-4999", "comment": "y" * 4096, "work_dir": "/" + "z" * 3000}
+    answer = api.post("/jobs/submit/batch", {"jobs": [large, large]})
+    [error] = answer.json()["errors"]
+    assert (answer.status_code, error["field"], error["code"]) == (422, "jobs[1].array", "array_too_large")
 
 
 def test_what_no_node_can_run_is_refused_once_for_the_whole_array(api: Api) -> None:

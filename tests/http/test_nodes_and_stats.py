@@ -210,6 +210,8 @@ def test_what_live_allocations_hold_of_a_node_is_counted_now_and_of_then(api: Ap
         ({"numa": [[0, 1], [1]]}, "numa", "invalid"),
         ({"numa": [[]]}, "numa[0]", "too_few"),
         ({"labels": {"zone": "a\nb"}}, "labels.zone", "control_character"),
+        ({"labels": {"zone=a,arch": "x"}}, "labels", "bad_labels"),
+        ({"labels": {"zone": "x\u202ey"}}, "labels.zone", "control_character"),
     ],
 )
 def test_a_registration_that_cannot_be_is_refused_by_its_field(

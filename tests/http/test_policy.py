@@ -17,6 +17,7 @@ NONSENSE: list[tuple[dict[str, Any], str, str]] = [
     ({"user_max_jobs": 1.5}, "changes.user_max_jobs", "whole number"),
     ({"half_life_hours": 0}, "changes.half_life_hours", "at least"),
     ({"licences": {"matlab": -1}}, "changes.licences.matlab", "at least"),
+    ({"licences": {"x;touch /tmp/y #": 2}}, "changes.licences", "no name of a licence"),
     ({"licences": 5}, "changes.licences", "object"),
 ]
 

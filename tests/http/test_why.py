@@ -5,10 +5,12 @@ import threading
 from datetime import UTC, datetime
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
 
-from api.picture import running_picture
+from api.picture import EXPLAINED_AT_ONCE, running_picture
+from api.problems import Problem
 from conductor.core.identifiers import JobId
 from tests.fix_api import Api
 
@@ -19,6 +21,10 @@ def heard(api: Api, name: str = "node-1", cpus: int = 4) -> int:
     lease = {"incarnation": incarnation, "allocations": []}
     assert api.client.put(f"/api/v1/nodes/{name}/lease", json=lease).status_code == 200
     return incarnation
+
+
+async def never(_pool: Any) -> Any:
+    await asyncio.Event().wait()
 
 
 def why(api: Api, job_id: int | str, **parameters: Any) -> Any:
@@ -178,12 +184,51 @@ def test_a_listing_is_answered_without_a_picture_that_takes_too_long(
     heard(api)
     asked = threading.Event()
 
-    async def never(_pool: Any) -> Any:
+    async def asked_and_never(pool: Any) -> Any:
         asked.set()
-        await asyncio.Event().wait()
+        await never(pool)
 
-    monkeypatch.setattr("api.picture.load", never)
+    monkeypatch.setattr("api.picture.load", asked_and_never)
     monkeypatch.setattr("api.picture.PATIENCE_SECONDS", 0.05)
     assert api.get("/jobs")["jobs"][0]["reason"] is None
     assert asked.is_set()
     assert api.get(f"/jobs/{job_id}")["reason"] is None
+
+
+def test_few_may_wait_for_an_explanation(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    job_id = JobId(api.submit())
+    monkeypatch.setattr("api.picture.load", never)
+
+    async def story() -> None:
+        async with running_picture(api.database_url) as picture:
+            waiting = [asyncio.create_task(picture.explain(job_id)) for _ in range(EXPLAINED_AT_ONCE)]
+            await asyncio.sleep(0)
+            with pytest.raises(Problem) as refused:
+                await picture.explain(job_id)
+            assert (refused.value.status, "Retry-After" in refused.value.headers) == (503, True)
+            for one in waiting:
+                one.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(picture.explain(job_id), 0.05)
+
+    asyncio.run(story())
+
+
+def test_who_asks_why_and_leaves_holds_no_place(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    job_id = api.submit()
+    heard(api)
+    monkeypatch.setattr("api.picture.load", never)
+    monkeypatch.setattr("api.picture.EXPLAINED_AT_ONCE", 1)
+
+    def refused() -> bool:
+        """Whether it was told to come again; else it waited, and left."""
+        try:
+            answer = api.client.get(f"/api/v1/jobs/{job_id}/why", timeout=0.3)
+        except httpx.ReadTimeout:
+            return False
+        assert (answer.status_code, answer.json()["code"]) == (503, "why_busy")
+        return True
+
+    for _ in range(3):
+        assert next(True for _ in range(100) if not refused())
