@@ -204,13 +204,16 @@ async def _choose_resources(
     wanted = await _wanted(connection, command)
     held = await connection.execute(SQL["held"], {"node_name": command.node_name})
     allocations = await held.fetchall()
-    held_mb = promised_mb[command.node_name] + sum(memory_mb or 0 for memory_mb, _ in allocations)
+    request.unfit = _not_alone(command, wanted, allocations)
+    if request.unfit is not None:
+        return
+    held_mb = promised_mb[command.node_name] + sum(memory_mb or 0 for memory_mb, *_ in allocations)
     if wanted.memory_mb and wanted.node_memory_mb is not None:
         free_mb = max(0, wanted.node_memory_mb - held_mb)
         if wanted.memory_mb > free_mb:
             request.unfit = _taken(command, f"{wanted.memory_mb} MB", f"{free_mb} MB")
             return
-    gres = _chosen_gres(command, wanted, [held for _, held in allocations])
+    gres = _chosen_gres(command, wanted, [held for _, held, *_ in allocations])
     if isinstance(gres, Rejection):
         request.unfit = gres
         return
@@ -236,6 +239,19 @@ async def _wanted(connection: AsyncConnection[Any], command: Reserve) -> _Wanted
         node_memory_mb=node_memory_mb,
         node_gres=node_gres or {},
     )
+
+
+def _not_alone(command: Reserve, wanted: _Wanted, held: Sequence[tuple[Any, ...]]) -> Rejection | None:
+    """A node that registered anew with other CPUs may have free ones beside a job that is to be alone there."""
+    for *_, job_id, exclusive in held:
+        if job_id == command.job_id or not (exclusive or wanted.exclusive):
+            continue
+        node_name = command.node_name
+        message = f"Job {command.job_id} needs node {node_name} to itself; job {job_id} is there."
+        if exclusive:
+            message = f"Job {job_id} has node {node_name} to itself."
+        return Rejection(code=RejectionCode.CPUS_TAKEN, message=message)
+    return None
 
 
 async def _free_cpus(connection: AsyncConnection[Any], command: Reserve) -> tuple[int, ...]:

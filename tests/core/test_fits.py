@@ -65,6 +65,12 @@ def test_an_exclusive_job_needs_a_node_of_its_own_takes_all_of_it_and_nobody_com
     assert story.job(4, 4).plan() == [(3, A)]
 
 
+def test_an_exclusive_job_does_not_come_beside_one_whose_cpus_the_node_has_no_more() -> None:
+    story = Story().node(A, 4).job(1).place(1, A, 3).node(A, 2).job(2, exclusive=True)
+    assert story.plan() == []
+    assert story.end(1).plan() == [(2, A)]
+
+
 def test_a_removed_node_gets_nothing_and_what_it_had_is_given_back_once() -> None:
     story = Story().node(A, 2).job(1, 2).place(1, A, 0, 1).job(2)
     story.tell(node_stream(A), NodeRemoved(reason=None))
