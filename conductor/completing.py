@@ -213,7 +213,7 @@ async def _choose_resources(
         if wanted.memory_mb > free_mb:
             request.unfit = _taken(command, f"{wanted.memory_mb} MB", f"{free_mb} MB")
             return
-    gres = _chosen_gres(command, wanted, [held for _, held, *_ in allocations])
+    gres = _chosen_gres(command, wanted, [(held, asked) for _, held, asked, *_ in allocations])
     if isinstance(gres, Rejection):
         request.unfit = gres
         return
@@ -260,10 +260,14 @@ async def _free_cpus(connection: AsyncConnection[Any], command: Reserve) -> tupl
 
 
 def _chosen_gres(
-    command: Reserve, wanted: _Wanted, held: Sequence[Mapping[str, Sequence[int]]]
+    command: Reserve,
+    wanted: _Wanted,
+    held: Sequence[tuple[Mapping[str, Sequence[int]], Mapping[str, int]]],
 ) -> Mapping[str, tuple[int, ...]] | Rejection:
-    """What the node does not have is a licence or a mistake; `decide` knows which."""
-    taken = {name: {number for one in held for number in one.get(name, ())} for name in wanted.node_gres}
+    """What the node does not have is a licence or a mistake; `decide` knows which. `held`: numbers by name, and how
+    many of each were asked for: without numbers of what was a licence then.
+    """
+    taken = {name: {number for one, _ in held for number in one.get(name, ())} for name in wanted.node_gres}
     for name, numbers in command.gres.items():
         twice = sorted(taken.get(name, set()) & set(numbers))
         if twice:
@@ -275,8 +279,9 @@ def _chosen_gres(
         if name not in wanted.node_gres:
             continue
         free = [number for number in range(wanted.node_gres[name]) if number not in taken[name]]
-        if len(free) < count <= wanted.node_gres[name]:
-            return _taken(command, f"{name}:{count}", str(len(free)))
+        left = len(free) - sum(asked.get(name, 0) for one, asked in held if name not in one)
+        if left < count <= wanted.node_gres[name]:
+            return _taken(command, f"{name}:{count}", str(max(0, left)))
         chosen[name] = tuple(free[:count])
     return chosen
 

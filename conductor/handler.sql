@@ -27,7 +27,7 @@ WHERE j.id = %(job_id)s;
 
 -- name: held
 -- What live allocations hold of a node besides CPUs; for jobs that want to be alone there.
-SELECT a.memory_mb, a.gres, a.job_id, j.exclusive
+SELECT a.memory_mb, a.gres, j.gres, a.job_id, j.exclusive
 FROM resource_allocations a JOIN jobs j ON j.id = a.job_id
 WHERE a.node_name = %(node_name)s AND a.status <> 'released'
 ORDER BY a.job_id;

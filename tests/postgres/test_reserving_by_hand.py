@@ -2,7 +2,7 @@
 
 import pytest
 
-from conductor.core.commands import Reserve
+from conductor.core.commands import ChangePolicy, Reserve
 from conductor.core.errors import RejectionCode
 from conductor.core.identifiers import NodeName
 from tests.fix_engine import Engine
@@ -37,5 +37,20 @@ def test_an_exclusive_job_has_an_empty_node_by_hand(engine: Engine) -> None:
     async def story(engine: Engine) -> None:
         await engine.register(NODE, 2)
         assert (await engine.reserve(await engine.submit(exclusive=True))).cpu_ids == (0, 1)
+
+    engine.run(story)
+
+
+def test_what_was_taken_as_licences_counts_by_hand_too(engine: Engine) -> None:
+    async def story(engine: Engine) -> None:
+        await engine.accepted(ChangePolicy(changes={"licences": {"gpu": 2}}))
+        await engine.register(NODE, 4)
+        assert (await engine.reserve(await engine.submit(gres={"gpu": 2}))).gres == {}
+        await engine.accepted(ChangePolicy(changes={"licences": {}}))
+        await engine.register(NODE, 4, gres={"gpu": 3})
+        two, one = await engine.submit(gres={"gpu": 2}), await engine.submit(gres={"gpu": 1})
+        refused = await engine.refused(Reserve(job_id=two, node_name=NODE))
+        assert (refused.code, "has 1 free" in refused.message) == (RejectionCode.CPUS_TAKEN, True)
+        assert (await engine.reserve(one)).gres == {"gpu": (0,)}
 
     engine.run(story)
