@@ -1,15 +1,7 @@
 """Nodes: listed, shown, drained and resumed."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
 from conductor.cli.moments import moment_option, tell_moment
 from conductor.cli.options import AsOf, Json, NodeName, Reason, Wide
-from conductor.core.resource_texts import labels_text
-
-if TYPE_CHECKING:
-    from conductor.cli.screen import Screen
-    from conductor.client import Node
 
 
 def nodes(
@@ -21,6 +13,7 @@ def nodes(
 
     Example: conductor nodes
     """
+    from conductor.cli.node_views import node_table
     from conductor.cli.screen import Screen
     from conductor.client import connect
 
@@ -34,25 +27,6 @@ def nodes(
     else:
         tell_moment(found.raw, screen)
         node_table(found.nodes, screen, wide=wide)
-
-
-def node_table(nodes: "Sequence[Node]", screen: "Screen", *, wide: bool = False) -> None:
-    from conductor.cli.tables import FIXED, FLEXIBLE, NUMBER
-
-    columns = [
-        ("name", FLEXIBLE), ("state", FIXED), ("used", NUMBER), ("reserved", NUMBER), ("free", NUMBER),
-        ("total", NUMBER), ("memory", NUMBER), ("reason", FLEXIBLE),
-    ]  # fmt: skip
-    rows = [
-        [one.name, one.state, one.used_cpus, one.reserved_cpus, one.free_cpus, one.total_cpus,
-         _memory(one), one.reason]
-        for one in nodes
-    ]  # fmt: skip
-    if wide:
-        columns += [("memory_held", NUMBER), ("gres", FLEXIBLE), ("numa", FLEXIBLE), ("labels", FLEXIBLE)]
-        for row, one in zip(rows, nodes, strict=True):
-            row += [_gigabytes(one.held_memory_mb), _gres(one), _numa(one), labels_text(one.labels)]
-    screen.table(columns, rows, wide=wide)
 
 
 def node(name: NodeName, as_json: Json = False) -> None:
@@ -94,26 +68,6 @@ def _change(name: str, verb: str, key: str, reason: str | None, *, as_json: bool
         change = client.drain if verb == "drain" else client.resume
         answer = change(name, reason=reason)
     screen.json(answer) if as_json else screen.say(key, name=name)
-
-
-def _memory(node: "Node") -> str:
-    return _gigabytes(node.memory_mb)
-
-
-def _gigabytes(memory_mb: int | None) -> str:
-    return "" if memory_mb is None else f"{memory_mb / 1024:.1f}G"
-
-
-def _gres(node: "Node") -> str:
-    """Held, of how many: `gpu:1/4`. What only jobs know of is a name that the node has given up."""
-    counts = {**dict.fromkeys(node.held_gres, 0), **node.gres}
-    return ",".join(f"{name}:{node.held_gres.get(name, 0)}/{counts[name]}" for name in sorted(counts))
-
-
-def _numa(node: "Node") -> str:
-    from conductor.cli.numbers import number_ranges
-
-    return " | ".join(number_ranges(node.numa[index]) for index in sorted(node.numa, key=int))
 
 
 def _sheet(raw: dict[str, object]) -> None:

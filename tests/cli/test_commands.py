@@ -190,10 +190,46 @@ def test_logs_print_the_bytes_as_they_are_into_a_pipe(api: Api, conduct: Type) -
     assert conduct("logs", "-f", job_id).stdout_bytes == b"\x1b[31mout\xff\r\n"
 
 
+def heard_from(api: Api, node: str, *, seconds_ago: int = 0) -> None:
+    api.sql("SELECT renew_lease(%s, 1, 30, '{}')", node)
+    passed = f"interval '{seconds_ago} seconds'"
+    api.sql(f"UPDATE node_leases SET renewed_at = renewed_at - {passed}, expires_at = expires_at - {passed}")  # noqa: S608
+
+
+@pytest.mark.parametrize(
+    ("language", "up", "lost"),
+    [
+        ("en", "silent for 1:02", "silent for 1:02:0. (LOST: not heard from for 45 s)"),
+        ("zh", "已失联 1:02", "已失联 1:02:0.（LOST：not heard from for 45 s）"),
+    ],
+)
+def test_a_node_that_is_not_heard_from_says_so_and_has_nothing_free(
+    api: Api, conduct: Type, language: str, up: str, lost: str
+) -> None:
+    api.register("node-1", 4)
+    heard_from(api, "node-1", seconds_ago=62)
+
+    def row(*words: str) -> str:
+        return conduct("nodes", *words, CONDUCTOR_LANG=language).stdout.splitlines()[1]
+
+    assert re.fullmatch(rf"node-1 +UP +0 +0 +- +4 +1\.0G +{up}", row())
+    assert json.loads(conduct("nodes", "--json").stdout)["nodes"][0]["state"] == "UP"
+    heard_from(api, "node-1", seconds_ago=3660)
+    api.command("DeclareNodeLost", node_name="node-1", reason="not heard from for 45 s")
+    told = re.split(r"  +", row("--wide"))
+    assert (told[1], told[4]) == ("LOST", "-")
+    assert re.fullmatch(re.escape(lost).replace("0\\.", "0."), told[7])
+    assert cell_len(row()) <= 80
+
+
 def test_nodes_are_listed_shown_drained_and_resumed(api: Api, conduct: Type) -> None:
     assert "No nodes are registered" in conduct("nodes").stderr
     api.register("node-1", 4)
     api.start(api.submit(cpus=3))
+    assert re.search(
+        r"^node-1 +UP +3 +0 +- +4 +1\.0G +not heard from yet$", conduct("nodes").stdout, re.MULTILINE
+    )
+    heard_from(api, "node-1")
     assert re.search(r"^node-1 +UP +3 +0 +1 +4 +1\.0G$", conduct("nodes").stdout, re.MULTILINE)
     assert conduct("drain", "node-1", "--reason", "disk").exit_code == 0
     assert re.search(r"^reason +disk$", conduct("node", "node-1").stdout, re.MULTILINE)
@@ -354,6 +390,7 @@ def test_what_nodes_offer_and_jobs_ask_of_them_is_shown(api: Api, conduct: Type,
     options = ("-w", "n[1-2]", "-C", "zone=a", "--gres", "gpu:2", "--mem", "1G", "--exclusive")
     assert conduct("submit", *options, "job.sh").exit_code == 0
     api.start(1, node="n1")
+    heard_from(api, "n1")
     table = conduct("nodes", "--wide").stdout
     assert [re.split(r"  +", line.strip()) for line in table.splitlines()] == [
         [
