@@ -1,7 +1,14 @@
 """Nodes: listed, shown, drained and resumed."""
 
+from typing import TYPE_CHECKING
+
 from conductor.cli.moments import moment_option, tell_moment
 from conductor.cli.options import AsOf, Json, NodeName, Reason, Wide
+
+if TYPE_CHECKING:
+    from conductor.client import Client, Event, Node
+
+_STATE_EVENTS = {"UP": "NodeResumed", "DRAINED": "NodeDrained", "LOST": "NodeLost", "REMOVED": "NodeRemoved"}
 
 
 def nodes(
@@ -34,13 +41,27 @@ def node(name: NodeName, as_json: Json = False) -> None:
 
     Example: conductor node node-1
     """
+    from conductor.cli.node_views import node_sheet
     from conductor.cli.screen import Screen
     from conductor.client import connect
 
     screen = Screen.open()
     with connect(channel="cli") as client:
         found = client.node(name)
-    screen.json(found.raw) if as_json else _sheet(found.raw)
+        last = None if as_json else _brought_into(client, found)
+    screen.json(found.raw) if as_json else node_sheet(found, last, screen)
+
+
+def _brought_into(client: "Client", node: "Node") -> "Event | None":
+    """The event by which the node got into its state: of a node that takes jobs, since it registered."""
+    kind = _STATE_EVENTS.get(node.state)
+    if kind is None:
+        return None
+    found = client.events(stream=f"node-{node.name}", event_type=kind, limit=10_000).events
+    last = found[-1] if found else None
+    if node.state == "UP" and last is not None and node.registered_at and last.at < node.registered_at:
+        return None
+    return last
 
 
 def drain(name: NodeName, reason: Reason = None, as_json: Json = False) -> None:
@@ -68,22 +89,3 @@ def _change(name: str, verb: str, key: str, reason: str | None, *, as_json: bool
         change = client.drain if verb == "drain" else client.resume
         answer = change(name, reason=reason)
     screen.json(answer) if as_json else screen.say(key, name=name)
-
-
-def _sheet(raw: dict[str, object]) -> None:
-    """Every key that has a value: an operator wants to see what there is, under the names SQL has too."""
-    from conductor.cli.visible import one_line
-
-    shown = {key: value for key, value in raw.items() if value not in (None, {}, [])}
-    widest = max(map(len, shown), default=0)
-    for key, value in shown.items():
-        print(f"{key:<{widest}}  {one_line(_text(value))}")
-
-
-def _text(value: object) -> str:
-    from conductor.cli.numbers import number_ranges
-
-    if isinstance(value, dict):
-        return ", ".join(f"{name}: {_text(one)}" for name, one in value.items())
-    numbers = isinstance(value, list) and all(isinstance(one, int) for one in value)
-    return number_ranges(value) if numbers else str(value)  # type: ignore[arg-type]
