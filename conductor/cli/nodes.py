@@ -88,4 +88,9 @@ def _change(name: str, verb: str, key: str, reason: str | None, *, as_json: bool
     with connect(channel="cli") as client:
         change = client.drain if verb == "drain" else client.resume
         answer = change(name, reason=reason)
-    screen.json(answer) if as_json else screen.say(key, name=name)
+    if as_json:
+        screen.json(answer)
+        return
+    screen.say(key, name=name)
+    if verb == "drain" and reason is None and answer.get("reason"):
+        screen.say("drained_for", reason=answer["reason"])

@@ -6,6 +6,10 @@ TEXTS_OF_THE_NODES: Mapping[str, tuple[str, str]] = {
     "silent_for": ("silent for {time}", "已失联 {time}"),
     "never_heard": ("not heard from yet", "尚未收到消息"),
     "silent_and": ("{silence} ({state}: {reason})", "{silence}（{state}：{reason}）"),
+    "drained_for": (
+        "It was drained before, and its reason stays: {reason}. Another one: --reason TEXT.",
+        "此前已排空，原因不变：{reason}。如需更改：--reason TEXT。",
+    ),
     # one node
     "node_title": ("Node {name}", "节点 {name}"),
     "label_reason": ("Reason", "原因"),

@@ -146,6 +146,9 @@ def test_who_drained_and_resumed_a_node_and_why_is_in_the_log(api: Api, conduct:
     api.register("n1")
     conduct("drain", "n1", "--reason", "new disk")
     assert api.get("/nodes/n1")["reason"] == "new disk"
+    assert "its reason stays: new disk" in conduct("drain", "n1").stdout
+    conduct("drain", "n1", "--reason", "and fan")
+    assert api.get("/nodes/n1")["reason"] == "and fan"
     conduct("resume", "n1", "--reason", "disk is in")
     events = api.get("/events", stream="node-n1")["events"][1:]
     told = [
@@ -153,5 +156,6 @@ def test_who_drained_and_resumed_a_node_and_why_is_in_the_log(api: Api, conduct:
     ]
     assert told == [
         ("NodeDrained", "new disk", "admin", "cli"),
+        ("NodeDrained", "and fan", "admin", "cli"),
         ("NodeResumed", "disk is in", "admin", "cli"),
     ]
