@@ -212,7 +212,10 @@ async def _choose_resources(
     wanted = await _wanted(connection, command)
     held = await connection.execute(SQL["held"], {"node_name": command.node_name})
     allocations = await held.fetchall()
-    held_mb = promised.memory_mb[command.node_name] + sum(memory_mb or 0 for memory_mb, _ in allocations)
+    request.unfit = _not_alone(command, wanted, allocations)
+    if request.unfit is not None:
+        return
+    held_mb = promised.memory_mb[command.node_name] + sum(memory_mb or 0 for memory_mb, *_ in allocations)
     if wanted.memory_mb and wanted.node_memory_mb is not None:
         free_mb = max(0, wanted.node_memory_mb - held_mb)
         if wanted.memory_mb > free_mb:
@@ -221,7 +224,7 @@ async def _choose_resources(
     request.unfit = await _lacking_licence(connection, command, wanted, promised)
     if request.unfit is not None:
         return
-    gres = _chosen_gres(command, wanted, [held for _, held in allocations])
+    gres = _chosen_gres(command, wanted, [(held, asked) for _, held, asked, *_ in allocations])
     if isinstance(gres, Rejection):
         request.unfit = gres
         return
@@ -268,16 +271,33 @@ async def _wanted(connection: AsyncConnection[Any], command: Reserve) -> _Wanted
     )
 
 
+def _not_alone(command: Reserve, wanted: _Wanted, held: Sequence[tuple[Any, ...]]) -> Rejection | None:
+    """A node that registered anew with other CPUs may have free ones beside a job that is to be alone there."""
+    for *_, job_id, exclusive in held:
+        if job_id == command.job_id or not (exclusive or wanted.exclusive):
+            continue
+        node_name = command.node_name
+        message = f"Job {command.job_id} needs node {node_name} to itself; job {job_id} is there."
+        if exclusive:
+            message = f"Job {job_id} has node {node_name} to itself."
+        return Rejection(code=RejectionCode.CPUS_TAKEN, message=message)
+    return None
+
+
 async def _free_cpus(connection: AsyncConnection[Any], command: Reserve) -> tuple[int, ...]:
     free = await connection.execute(SQL["free_cpus"], {"node_name": command.node_name})
     return tuple(cpu for (cpu,) in await free.fetchall())
 
 
 def _chosen_gres(
-    command: Reserve, wanted: _Wanted, held: Sequence[Mapping[str, Sequence[int]]]
+    command: Reserve,
+    wanted: _Wanted,
+    held: Sequence[tuple[Mapping[str, Sequence[int]], Mapping[str, int]]],
 ) -> Mapping[str, tuple[int, ...]] | Rejection:
-    """What the node does not have is a licence or a mistake; `decide` knows which."""
-    taken = {name: {number for one in held for number in one.get(name, ())} for name in wanted.node_gres}
+    """What the node does not have is a licence or a mistake; `decide` knows which. `held`: numbers by name, and how
+    many of each were asked for: without numbers of what was a licence then.
+    """
+    taken = {name: {number for one, _ in held for number in one.get(name, ())} for name in wanted.node_gres}
     for name, numbers in command.gres.items():
         twice = sorted(taken.get(name, set()) & set(numbers))
         if twice:
@@ -289,8 +309,9 @@ def _chosen_gres(
         if name not in wanted.node_gres:
             continue
         free = [number for number in range(wanted.node_gres[name]) if number not in taken[name]]
-        if len(free) < count <= wanted.node_gres[name]:
-            return _taken(command, f"{name}:{count}", str(len(free)))
+        left = len(free) - sum(asked.get(name, 0) for one, asked in held if name not in one)
+        if left < count <= wanted.node_gres[name]:
+            return _taken(command, f"{name}:{count}", str(max(0, left)))
         chosen[name] = tuple(free[:count])
     return chosen
 

@@ -26,8 +26,11 @@ FROM jobs j LEFT JOIN nodes n ON n.name = %(node_name)s
 WHERE j.id = %(job_id)s;
 
 -- name: held
--- What live allocations hold of a node besides CPUs.
-SELECT memory_mb, gres FROM resource_allocations WHERE node_name = %(node_name)s AND status <> 'released';
+-- What live allocations hold of a node besides CPUs; for jobs that want to be alone there.
+SELECT a.memory_mb, a.gres, j.gres, a.job_id, j.exclusive
+FROM resource_allocations a JOIN jobs j ON j.id = a.job_id
+WHERE a.node_name = %(node_name)s AND a.status <> 'released'
+ORDER BY a.job_id;
 
 -- name: licences
 -- How many of each name the policy in force has, and how many live allocations asked for.

@@ -46,6 +46,13 @@ async def live_allocations(pool: Pool, node_name: NodeName) -> dict[AllocationId
     return {allocation.allocation_id: allocation for allocation in found}
 
 
+async def still_allocated(pool: Pool, allocation_id: AllocationId) -> bool:
+    """By the tables."""
+    async with reachable(pool) as connection:
+        cursor = await connection.execute(SQL["still_allocated"], {"id": allocation_id})
+        return await cursor.fetchone() is not None
+
+
 async def live_by_the_log(pool: Pool, jobs: Mapping[AllocationId, JobId]) -> set[AllocationId]:
     """Which of these were promised and not released, whatever a table says."""
     if not jobs:

@@ -19,3 +19,6 @@ SELECT a.id, a.status, a.boot_id, a.process_id, a.process_start_ticks, a.pid_nam
       AND (started.data ->> 'allocation_id')::bigint = a.id) AS spool_id
 FROM resource_allocations a
 WHERE a.node_name = %(node_name)s AND a.status <> 'released';
+
+-- name: still_allocated
+SELECT FROM resource_allocations WHERE id = %(id)s AND status = 'allocated';

@@ -14,7 +14,7 @@ from this process: kill it anywhere, and the next session carries on.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
@@ -29,7 +29,7 @@ from conductor.crash_points import crash_point
 from conductor.database import DatabaseUnavailable, Pool, WakeUp, jittered, load_queries
 from conductor.handler import Accepted, Handler, Outcome
 from conductor.job_end import ended, ended_unseen, never_started
-from conductor.live_allocation import LiveAllocation, live_allocations, live_by_the_log
+from conductor.live_allocation import LiveAllocation, live_allocations, live_by_the_log, still_allocated
 from conductor.log import reachable
 from conductor.log_memory import MemoryFile
 from conductor.machine import Machine
@@ -319,7 +319,13 @@ class Session:
             self.supervisor.stop(allocation_id)
         # What was not held before the log says that it is allocated is not ours.
         suspects = sorted(live.keys() - held_before - self._held.keys())
-        self.observer.compared([number for number in suspects if not await self._account_for(number)])
+        self.observer.compared(await self._unaccounted(suspects))
+
+    async def _unaccounted(self, suspects: Sequence[AllocationId]) -> list[AllocationId]:
+        """Of those that were not held: whose process is not here, and whose end could not be recorded."""
+        # Read again, for some may have been taken and ended while the first answer came; but once for all of them.
+        live = await self._live_here() if suspects else {}
+        return [number for number in suspects if not await self._account_for(number, live.get(number))]
 
     async def _closed(self, missed: Collection[AllocationId]) -> set[AllocationId]:
         """Of those that the tables do not have as live: a wrong row must not end a job, so the log is asked."""
@@ -331,11 +337,12 @@ class Session:
     async def _live_here(self) -> dict[AllocationId, LiveAllocation]:
         return await live_allocations(self.pool, self.node_name)
 
-    async def _account_for(self, allocation_id: AllocationId) -> bool:
+    async def _account_for(self, allocation_id: AllocationId, allocation: LiveAllocation | None) -> bool:
         """One that was not held: its end is recorded. False when its process is not here and we cannot mend that."""
-        # Read again for each: it may have been taken and ended while that answer came, or while another was ended.
-        allocation = (await self._live_here()).get(allocation_id)
         if allocation is None or allocation.status != "allocated" or allocation_id in self._held:
+            return True
+        # Once more for it alone: it may have ended while the end of another was recorded.
+        if not await still_allocated(self.pool, allocation_id) or allocation_id in self._held:
             return True
         if allocation.spool_id != self.machine.spool_id:
             # Another machine's, or another folder's: its supervisor may still run it. A person knows.

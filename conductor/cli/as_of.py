@@ -240,7 +240,7 @@ def _tell_part(
     part: str, document: Mapping[str, Any], moment: "Moment", wishes: _Wishes, screen: "Screen"
 ) -> None:
     from conductor.cli.job_views import allocation_table, job_table
-    from conductor.cli.nodes import node_table
+    from conductor.cli.node_views import node_table
     from conductor.client import JobPage, Nodes
     from conductor.client.models import read
 

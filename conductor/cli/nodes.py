@@ -1,15 +1,14 @@
 """Nodes: listed, shown, drained and resumed."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from conductor.cli.moments import moment_option, tell_moment
 from conductor.cli.options import AsOf, Json, NodeName, Reason, Wide
-from conductor.core.resource_texts import labels_text
 
 if TYPE_CHECKING:
-    from conductor.cli.screen import Screen
-    from conductor.client import Node
+    from conductor.client import Client, Event, Node
+
+_STATE_EVENTS = {"UP": "NodeResumed", "DRAINED": "NodeDrained", "LOST": "NodeLost", "REMOVED": "NodeRemoved"}
 
 
 def nodes(
@@ -21,6 +20,7 @@ def nodes(
 
     Example: conductor nodes
     """
+    from conductor.cli.node_views import node_table
     from conductor.cli.screen import Screen
     from conductor.client import connect
 
@@ -36,37 +36,32 @@ def nodes(
         node_table(found.nodes, screen, wide=wide)
 
 
-def node_table(nodes: "Sequence[Node]", screen: "Screen", *, wide: bool = False) -> None:
-    from conductor.cli.tables import FIXED, FLEXIBLE, NUMBER
-
-    columns = [
-        ("name", FLEXIBLE), ("state", FIXED), ("used", NUMBER), ("reserved", NUMBER), ("free", NUMBER),
-        ("total", NUMBER), ("memory", NUMBER), ("reason", FLEXIBLE),
-    ]  # fmt: skip
-    rows = [
-        [one.name, one.state, one.used_cpus, one.reserved_cpus, one.free_cpus, one.total_cpus,
-         _memory(one), one.reason]
-        for one in nodes
-    ]  # fmt: skip
-    if wide:
-        columns += [("memory_held", NUMBER), ("gres", FLEXIBLE), ("numa", FLEXIBLE), ("labels", FLEXIBLE)]
-        for row, one in zip(rows, nodes, strict=True):
-            row += [_gigabytes(one.held_memory_mb), _gres(one), _numa(one), labels_text(one.labels)]
-    screen.table(columns, rows, wide=wide)
-
-
 def node(name: NodeName, as_json: Json = False) -> None:
     """Show one node.
 
     Example: conductor node node-1
     """
+    from conductor.cli.node_views import node_sheet
     from conductor.cli.screen import Screen
     from conductor.client import connect
 
     screen = Screen.open()
     with connect(channel="cli") as client:
         found = client.node(name)
-    screen.json(found.raw) if as_json else _sheet(found.raw)
+        last = None if as_json else _brought_into(client, found)
+    screen.json(found.raw) if as_json else node_sheet(found, last, screen)
+
+
+def _brought_into(client: "Client", node: "Node") -> "Event | None":
+    """The event by which the node got into its state: of a node that takes jobs, since it registered."""
+    kind = _STATE_EVENTS.get(node.state)
+    if kind is None:
+        return None
+    found = client.events(stream=f"node-{node.name}", event_type=kind, limit=10_000).events
+    last = found[-1] if found else None
+    if node.state == "UP" and last is not None and node.registered_at and last.at < node.registered_at:
+        return None
+    return last
 
 
 def drain(name: NodeName, reason: Reason = None, as_json: Json = False) -> None:
@@ -93,43 +88,9 @@ def _change(name: str, verb: str, key: str, reason: str | None, *, as_json: bool
     with connect(channel="cli") as client:
         change = client.drain if verb == "drain" else client.resume
         answer = change(name, reason=reason)
-    screen.json(answer) if as_json else screen.say(key, name=name)
-
-
-def _memory(node: "Node") -> str:
-    return _gigabytes(node.memory_mb)
-
-
-def _gigabytes(memory_mb: int | None) -> str:
-    return "" if memory_mb is None else f"{memory_mb / 1024:.1f}G"
-
-
-def _gres(node: "Node") -> str:
-    """Held, of how many: `gpu:1/4`. What only jobs know of is a name that the node has given up."""
-    counts = {**dict.fromkeys(node.held_gres, 0), **node.gres}
-    return ",".join(f"{name}:{node.held_gres.get(name, 0)}/{counts[name]}" for name in sorted(counts))
-
-
-def _numa(node: "Node") -> str:
-    from conductor.cli.numbers import number_ranges
-
-    return " | ".join(number_ranges(node.numa[index]) for index in sorted(node.numa, key=int))
-
-
-def _sheet(raw: dict[str, object]) -> None:
-    """Every key that has a value: an operator wants to see what there is, under the names SQL has too."""
-    from conductor.cli.visible import one_line
-
-    shown = {key: value for key, value in raw.items() if value not in (None, {}, [])}
-    widest = max(map(len, shown), default=0)
-    for key, value in shown.items():
-        print(f"{key:<{widest}}  {one_line(_text(value))}")
-
-
-def _text(value: object) -> str:
-    from conductor.cli.numbers import number_ranges
-
-    if isinstance(value, dict):
-        return ", ".join(f"{name}: {_text(one)}" for name, one in value.items())
-    numbers = isinstance(value, list) and all(isinstance(one, int) for one in value)
-    return number_ranges(value) if numbers else str(value)  # type: ignore[arg-type]
+    if as_json:
+        screen.json(answer)
+        return
+    screen.say(key, name=name)
+    if verb == "drain" and reason is None and answer.get("reason"):
+        screen.say("drained_for", reason=answer["reason"])

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from conductor.cli.tables import Cell, Column, render
+from conductor.cli.tables import Cell, Column, render, wrapped
 from conductor.cli.texts import Language, text
 from conductor.cli.visible import one_line, visible
 
@@ -82,14 +82,18 @@ class Screen:
         ):
             print(line)
 
-    def pairs(self, pairs: Sequence[tuple[str, str]]) -> None:
-        """Labels (keys of texts) and values, one a line, the values in one column. Values wrap nowhere."""
+    def pairs(self, pairs: Sequence[tuple[str, str]], *, wrap: bool = False) -> None:
+        """Labels (keys of texts) and values, one a line, the values in one column. Values wrap only with `wrap`."""
         from rich.cells import cell_len
 
         labels = [self.text(key) for key, _ in pairs]
         widest = max(map(cell_len, labels), default=0)
+        room = max(NARROWEST // 2, self.width() - widest - 4)
         for label, (_, value) in zip(labels, pairs, strict=True):
-            print(f"  {label}{' ' * (widest - cell_len(label))}  {one_line(value)}")
+            first, *others = wrapped(one_line(value), room) if wrap else [one_line(value)]
+            print(f"  {label}{' ' * (widest - cell_len(label))}  {first}")
+            for other in others:
+                print(" " * (widest + 4) + other)
 
     def width(self) -> int:
         if not self.out_is_terminal:

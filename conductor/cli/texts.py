@@ -9,6 +9,7 @@ from typing import Literal
 
 from conductor.cli.texts_of_the_import import TEXTS_OF_THE_IMPORT
 from conductor.cli.texts_of_the_log import TEXTS_OF_THE_LOG
+from conductor.cli.texts_of_the_nodes import TEXTS_OF_THE_NODES
 from conductor.cli.texts_of_the_policy import TEXTS_OF_THE_POLICY
 from conductor.cli.texts_of_whatif import TEXTS_OF_WHATIF
 from conductor.cli.why_texts import WHY_TEXTS
@@ -322,6 +323,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     **_EVERYDAY,
     **TEXTS_OF_THE_LOG,
     **TEXTS_OF_THE_IMPORT,
+    **TEXTS_OF_THE_NODES,
     **TEXTS_OF_THE_POLICY,
     **TEXTS_OF_WHATIF,
     **WHY_TEXTS,

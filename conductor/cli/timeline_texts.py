@@ -59,8 +59,8 @@ STEPS: Mapping[str, tuple[str, str]] = {
         "预留 {held_for}后过期，无人启动；回到队列",
     ),
     "reservation_lost": (
-        "reservation taken back, node {node} was lost{why}; back in the queue",
-        "节点 {node} 失联，收回预留{why}；回到队列",
+        "node {node} cannot start it any more{why}; reservation taken back, back in the queue",
+        "节点 {node} 已无法启动它{why}；收回预留，回到队列",
     ),
     "node_lost": ("ended with its node {node} after {ran}{why}", "运行 {ran}后随节点 {node} 一同终止{why}"),
     "repaired": ("taken back from {node} by {by}{why}", "由 {by}从 {node} 收回{why}"),

@@ -226,7 +226,9 @@ class Node:
     numa: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     incarnation: int | None = None
     boot_id: str | None = None
+    spool_id: str | None = None
     registered_at: datetime | None = None
+    lease_renewed_at: datetime | None = None
     lease_expires_at: datetime | None = None
     lease_live: bool | None = None
     raw: Raw = field(default_factory=dict, repr=False, compare=False)

@@ -5,7 +5,7 @@ over all nodes in pools (`pools`), so that a pass costs what can be placed and n
 here.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from heapq import heapify, heappop, heappush, nsmallest
@@ -31,6 +31,7 @@ from conductor.core.node_use import NodeUse, hold_of
 from conductor.core.policy import PolicyInForce
 from conductor.core.pools import Pools, give_back, take
 from conductor.core.queues import Place, Queue, QueueKey, Splitting, splitting
+from conductor.core.reservation_fit import outgrown
 from conductor.core.waiting_on import WaitingOn
 
 _HEADS_MADE_READY = 8  # a pass plans the start of one that finds no room, which is not always the very first
@@ -293,7 +294,19 @@ class Cluster:
         return [(job_id, a) for job_id, a in self.reserved.items() if a.expires_at <= now]
 
     def lost_allocations(self) -> list[tuple[Job, Allocation]]:
-        """What cannot be running any more on nodes that are lost: see `job_report.decide_release_lost`."""
+        """What cannot be running any more on nodes that are lost, or start on those that came back with less: see
+        `job_report`.
+        """
+        return [*self._on_lost_nodes(), *self._outgrown()]
+
+    def _outgrown(self) -> Iterator[tuple[Job, Allocation]]:
+        for job_id, allocation in self.reserved.items():
+            node, job = self.nodes[allocation.node_name].node, self.jobs[job_id]
+            anew = node.registered_at >= allocation.reserved_at and node.state is not NodeState.LOST
+            if anew and outgrown(job.submitted, allocation, node) is not None:
+                yield job, allocation
+
+    def _on_lost_nodes(self) -> list[tuple[Job, Allocation]]:
         lost = {name: use.node for name, use in self.nodes.items() if use.node.state is NodeState.LOST}
         if not any(self.nodes[name].held_mask for name in lost):
             return []

@@ -227,7 +227,10 @@ class DeclareNodeLost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseLost:
-    """Take back an allocation from a node that was lost. Sent by the scheduler only."""
+    """Take back an allocation from a node that was lost, or a reservation that a node cannot hold any more.
+
+    Sent by the scheduler only.
+    """
 
     job_id: JobId
     allocation_id: AllocationId

@@ -25,6 +25,7 @@ from conductor.core.identifiers import Incarnation
 from conductor.core.imported import decide_close
 from conductor.core.job import Job
 from conductor.core.node import Node, NodeState
+from conductor.core.reservation_fit import outgrown
 
 Reported = Allocate | ReportCleanup | Release | ReleaseLost | Repair
 
@@ -68,6 +69,14 @@ def _allocate(command: Allocate, job: Job, around: Surroundings) -> Decision:
         return refuse(
             RejectionCode.RESERVATION_EXPIRED,
             f"The reservation ended at {allocation.expires_at}; the job goes back to the queue.",
+            job,
+        )
+    assert around.node is not None, "or it were fenced"
+    unfit = outgrown(job.submitted, allocation, around.node)
+    if unfit is not None:  # it registered anew; the scheduler takes the reservation back (`ReleaseLost`)
+        return refuse(
+            RejectionCode.WRONG_STATE,
+            f"Job {job.job_id} cannot start on {allocation.node_name}: {unfit}; it goes back to the queue.",
             job,
         )
     return (
@@ -152,14 +161,19 @@ def _release(command: Release, job: Job, around: Surroundings) -> Decision:
 
 def _release_lost(command: ReleaseLost, job: Job, around: Surroundings) -> Decision:
     """Only what cannot be running any more: a reservation, a job that its own supervisor stopped because it asked
-    for `requeue`, or anything at all when a person vouches for it.
+    for `requeue`, or anything at all when a person vouches for it. Of a node that came back with less: a reservation
+    that it cannot hold any more.
     """
     allocation, node = job.allocation_of(command.allocation_id), around.node
     if allocation is None or not allocation.live:
         return ()
-    if node is None or node.node_name != allocation.node_name or node.state is not NodeState.LOST:
-        return refuse(RejectionCode.WRONG_STATE, f"Node {allocation.node_name} is not lost.", job)
+    known = node is not None and node.node_name == allocation.node_name
     waits = allocation.status is AllocationStatus.RESERVED
+    if node is None or not known or node.state is not NodeState.LOST:
+        unfit = outgrown(job.submitted, allocation, node) if node is not None and known and waits else None
+        if unfit is None:
+            return refuse(RejectionCode.WRONG_STATE, f"Node {allocation.node_name} is not lost.", job)
+        return (_taken_back(allocation, unfit),)
     if not (waits or job.submitted.requeue or node.jobs_lost):
         return refuse(
             RejectionCode.WRONG_STATE,
@@ -167,10 +181,14 @@ def _release_lost(command: ReleaseLost, job: Job, around: Surroundings) -> Decis
             f"`POST /api/v1/nodes/{node.node_name}/lost`.",
             job,
         )
-    released = ResourcesReleased(
-        allocation_id=command.allocation_id, reason=ReleaseReason.NODE_LOST, detail=node.reason
-    )
+    released = _taken_back(allocation, node.reason)
     return (released,) if waits else _with_requeue(released, job)
+
+
+def _taken_back(allocation: Allocation, detail: str | None) -> ResourcesReleased:
+    return ResourcesReleased(
+        allocation_id=allocation.allocation_id, reason=ReleaseReason.NODE_LOST, detail=detail
+    )
 
 
 def _repair(command: Repair, job: Job) -> Decision:

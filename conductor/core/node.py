@@ -51,6 +51,7 @@ TRANSITIONS: Mapping[NodeState | None, Mapping[str, NodeState]] = {
     },
     N.DRAINED: {
         "NodeRegistered(drained)": N.DRAINED,
+        "NodeDrained": N.DRAINED,
         "NodeResumed": N.UP,
         "NodeLost": N.LOST,
         "NodeRemoved": N.REMOVED,
@@ -148,7 +149,7 @@ def decide(
         return _no(RejectionCode.NODE_UNKNOWN, f"No node {command.node_name} ever registered.", None)
     match command:
         case DrainNode():
-            return _move(node, NodeState.DRAINED, NodeDrained(reason=command.reason))
+            return _drain(command, node)
         case ResumeNode():
             return _move(node, NodeState.UP, NodeResumed(reason=command.reason))
         case DeclareNodeLost():
@@ -157,6 +158,13 @@ def decide(
             return _move(node, NodeState.REMOVED, NodeRemoved(reason=command.reason))
         case _:
             assert_never(command)
+
+
+def _drain(command: DrainNode, node: Node) -> tuple[NodeEvent, ...] | Rejection:
+    event = NodeDrained(reason=command.reason)
+    if node.state is NodeState.DRAINED and command.reason not in (None, node.reason):
+        return (event,)  # for another reason from now on
+    return _move(node, NodeState.DRAINED, event)
 
 
 def _lose(command: DeclareNodeLost, node: Node, lease_lives: bool) -> tuple[NodeEvent, ...] | Rejection:

@@ -27,6 +27,7 @@ class Hold(NamedTuple):
     gres: tuple[tuple[str, int], ...]  # which numbers of each, as a mask
     ends_at: datetime | None
     exclusive: bool
+    unnumbered: tuple[tuple[str, int], ...] = ()  # how many of each that were licences when it was placed
 
 
 def end_of(began_at: datetime, time_limit_seconds: int | None) -> datetime | None:
@@ -48,7 +49,13 @@ def hold_of(job: Job, allocation: Allocation) -> Hold:
         tuple((name, mask_of(numbers)) for name, numbers in sorted(allocation.gres.items())),
         end_of(began_at, job.submitted.time_limit_seconds),
         job.submitted.exclusive,
+        _unnumbered(job, allocation) if job.submitted.gres else (),
     )
+
+
+def _unnumbered(job: Job, allocation: Allocation) -> tuple[tuple[str, int], ...]:
+    wanted = sorted(job.submitted.gres.items())
+    return tuple((name, count) for name, count in wanted if count and name not in allocation.gres)
 
 
 @dataclass(slots=True)
@@ -86,6 +93,9 @@ class NodeUse:
     held_mask: int = 0  # CPUs of live allocations
     held_memory_mb: int = 0
     held_gres: dict[str, int] = field(default_factory=dict)  # numbers of each, as a mask
+    unnumbered: dict[str, int] = field(
+        default_factory=dict
+    )  # counted where the policy calls it a licence no more
     exclusive_jobs: int = 0
     free_mask: int = 0
     free_cpus: int = 0
@@ -109,6 +119,7 @@ class NodeUse:
         for name in NodeUse.__slots__:
             setattr(other, name, getattr(self, name))
         other.holds, other.held_gres = dict(self.holds), dict(self.held_gres)
+        other.unnumbered = dict(self.unnumbered)
         return other
 
     def hold(self, job_id: JobId, hold: Hold) -> None:
@@ -118,6 +129,8 @@ class NodeUse:
         self.exclusive_jobs += hold.exclusive
         for name, mask in hold.gres:
             self.held_gres[name] = self.held_gres.get(name, 0) | mask
+        for name, count in hold.unnumbered:
+            self.unnumbered[name] = self.unnumbered.get(name, 0) + count
         self._count()
 
     def release(self, job_id: JobId) -> None:
@@ -129,6 +142,10 @@ class NodeUse:
             self.held_gres[name] &= ~mask
             if not self.held_gres[name]:
                 del self.held_gres[name]
+        for name, count in hold.unnumbered:
+            self.unnumbered[name] -= count
+            if not self.unnumbered[name]:
+                del self.unnumbered[name]
         self._count()
 
     def _count(self) -> None:
@@ -149,6 +166,10 @@ class NodeUse:
         """The numbers of it that nobody has, as a mask."""
         return ((1 << self.node.gres.get(name, 0)) - 1) & ~self.held_gres.get(name, 0)
 
+    def _left_of(self, name: str) -> int:
+        """How many of it are left; fewer than none when holders of what was a licence took more than there are."""
+        return self.free_gres(name).bit_count() - self.unnumbered.get(name, 0)
+
     def fits(self, demand: Demand) -> bool:
         """Whether a job of this demand can be there now."""
         if self.free_cpus < demand.cpus or self.node.state is not NodeState.UP:
@@ -157,7 +178,7 @@ class NodeUse:
             return False
         if self.exclusive_jobs or (demand.exclusive and self.holds):
             return False
-        if demand.gres and any(self.free_gres(name).bit_count() < count for name, count in demand.gres):
+        if demand.gres and any(self._left_of(name) < count for name, count in demand.gres):
             return False
         return is_among(self.node, demand)
 
@@ -203,7 +224,7 @@ class NodeUse:
         return None
 
     def _left_now(self) -> Left:
-        gres = {name: self.free_gres(name).bit_count() for name in self.node.gres}
+        gres = {name: self._left_of(name) for name in self.node.gres}
         return Left(self.free_cpus, self.free_memory_mb, gres, not self.holds, self.exclusive_jobs > 0)
 
     def _end(self, hold: Hold, left: Left) -> None:
@@ -212,6 +233,9 @@ class NodeUse:
         for name, mask in hold.gres:
             if name in left.gres:
                 left.gres[name] += (mask & ((1 << self.node.gres[name]) - 1)).bit_count()
+        for name, count in hold.unnumbered:
+            if name in left.gres:
+                left.gres[name] += count
         if hold.exclusive:
             left.closed = False
 

@@ -190,19 +190,6 @@ def test_logs_print_the_bytes_as_they_are_into_a_pipe(api: Api, conduct: Type) -
     assert conduct("logs", "-f", job_id).stdout_bytes == b"\x1b[31mout\xff\r\n"
 
 
-def test_nodes_are_listed_shown_drained_and_resumed(api: Api, conduct: Type) -> None:
-    assert "No nodes are registered" in conduct("nodes").stderr
-    api.register("node-1", 4)
-    api.start(api.submit(cpus=3))
-    assert re.search(r"^node-1 +UP +3 +0 +1 +4 +1\.0G$", conduct("nodes").stdout, re.MULTILINE)
-    assert conduct("drain", "node-1", "--reason", "disk").exit_code == 0
-    assert re.search(r"^reason +disk$", conduct("node", "node-1").stdout, re.MULTILINE)
-    assert conduct("resume", "node-1").stdout == "Node node-1 takes jobs again.\n"
-    stats = conduct("stats").stdout
-    assert "4 = 3 used + 0 reserved + 1 free + 0 unavailable" in stats
-    assert json.loads(conduct("nodes", "--json").stdout)["nodes"][0]["used_cpus"] == 3
-
-
 def test_events_are_the_newest_or_those_that_match(api: Api, conduct: Type) -> None:
     for _ in range(5):
         api.submit()
@@ -346,52 +333,3 @@ def write_output(api: Api, job_id: int, data: bytes, ending: str = "out") -> Non
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / f"job_{job_id}.{ending}").open("ab") as file:
         file.write(data)
-
-
-def test_what_nodes_offer_and_jobs_ask_of_them_is_shown(api: Api, conduct: Type, tmp_path: Path) -> None:
-    api.register("n1", labels={"zone": "a"}, gres={"gpu": 4}, numa=[[0, 1], [2, 3]], memory_mb=2048)
-    (tmp_path / "job.sh").write_text("true\n")
-    options = ("-w", "n[1-2]", "-C", "zone=a", "--gres", "gpu:2", "--mem", "1G", "--exclusive")
-    assert conduct("submit", *options, "job.sh").exit_code == 0
-    api.start(1, node="n1")
-    table = conduct("nodes", "--wide").stdout
-    assert [re.split(r"  +", line.strip()) for line in table.splitlines()] == [
-        [
-            "NAME",
-            "STATE",
-            "USED",
-            "RESERVED",
-            "FREE",
-            "TOTAL",
-            "MEMORY",
-            "REASON",
-            "HELD",
-            "GRES",
-            "NUMA",
-            "LABELS",
-        ],
-        ["n1", "UP", "4", "0", "0", "4", "2.0G", "1.0G", "gpu:2/4", "0-1 | 2-3", "zone=a"],
-    ]
-    sheet = dict(re.split(r"  +", line, maxsplit=1) for line in conduct("node", "n1").stdout.splitlines())
-    assert (sheet["labels"], sheet["gres"], sheet["held_gres"]) == ("zone: a", "gpu: 4", "gpu: 2")
-    assert sheet["numa"] == "0: 0-1, 1: 2-3"
-    job = conduct("job", 1).stdout
-    for said in ("gpu:2 (numbers gpu 0-1)", "the whole node", "zone=a", "n1, n2"):
-        assert said in job
-    refused = conduct("submit", "--gres", "gpu:5", "job.sh")
-    assert (refused.exit_code, "no node has more than 4" in refused.stderr) == (1, True)
-
-
-def test_who_drained_and_resumed_a_node_and_why_is_in_the_log(api: Api, conduct: Type) -> None:
-    api.register("n1")
-    conduct("drain", "n1", "--reason", "new disk")
-    assert api.get("/nodes/n1")["reason"] == "new disk"
-    conduct("resume", "n1", "--reason", "disk is in")
-    events = api.get("/events", stream="node-n1")["events"][1:]
-    told = [
-        (e["type"], e["data"]["reason"], e["metadata"]["actor"], e["metadata"]["channel"]) for e in events
-    ]
-    assert told == [
-        ("NodeDrained", "new disk", "admin", "cli"),
-        ("NodeResumed", "disk is in", "admin", "cli"),
-    ]

@@ -1,5 +1,6 @@
 """What has room where: nodes that are named, labels, generic resources, exclusive jobs, caps; which node is chosen."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -65,6 +66,12 @@ def test_an_exclusive_job_needs_a_node_of_its_own_takes_all_of_it_and_nobody_com
     assert story.job(4, 4).plan() == [(3, A)]
 
 
+def test_an_exclusive_job_does_not_come_beside_one_whose_cpus_the_node_has_no_more() -> None:
+    story = Story().node(A, 4).job(1).place(1, A, 3).node(A, 2).job(2, exclusive=True)
+    assert story.plan() == []
+    assert story.end(1).plan() == [(2, A)]
+
+
 def test_a_removed_node_gets_nothing_and_what_it_had_is_given_back_once() -> None:
     story = Story().node(A, 2).job(1, 2).place(1, A, 0, 1).job(2)
     story.tell(node_stream(A), NodeRemoved(reason=None))
@@ -101,6 +108,20 @@ def test_licences_are_counted_over_the_cluster_and_become_so_by_policy() -> None
     assert (blocked.obstacle, blocked.claim and blocked.claim.key[1]) == (Obstacle.LICENCE, "matlab")
     assert story.policy(Policy(licences={"matlab": 5})).plan() == [(2, B), (3, A)]
     assert story.policy(Policy()).plan() == []
+
+
+def test_what_was_taken_as_licences_counts_against_the_node_once_the_name_is_none_any_more() -> None:
+    story = Story(Policy(licences={"gpu": 4})).node(A, 8, gres={"gpu": 3})
+    story.job(1, gres={"gpu": 2}, time_limit_seconds=60).place(1, A, 0).job(2, gres={"gpu": 1})
+    story.job(3, gres={"gpu": 2})
+    assert story.policy(Policy()).plan() == [(2, A)]
+    story.start(story.planned().placements[0])
+    wide = demand_of(story.cluster.jobs[JobId(3)].submitted)
+    use = story.cluster.nodes[A]
+    assert (use.fits(wide), use.soonest(wide)) == (False, story.now + timedelta(seconds=60))
+    assert use.left_at(story.now).gres == {"gpu": 0}
+    assert story.end(1).planned().placements[0].gres == {"gpu": (1, 2)}
+    assert use.unnumbered == {}
 
 
 def test_an_arrays_limit_is_its_own() -> None:

@@ -1,8 +1,12 @@
 """A node out of touch: what may be taken back from it, what runs on, and how often a job may start anew."""
 
 from dataclasses import replace
+from typing import Any
+
+import pytest
 
 from conductor.core.commands import (
+    Allocate,
     Cancel,
     DeclareNodeLost,
     RegisterNode,
@@ -15,21 +19,24 @@ from conductor.core.commands import (
 from conductor.core.decider import decide
 from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.events import NodeDrained, NodeLost, NodeRegistered, ReleaseReason
-from conductor.core.identifiers import AllocationId, Incarnation, JobId, job_stream, node_stream
+from conductor.core.identifiers import AllocationId, Incarnation, JobId, NodeName, job_stream, node_stream
 from conductor.core.job import JobState
 from conductor.core.job_report import AUTOMATIC_REQUEUES
 from conductor.core.node import Node, NodeState
 from tests.given import (
     NODE,
+    PROCESS,
     World,
     allocated,
     one_node,
+    pending,
     refused,
     registered,
     reserved,
     running,
     with_reservation,
 )
+from tests.given_cluster import Story
 
 JOB, ALLOCATION = JobId(1), AllocationId(7)
 RELEASE_LOST = ReleaseLost(job_id=JOB, allocation_id=ALLOCATION, node_name=NODE)
@@ -188,3 +195,57 @@ def test_a_name_that_another_spool_holds_is_refused_while_its_lease_lives_and_na
     assert isinstance(events, tuple)
     assert isinstance(events[0], NodeRegistered)
     assert isinstance(asked(world, other, lease_lives=False), tuple)
+
+
+ANEW = registered(incarnation=2)
+
+
+@pytest.mark.parametrize(
+    ("asked", "promised", "node", "why"),
+    [
+        ({}, {"cpu_ids": (3,)}, {"total_cpus": 2, "cpu_ids": (0, 1)}, "CPU 3"),
+        ({"memory_mb": 900}, {}, {"memory_mb": 100}, "900 MB"),
+        ({"labels": {"zone": "a"}}, {}, {"labels": {"zone": "b"}}, "zone=a"),
+        ({"gres": {"gpu": 1}}, {"gres": {"gpu": (2,)}}, {"gres": {"gpu": 1}}, "gpu number 2"),
+        ({"gres": {"gpu": 1}}, {"gres": {"gpu": (0,)}}, {}, "gpu:1"),
+    ],
+)
+def test_what_a_node_that_came_back_with_less_cannot_hold_does_not_start_and_goes_back_to_the_queue(
+    asked: dict[str, Any], promised: dict[str, Any], node: dict[str, Any], why: str
+) -> None:
+    job_id = job_stream(JOB)
+    world = (
+        pending(**asked).given(job_id, reserved(**promised)).given(node_stream(NODE), replace(ANEW, **node))
+    )
+    allocate = Allocate(
+        allocation_id=ALLOCATION, incarnation=Incarnation(2), process=PROCESS, job_id=JOB, node_name=NODE
+    )
+    outcome = world.when(allocate)
+    assert refused(outcome) is RejectionCode.WRONG_STATE
+    assert why in outcome.message  # type: ignore[union-attr]
+    world.when(RELEASE_LOST)
+    assert (world.job.state, world.job.attempt) == (JobState.PENDING, 1)
+    release = world.job.past_allocations[0].release
+    assert release is not None
+    assert why in (release.detail or "")
+
+
+def test_a_node_that_came_back_with_enough_keeps_what_was_promised_and_starts_it() -> None:
+    job_id = job_stream(JOB)
+    world = pending(gres={"gpu": 1, "matlab": 1}).given(job_id, reserved(gres={"gpu": (0,)}))  # and a licence
+    world.given(node_stream(NODE), replace(ANEW, total_cpus=1, cpu_ids=(0,), gres={"gpu": 1}))
+    assert refused(world.when(RELEASE_LOST)) is RejectionCode.WRONG_STATE
+    allocate = Allocate(
+        allocation_id=ALLOCATION, incarnation=Incarnation(2), process=PROCESS, job_id=JOB, node_name=NODE
+    )
+    world.when(allocate)
+    assert world.job.state is JobState.RUNNING
+
+
+def test_the_scheduler_names_reservations_that_a_node_cannot_hold_any_more_and_nothing_that_runs() -> None:
+    a = NodeName("a")
+    story = Story().node(a, 4).job(1).place(1, a, 3, runs=False).job(2).place(2, a, 2)
+    story.job(3).place(3, a, 0, runs=False)
+    assert story.cluster.lost_allocations() == []
+    story.node(a, 2)
+    assert [job.job_id for job, _ in story.cluster.lost_allocations()] == [JobId(1)]

@@ -2,7 +2,7 @@
 
 from conductor.core.commands import DeclareNodeLost, DrainNode, RegisterNode, RemoveNode, ResumeNode
 from conductor.core.errors import RejectionCode
-from conductor.core.events import NodeRegistered
+from conductor.core.events import NodeDrained, NodeRegistered
 from conductor.core.identifiers import node_stream
 from conductor.core.node import Node, NodeState
 from tests.given import NODE, World, one_node, refused
@@ -50,6 +50,16 @@ def test_what_is_already_so_is_no_event() -> None:
     assert world.when(ResumeNode(node_name=NODE)) == ()
     world.when(DrainNode(node_name=NODE))
     assert world.when(DrainNode(node_name=NODE)) == ()
+
+
+def test_a_drained_node_that_is_drained_for_another_reason_has_that_one_and_keeps_it_without_one() -> None:
+    world = one_node()
+    world.when(DrainNode(node_name=NODE, reason="disk"))
+    assert world.when(DrainNode(node_name=NODE, reason="fan")) == (NodeDrained(reason="fan"),)
+    assert (node_of(world).state, node_of(world).reason) == (NodeState.DRAINED, "fan")
+    for again in ("fan", None):
+        assert world.when(DrainNode(node_name=NODE, reason=again)) == ()
+    assert node_of(world).reason == "fan"
 
 
 def test_an_unknown_node_is_said_to_be_unknown() -> None:

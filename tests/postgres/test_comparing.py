@@ -132,6 +132,29 @@ def test_one_that_ends_while_another_is_ended_is_not_ended_twice(
     engine.run(story)
 
 
+def test_the_nodes_allocations_are_read_twice_a_round_however_many_are_missing(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer: LiveHere = Session._live_here
+    reads = []
+
+    async def counted(session: Session) -> dict[AllocationId, LiveAllocation]:
+        reads.append(session)
+        return await answer(session)
+
+    async def story(engine: Engine) -> None:
+        await run_a_job(engine)
+        for _ in range(3):
+            more = (await engine.reserve(await engine.submit())).allocation_id
+            await engine.accepted(Allocate(allocation_id=more, incarnation=Incarnation(1), process=PROCESS))
+        monkeypatch.setattr(Session, "_live_here", counted)
+        await session(engine, tmp_path)._compare_with_log()
+        assert engine.sql("SELECT DISTINCT state FROM jobs") == [("FAILED",)]
+        assert len(reads) == 2
+
+    engine.run(story)
+
+
 def test_an_end_that_the_log_refuses_leaves_an_observation(tampered_engine: Engine, tmp_path: Path) -> None:
     """A row says `allocated`, the log says released: the session cannot mend that."""
 

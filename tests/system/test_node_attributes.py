@@ -1,7 +1,7 @@
 """Nodes of different kinds, real processes: jobs go where what they ask for is, and are told what they got."""
 
 from conductor.core.commands import DrainNode, ResumeNode
-from conductor.core.identifiers import NodeName
+from conductor.core.identifiers import JobId, NodeName
 from tests.fix_system import System
 
 ENVIRONMENT = "echo ${CONDUCTOR_GRES-unset} ${CUDA_VISIBLE_DEVICES-unset} ${SLURM_JOB_GPUS-unset}\n"
@@ -94,3 +94,24 @@ def test_another_setting_counts_from_the_next_registration_on(system: System) ->
     [(gres, labels)] = system.engine.sql("SELECT gres, labels FROM nodes")
     assert (gres, labels["zone"]) == ({"gpu": 2}, "z")
     assert system.job(first, "state") == ("RUNNING",)
+
+
+def test_a_node_that_comes_back_with_less_starts_nothing_that_it_cannot_hold_any_more(system: System) -> None:
+    node = system.node("node-1", 4, CONDUCTOR_NODE_GRES="gpu:3", CONDUCTOR_LEASE_SECONDS="60")
+    node.executor.kill()
+    node.executor.wait()
+    system.engine.sql(
+        "UPDATE node_leases SET accepting = false"
+    )  # so that only what is told here is promised
+    wide = system.submit(gres={"gpu": 3}, memory_mb=10)
+    system.engine.run(lambda engine: engine.reserve(JobId(wide), 3, expires_in_seconds=3600.0))
+    node.settings.update(TOTAL_CPUS="2", CONDUCTOR_NODE_GRES="gpu:2")
+    node.start_executor()
+    system.until_state(wide, "PENDING")
+    [(reason, detail)] = system.engine.sql(
+        "SELECT data ->> 'reason', data ->> 'detail' FROM events WHERE type = 'ResourcesReleased'"
+    )
+    assert (reason, detail) == ("node_lost", "it asked for gpu:3, the node has 2")
+    assert system.engine.sql("SELECT count(*) FROM events WHERE type = 'ResourcesAllocated'") == [(0,)]
+    after = system.submit(gres={"gpu": 2}, cpus_per_task=2)  # nothing of the first is held any more
+    assert system.until_ended(after) == ["COMPLETED"]
