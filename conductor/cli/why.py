@@ -77,7 +77,7 @@ def _show_holders(holders: Sequence[Raw], count: int, screen: "Screen") -> None:
             one["job_id"],
             one["user_name"],
             one["node_name"],
-            one["cpus"],
+            _held(one["holds"]),
             _local(one["ends_by"]) or screen.text("no_limit"),
         )
         for one in holders[:_HOLDERS_SHOWN]
@@ -86,7 +86,7 @@ def _show_holders(holders: Sequence[Raw], count: int, screen: "Screen") -> None:
         ("job", NUMBER),
         ("user", Column(least=6)),
         ("node", FLEXIBLE),
-        ("cpus", NUMBER),
+        ("holds", FLEXIBLE),
         ("ends_by", FIXED),
     )
     screen.table(columns, rows)
@@ -94,13 +94,28 @@ def _show_holders(holders: Sequence[Raw], count: int, screen: "Screen") -> None:
         screen.line("…")
 
 
+def _held(holds: Mapping[str, int]) -> str:
+    """`cpus=4 gpu:2`, in the words of a submission."""
+    amounts = (
+        f"{name.partition('/')[2]}:{amount}" if "/" in name else f"{name}={amount}"
+        for name, amount in holds.items()
+    )
+    return " ".join(amounts)
+
+
 def _show_remedies(remedies: Sequence[Raw], screen: "Screen") -> None:
+    from conductor.cli.tables import wrapped
+    from conductor.cli.visible import one_line
+
     if not remedies:
         return
     screen.line("")
     screen.say("why_helps")
     for one in remedies:
-        screen.line(f"  {sentence_of(one, screen)}")
+        first, *more = wrapped(one_line(sentence_of(one, screen)), screen.width() - 4)
+        screen.line(f"  {first}")
+        for line in more:
+            screen.line(f"    {line}")
         if one["command"]:
             screen.line(f"    {one['command']}")
 

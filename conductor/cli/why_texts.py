@@ -12,6 +12,7 @@ WHY_TEXTS: Mapping[str, tuple[str, str]] = {
         "Who was heard from at that time is not in the log: every node that was up counts.",
         "日志中没有当时的心跳信息：凡状态为 UP 的节点均视为在线。",
     ),
+    "holds": ("HOLDS", "占用"),
     "ends_by": ("ENDS BY", "最迟结束"),
     "no_limit": ("no limit", "无时限"),
 }

@@ -22,11 +22,11 @@ CAPS = frozenset(CODES.values())
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cap:
-    """A limit that keeps a job from starting. `by`: the jobs that hold what is counted."""
+    """A limit that keeps a job from starting. `by`: how much of it which jobs hold."""
 
     claim: Claim
     used: int
-    by: tuple[JobId, ...]
+    by: Mapping[JobId, int]
 
     @property
     def code(self) -> str:
@@ -49,6 +49,17 @@ class Cap:
                 return str(self.claim.key[1])
             case _:
                 return None
+
+    @property
+    def held_by(self) -> Mapping[JobId, Mapping[str, int]]:
+        """How much of what is counted each holds, by its name."""
+        name = {
+            PoolKind.USER_CPUS: "cpus",
+            PoolKind.USER_JOBS: "jobs",
+            PoolKind.ARRAY: "tasks",
+            PoolKind.LICENCE: f"licence/{self.name}",
+        }[self.claim.key[0]]
+        return {job_id: {name: amount} for job_id, amount in self.by.items()}
 
     def parameters(self, wanted: JobSubmitted) -> dict[str, Any]:
         """What fills the gaps of its sentence."""
@@ -76,4 +87,5 @@ class Cap:
 
 def cap_of(claim: Claim, pools: Pools) -> Cap:
     pool = pools.get(claim.key)
-    return Cap(claim=claim, used=pool.used if pool else 0, by=tuple(pool.parts) if pool else ())
+    by = {job_id: part.amount for job_id, part in pool.parts.items()} if pool else {}
+    return Cap(claim=claim, used=pool.used if pool else 0, by=by)

@@ -13,8 +13,9 @@ from conductor.core.cluster import Cluster
 from conductor.core.identifiers import JobId, NodeName
 from conductor.core.job import Job
 from conductor.core.placement import Protected
-from conductor.core.remedies import Remedy, remedies
+from conductor.core.remedies import remedies
 from conductor.core.supposing import latest_start
+from conductor.core.tries import Remedy
 from conductor.core.wait_caps import CAPS, Cap
 from conductor.core.wait_reasons import Holder, Judge, Told, told_of_job, wishes_of
 
@@ -97,9 +98,9 @@ def explain_by(judge: Judge, job_id: JobId) -> Why:
     if told_at_once is not None:
         return told_at_once
     reason = judge.reason(job)
-    holders = _holders(judge, job, reason)
+    holders = judge.holders(job, reason)
     ahead = judge.ahead(job) if reason in ("Priority", "Resources") or reason in CAPS else []
-    starts_by, starts_by_told = _starts_by(judge, job, reason, holders)
+    starts_by, starts_by_told = _starts_by(judge, job, reason)
     return Why(
         job_id=job_id,
         state=str(job.state),
@@ -158,37 +159,39 @@ def _told_of_priority(judge: Judge, job: Job, ahead_count: int) -> Told:
 
 
 def _most_free(judge: Judge, job: Job) -> dict[str, Any]:
-    """The node that could take it soonest as far as CPUs go."""
-    suiting = [node for node in judge.suiting(job.submitted) if judge.takes_jobs(node)]
-    best = max(suiting, key=lambda node: (judge.free_cpus(node), node.node_name))
+    """The node that lacks the fewest kinds of what it needs; of equals, the one with most free CPUs."""
+    short = judge.short(job.submitted)
+    best = min(short, key=lambda name: (len(short[name]), -judge.cluster.nodes[name].free_cpus, name))
+    use = judge.cluster.nodes[best]
     return {
-        "count": len(suiting),
-        "node_name": best.node_name,
-        "free_cpus": judge.free_cpus(best),
-        "total_cpus": best.total_cpus,
+        "count": len(short),
+        "node_name": best,
+        "free_cpus": use.free_cpus,
+        "total_cpus": use.node.total_cpus,
+        "short": [one.told for one in short[best]],
     }
 
 
-def _holders(judge: Judge, job: Job, reason: str) -> list[Holder]:
-    if reason in CAPS:
-        return judge.holders_among(judge.cluster.jobs[one] for one in _cap(judge, job).by)
-    return judge.holders(job.submitted) if reason == "Resources" else []
-
-
-def _starts_by(
-    judge: Judge, job: Job, reason: str, holders: list[Holder]
-) -> tuple[datetime | None, Told | None]:
+def _starts_by(judge: Judge, job: Job, reason: str) -> tuple[datetime | None, Told | None]:
     """When by the time limits, and the sentence about it."""
     if reason not in ("Resources", "Priority", "BeginTime") and reason not in CAPS:
         return None, None
     latest = latest_start(judge.cluster, job.job_id, judge.now, judge.usable)
     if latest.at is not None:
         return latest.at, Told(code="starts_by", parameters={"at": latest.at})
-    if latest.too_far:
+    if latest.left is None or latest.then is None:
         return None, Told(code="too_far")
-    holding = holders or judge.holders(job.submitted)
-    endless = [holder.job_id for holder in holding if holder.ends_by is None]
+    endless = _endless(Judge(latest.left, latest.then, judge.usable), job)
     if not endless:
         return None, Told(code="never_by_itself")
     named = {"count": len(endless), "job_ids": endless[:JOBS_NAMED]}
     return None, Told(code="no_time_limit", parameters=named)
+
+
+def _endless(last: Judge, job: Job) -> list[JobId]:
+    """Who still holds what it needs, or what the job needs that it must not delay, when all has ended that ends."""
+    reason, head = last.reason(job), last.protected_from(job)
+    if head is not None:
+        job = last.cluster.jobs[head.job_id]
+        reason = last.reason(job)
+    return [holder.job_id for holder in last.holders(job, reason)]

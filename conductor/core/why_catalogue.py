@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from conductor.core.sentences import Language, filled
+from conductor.core.sentences import Language, filled, here
 
 # What is said of a job: code -> English, Chinese
 SENTENCES: Mapping[str, tuple[str, str]] = {
@@ -40,14 +40,20 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     ),
     "Resources": (
         (
-            "It asks for {wanted}, and no node that could run it ({count}) has that free now; {node_name} "
-            "has most: {free_cpus} of {total_cpus} CPUs."
+            "It asks for {wanted}, and no node that could run it ({count}) has that free now. Nearest is "
+            "{node_name}: {short}."
         ),
         (
             "它要求 {wanted}，能运行它的 {count} 个节点目前都没有足够空闲；"
-            "空闲最多的是 {node_name}：{free_cpus} / {total_cpus} 个 CPU。"
+            "最接近的是 {node_name}：{short}。"
         ),
     ),
+    # what is short on a node; parts of the sentence above
+    "short_cpus": ("{free} of {total} CPUs free", "CPU 空闲 {free} / {total} 个"),
+    "short_memory": ("memory: {free_mb} of {total_mb} MiB free", "内存空闲 {free_mb} / {total_mb} MiB"),
+    "short_gres": ("{name}: {free} of {total} free", "{name} 空闲 {free} / {total} 个"),
+    "short_alone": ("it is not empty, {used} of {total} CPUs are in use", "节点非空，{total} 个 CPU 中已用 {used} 个"),
+    "short_closed": ("an exclusive job has all of it", "被独占作业占用"),
     "Priority": (
         "There would be room for it, but what is free goes first to jobs that stand before it ({ahead}).",
         "本来有空闲资源，但先分配给排在它前面的作业（{ahead} 个）。",
@@ -131,8 +137,8 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "按各作业的时限，它最迟于 {at} 启动，除非有新作业排到它前面。",
     ),
     "no_time_limit": (
-        "When it starts cannot be told: {count} jobs that hold what it needs have no time limit ({job_ids}).",
-        "无法预计启动时间：占用所需资源的作业中有 {count} 个没有时限（{job_ids}）。",
+        "When it starts cannot be told: what it needs is held, now or by then, without a time limit ({job_ids}).",
+        "无法预计启动时间：所需资源被（或届时将被）没有时限的作业占用（{job_ids}）。",
     ),
     "never_by_itself": (
         "Nothing that is known to end lets it start.",
@@ -151,9 +157,36 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "when {node_name} is heard from again; look at its executor:",
         "{node_name} 恢复联系；请检查其执行器：",
     ),
-    "fewer_cpus": ("with fewer CPUs ({cpus}):", "减少 CPU（{cpus} 个）："),
-    "could_run": ("with as many CPUs as {node_name} has ({cpus}):", "CPU 不超过 {node_name} 所有（{cpus} 个）："),
-    "shorter_limit": ("with a time limit of {minutes} minutes:", "时限改为 {minutes} 分钟："),
+    "fewer_cpus": (
+        "with fewer CPUs ({cpus}): submit it again with {option} (and its other options), then cancel this one",
+        "减少 CPU（{cpus} 个）：以 {option}（及其他原有选项）重新提交，再取消本作业",
+    ),
+    "fewer_gres": (
+        "with fewer of {name} ({count}): submit it again with {option} (and its other options), then cancel this one",
+        "减少 {name}（{count} 个）：以 {option}（及其他原有选项）重新提交，再取消本作业",
+    ),
+    "less_memory": (
+        "with less memory ({free_mb} MiB): submit it again with {option} (and its other options), then cancel this one",
+        "减少内存（{free_mb} MiB）：以 {option}（及其他原有选项）重新提交，再取消本作业",
+    ),
+    "not_exclusive": (
+        "beside others: submit it again without --exclusive (with its other options), then cancel this one",
+        "与其他作业共用节点：去掉 --exclusive（保留其他选项）重新提交，再取消本作业",
+    ),
+    "could_run": (
+        (
+            "with as many CPUs as {node_name} has ({cpus}): submit it again with {option} (and its other options), "
+            "then cancel this one"
+        ),
+        "CPU 不超过 {node_name} 所有（{cpus} 个）：以 {option}（及其他原有选项）重新提交，再取消本作业",
+    ),
+    "shorter_limit": (
+        (
+            "with a time limit of at most {minutes} min: submit it again with {option} (and its other options), "
+            "then cancel this one"
+        ),
+        "时限不超过 {minutes} 分钟：以 {option}（及其他原有选项）重新提交，再取消本作业",
+    ),
     "higher_priority": ("with priority {priority}:", "优先级改为 {priority}："),
     "raise_cap": ("if {name} were {value}:", "将 {name} 设为 {value}："),
     "raise_licence": ("if there were {value} of the licence {name}:", "许可证 {name} 增至 {value} 个："),
@@ -173,12 +206,21 @@ def sentence(code: str, parameters: Mapping[str, Any], language: Language, *, lo
     not known.
     """
     english, chinese = SENTENCES[code]
-    values = {name: _instant(name, value, local=local) for name, value in parameters.items()}
+    values = {name: _value(name, value, language, local=local) for name, value in parameters.items()}
     return filled(english, chinese, values, language)
 
 
-def _instant(name: str, value: Any, *, local: bool) -> Any:
-    if name not in TIMES or value is None:
-        return value
-    instant = datetime.fromisoformat(value) if isinstance(value, str) else value
-    return instant.astimezone() if local else instant
+def _value(name: str, value: Any, language: Language, *, local: bool) -> Any:
+    """Sentences within it, by `code` and `parameters`, and times in words."""
+    match value:
+        case {"code": str(code), "parameters": Mapping() as parameters}:
+            return sentence(code, parameters, language, local=local)
+        case list() | tuple():
+            return [_value(name, one, language, local=local) for one in value]
+        case int() if name.endswith("_mb"):
+            return f"{value:,}"
+        case str() | datetime() if name in TIMES:
+            instant = datetime.fromisoformat(value) if isinstance(value, str) else value
+            return here(instant) if local else instant
+        case _:
+            return value

@@ -21,12 +21,23 @@ FOUND: dict[str, Any] = {
             "node_name": "gpu03",
             "free_cpus": 2,
             "total_cpus": 16,
+            "short": [
+                {"code": "short_cpus", "parameters": {"free": 2, "total": 16}},
+                {"code": "short_gres", "parameters": {"name": "gpu", "free": 1, "total": 4}},
+            ],
         },
         "sentence": "as the server says it",
     },
     "leases": "known",
     "holders": [
-        {"job_id": i, "user_name": "alice", "node_name": "gpu03", "cpus": 1, "ends_by": AT if i % 2 else None}
+        {
+            "job_id": i,
+            "user_name": "alice",
+            "node_name": "gpu03",
+            "cpus": 1,
+            "holds": {"cpus": 1, "gres/gpu": 2},
+            "ends_by": AT if i % 2 else None,
+        }
         for i in range(20)
     ],
     "holders_count": 35,
@@ -37,8 +48,8 @@ FOUND: dict[str, Any] = {
     "remedies": [
         {
             "code": "fewer_cpus",
-            "parameters": {"cpus": 2},
-            "command": "conductor submit -c 2 FILE",
+            "parameters": {"cpus": 2, "option": "--cpus-per-task 2"},
+            "command": None,
             "sentence": "x",
         }
     ],
@@ -55,7 +66,7 @@ def test_it_fits_80_columns_and_a_screen(language: str, capsys: pytest.CaptureFi
     lines = shown(FOUND, capsys, language)
     assert max(map(cell_len, lines)) <= 80
     assert len(lines) <= 24
-    assert "    conductor submit -c 2 FILE" in lines
+    assert any("cpus=1 gpu:2" in line for line in lines)
 
 
 def test_the_reason_comes_first_and_times_are_local(capsys: pytest.CaptureFixture[str]) -> None:

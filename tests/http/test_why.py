@@ -33,12 +33,12 @@ def test_a_job_without_room_names_who_holds_it_and_what_would_help(api: Api) -> 
     told = why(api, job_id)
     assert (told["state"], told["reason"], told["leases"]) == ("PENDING", "Resources", "known")
     assert "cpus=2" in told["sentence"]
-    assert "node-1 has most: 1 of 4 CPUs" in told["sentence"]
+    assert "Nearest is node-1: 1 of 4 CPUs free." in told["sentence"]
     [held] = told["holders"]
-    assert (held["job_id"], held["user_name"], held["cpus"]) == (holder, "alice", 3)
+    assert (held["job_id"], held["user_name"], held["holds"]) == (holder, "alice", {"cpus": 3})
     assert told["starts_by"] == held["ends_by"]
     remedies = {one["code"]: one for one in told["remedies"]}
-    assert remedies["fewer_cpus"]["command"] == "conductor submit -c 1 FILE"
+    assert remedies["fewer_cpus"]["parameters"]["option"] == "--cpus-per-task 1"
     assert remedies["job_ends_by"]["parameters"]["job_id"] == holder
     assert api.get("/jobs")["jobs"][0]["reason"] == "Resources"
     assert api.get(f"/jobs/{job_id}")["reason"] == "Resources"
