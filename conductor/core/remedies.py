@@ -9,15 +9,17 @@ from conductor.core.events import Policy
 from conductor.core.job import Job
 from conductor.core.lesser_wishes import asked_otherwise, cpus_option, fewer_cpus, lesser, narrower
 from conductor.core.node import NodeState
+from conductor.core.supposing import supposing
 from conductor.core.tries import Remedy, Tries
 from conductor.core.wait_caps import CAPS, Cap
-from conductor.core.wait_reasons import HELD, Holder, Judge, Told
+from conductor.core.wait_reasons import HELD, Holder, Judge, Told, told_of_job
+from conductor.core.wait_told import told_by_cluster
 
 
 def remedies(judge: Judge, job: Job, reason: str, holders: Sequence[Holder]) -> list[Remedy]:
     """At most one of a kind, but for nodes."""
     if reason in HELD:
-        return [Remedy(told=Told(code="unhold"), command=f"conductor unhold {job.job_id}")]
+        return [_unhold(judge, job)]
     if reason == "NoNodes":
         return [Remedy(told=Told(code="register_node"), command="conductor executor")]
     tries = Tries(judge, job)
@@ -32,6 +34,19 @@ def remedies(judge: Judge, job: Job, reason: str, holders: Sequence[Holder]) -> 
     if reason == "Priority":
         return [*_higher_priority(tries), *_shorter_limit(tries), *fewer_cpus(tries)]
     return []
+
+
+def _unhold(judge: Judge, job: Job) -> Remedy:
+    """With what keeps it then, if it would not start at once."""
+    command = f"conductor unhold {job.job_id}"
+    own = "Dependency" if job.depends else "BeginTime" if job.begins_at > judge.now else None
+    free = replace(job, held=False, reason=own, eligible_at=max(job.begins_at, judge.now))
+    then = Judge(supposing(judge.cluster, judge.now, jobs=[free]), judge.now, judge.usable)
+    reason = then.reason(free)
+    if reason == "Starting":
+        return Remedy(told=Told(code="unhold"), command=command)
+    told = told_of_job(free, judge.now) or told_by_cluster(then, free, reason, ahead=len(then.ahead(free)))
+    return Remedy(told=Told(code="unhold_then", parameters={"then": told.nested}), command=command)
 
 
 def _nodes_back(tries: Tries) -> Iterator[Remedy]:
@@ -122,16 +137,29 @@ def _raised_cap(tries: Tries) -> Iterator[Remedy]:
     """The cap at which it would start."""
     judge = tries.judge
     cap = judge.cap_reached(tries.job)
-    policy = cap.raised(judge.cluster.policy.policy) if cap else None
-    if cap is None or policy is None or not tries.places(policy=policy):
+    if cap is None:
         return
-    named = {"name": cap.name, "value": cap.enough}
-    code = "raise_licence" if cap.code == "Licenses" else "raise_cap"
-    yield Remedy(told=Told(code=code, parameters=named), command=_policy_command(cap, policy))
+    policy = judge.cluster.policy.policy
+    if cap.never and cap.least < cap.enough:
+        yield from _set_to(cap, policy, cap.least, "raise_to_start_ever")
+    raised = cap.raised(policy)
+    if raised is not None and tries.places(policy=raised):
+        yield from _set_to(
+            cap, policy, cap.enough, "raise_licence" if cap.code == "Licenses" else "raise_cap"
+        )
+    elif cap.never and cap.least == cap.enough:
+        yield from _set_to(cap, policy, cap.least, "raise_to_start_ever")
 
 
-def _policy_command(cap: Cap, policy: Policy) -> str:
+def _set_to(cap: Cap, policy: Policy, value: int, code: str) -> Iterator[Remedy]:
+    raised = cap.raised(policy, value)
+    if raised is not None:
+        told = Told(code=code, parameters={"name": cap.name, "value": value})
+        yield Remedy(told=told, command=_policy_command(cap, raised, value))
+
+
+def _policy_command(cap: Cap, policy: Policy, value: int) -> str:
     if cap.code == "Licenses":
         licences = ",".join(f"{name}:{count}" for name, count in sorted(policy.licences.items()))
         return f"conductor policy licences={licences}"
-    return f"conductor policy {cap.name}={cap.enough}"
+    return f"conductor policy {cap.name}={value}"

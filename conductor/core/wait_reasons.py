@@ -39,6 +39,11 @@ class Told:
     code: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def nested(self) -> dict[str, Any]:
+        """To fill a gap of another sentence with."""
+        return {"code": self.code, "parameters": self.parameters}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
@@ -109,17 +114,18 @@ class Judge:
         """What keeps it from starting if nothing else waits; by the rules of a pass, and in their order."""
         key = splitting(self._policy).key_of(job)
         roomy = [use.node for use in self._uses if use.fits(key.demand)]
-        for claim in claims(key, self._policy, self._fewest_cpus(job.submitted, key.demand, roomy)):
-            if PoolsInPass(self.cluster.pools).short(claim):
-                return cap_of(claim, self.cluster.pools)
+        suiting = self.suiting(job.submitted)
+        taking = [node for node in suiting if self.takes_jobs(node)]
+        now = claims(key, self._policy, _fewest_cpus(key.demand, roomy or taking))
+        least = claims(key, self._policy, _fewest_cpus(key.demand, suiting))
+        caps = [
+            cap_of(claim, self.cluster.pools, at_least.amount)
+            for claim, at_least in zip(now, least, strict=True)
+            if PoolsInPass(self.cluster.pools).short(claim)
+        ]
+        if caps:
+            return next((cap for cap in caps if cap.never), caps[0])
         return None if roomy else "room"
-
-    def _fewest_cpus(self, wanted: JobSubmitted, demand: Demand, roomy: list[Node]) -> int:
-        """What it would take at least: an exclusive job takes all that its node has."""
-        if not demand.exclusive:
-            return demand.cpus
-        nodes = roomy or [node for node in self.suiting(wanted) if self.takes_jobs(node)]
-        return min((node.total_cpus for node in nodes), default=demand.cpus)
 
     def reasons(self, job_ids: Iterable[JobId]) -> dict[JobId, str]:
         """The word for each that waits."""
@@ -221,7 +227,7 @@ class Judge:
         """Who holds what is missing: those that end first come first."""
         cap = self.cap_reached(job) if reason in CAPS else None
         if cap is not None:
-            held: Mapping[JobId, Mapping[str, int]] = cap.held_by
+            held: Mapping[JobId, Mapping[str, int]] = {} if cap.never else cap.held_by
         elif reason == "Resources":
             held = {
                 other: of_it
@@ -244,6 +250,11 @@ class Judge:
             holds=holds,
             ends_by=ends_by(job, self.now),
         )
+
+
+def _fewest_cpus(demand: Demand, nodes: Iterable[Node]) -> int:
+    """What it would take at least: an exclusive job takes all that its node has."""
+    return min((demand.cpus_on(node) for node in nodes), default=demand.cpus)
 
 
 def told_of_job(job: Job, now: datetime, *, silent: bool = False) -> Told | None:

@@ -16,10 +16,11 @@ from conductor.core.placement import Protected
 from conductor.core.remedies import remedies
 from conductor.core.supposing import latest_start
 from conductor.core.tries import Remedy
-from conductor.core.wait_caps import CAPS, Cap
-from conductor.core.wait_reasons import Holder, Judge, Told, told_of_job, wishes_of
+from conductor.core.wait_caps import CAPS
+from conductor.core.wait_reasons import Holder, Judge, Told, told_of_job
+from conductor.core.wait_told import HOLDERS_SHOWN, told_by_cluster
 
-HOLDERS_SHOWN, AHEAD_SHOWN, JOBS_NAMED = 20, 5, 5
+AHEAD_SHOWN, JOBS_NAMED = 5, 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +106,7 @@ def explain_by(judge: Judge, job_id: JobId) -> Why:
         job_id=job_id,
         state=str(job.state),
         reason=reason,
-        told=told_of_job(job, now) or _told_of_cluster(judge, job, reason, len(ahead)),
+        told=told_of_job(job, now) or told_by_cluster(judge, job, reason, ahead=len(ahead)),
         holders=tuple(holders[:HOLDERS_SHOWN]),
         holders_count=len(holders),
         ahead=tuple(ahead[:AHEAD_SHOWN]),
@@ -115,61 +116,6 @@ def explain_by(judge: Judge, job_id: JobId) -> Why:
         starts_by_told=starts_by_told,
         remedies=tuple(remedies(judge, job, reason, holders)),
     )
-
-
-def _told_of_cluster(judge: Judge, job: Job, reason: str, ahead_count: int) -> Told:
-    wanted = job.submitted
-    match reason:
-        case "BadConstraints":
-            asked = {"wanted": wishes_of(wanted), "count": len(judge.nodes())}
-            removed = [node.node_name for node in judge.removed_that_suited(wanted)]
-            if removed:
-                return Told(
-                    code="BadConstraints_removed", parameters={**asked, "nodes": removed[:HOLDERS_SHOWN]}
-                )
-            return Told(code=reason, parameters=asked)
-        case "ReqNodeNotAvail":
-            standing = [judge.standing(node) for node in judge.suiting(wanted)]
-            return Told(code=reason, parameters={"nodes": standing[:HOLDERS_SHOWN]})
-        case "Resources":
-            return Told(code=reason, parameters={"wanted": wishes_of(wanted), **_most_free(judge, job)})
-        case "Priority":
-            return _told_of_priority(judge, job, ahead_count)
-        case "Starting":
-            placement = judge.placement(job.job_id)
-            return Told(code=reason, parameters={"node_name": placement.node_name if placement else None})
-        case _ if reason in CAPS:
-            return Told(code=reason, parameters=_cap(judge, job).parameters(wanted))
-        case _:
-            return Told(code=reason)
-
-
-def _cap(judge: Judge, job: Job) -> Cap:
-    cap = judge.cap_reached(job)
-    assert cap is not None
-    return cap
-
-
-def _told_of_priority(judge: Judge, job: Job, ahead_count: int) -> Told:
-    head = judge.protected_from(job)
-    if head is None:
-        return Told(code="Priority", parameters={"ahead": ahead_count})
-    parameters = {"head": head.job_id, "head_node": head.node_name, "starts_at": head.starts_at}
-    return Told(code=f"Priority_{head.because}", parameters=parameters)
-
-
-def _most_free(judge: Judge, job: Job) -> dict[str, Any]:
-    """The node that lacks the fewest kinds of what it needs; of equals, the one with most free CPUs."""
-    short = judge.short(job.submitted)
-    best = min(short, key=lambda name: (len(short[name]), -judge.cluster.nodes[name].free_cpus, name))
-    use = judge.cluster.nodes[best]
-    return {
-        "count": len(short),
-        "node_name": best,
-        "free_cpus": use.free_cpus,
-        "total_cpus": use.node.total_cpus,
-        "short": [one.told for one in short[best]],
-    }
 
 
 def _starts_by(judge: Judge, job: Job, reason: str) -> tuple[datetime | None, Told | None]:

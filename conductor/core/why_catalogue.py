@@ -92,6 +92,24 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "It asks for {wanted} of the licence {name}; {held} of {limit} are in use.",
         "它要求 {wanted} 个许可证 {name}；共 {limit} 个，已用 {held} 个。",
     ),
+    "QOSMaxCpuPerUserLimit_never": (
+        (
+            "It asks for {wanted} CPUs, and the cap on CPUs of {user_name} at a time is {limit}: under this cap it can "
+            "never start, whatever else ends."
+        ),
+        "它要求 {wanted} 个 CPU，而 {user_name} 同时最多可占用 {limit} 个：在此上限下它永远无法启动。",
+    ),
+    "QOSMaxJobsPerUserLimit_never": (
+        "The cap on jobs of {user_name} at a time is {limit}: under this cap none can ever start.",
+        "{user_name} 同时最多可运行 {limit} 个作业：在此上限下，任何作业都无法启动。",
+    ),
+    "Licenses_never": (
+        (
+            "It asks for {wanted} of the licence {name}, and the policy has {limit} in all: it can never start while "
+            "that is so, whatever else ends."
+        ),
+        "它要求 {wanted} 个许可证 {name}，而策略总共只有 {limit} 个：只要如此，无论其他作业何时结束，它都无法启动。",
+    ),
     "Starting": (
         ("There is room on {node_name}; it starts at the scheduler's next pass. If that does not come, look whether "
         "a scheduler runs: `GET /health`."),
@@ -150,6 +168,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     ),
     # what would let it start now
     "unhold": ("when it is let go:", "放行："),
+    "unhold_then": ("when it is let go; then it goes on waiting. {then}", "放行；之后仍会等待。{then}"),
     "register_node": ("when a node registers; on a machine of the cluster:", "有节点注册；在集群的机器上执行："),
     "register_again": ("when {node_name} registers again; on that machine:", "{node_name} 重新注册；在该机器上执行："),
     "resume_node": ("when {node_name} takes jobs again:", "{node_name} 恢复接受作业："),
@@ -189,6 +208,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     ),
     "higher_priority": ("with priority {priority}:", "优先级改为 {priority}："),
     "raise_cap": ("if {name} were {value}:", "将 {name} 设为 {value}："),
+    "raise_to_start_ever": (
+        "so that it can ever start, {name} must be {value} at least:",
+        "要使它终能启动，{name} 至少须为 {value}：",
+    ),
     "raise_licence": ("if there were {value} of the licence {name}:", "许可证 {name} 增至 {value} 个："),
     "job_ends": ("when job {job_id} ends (it has no time limit)", "作业 {job_id} 结束（它没有时限）"),
     "job_ends_by": ("when job {job_id} ends, at {ends_by} at the latest", "作业 {job_id} 结束（最迟 {ends_by}）"),

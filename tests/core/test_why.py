@@ -136,6 +136,45 @@ def test_a_users_cap_names_his_own_jobs_and_the_policy_that_would_do() -> None:
     assert why.starts_by == START + timedelta(seconds=600)
 
 
+def test_a_job_wider_than_its_users_cap_can_never_start_under_it() -> None:
+    alone = Scene(user_max_cpus=4).node(A, 8).job(2, 5).why(2)
+    assert (alone.reason, alone.told.code) == ("QOSMaxCpuPerUserLimit", "QOSMaxCpuPerUserLimit_never")
+    assert "asks for 5 CPUs, and the cap on CPUs of alice at a time is 4" in short_of(alone)[0]
+    assert [one.command for one in alone.remedies] == ["conductor policy user_max_cpus=5"]
+    beside = Scene(user_max_cpus=4).node(A, 8).runs(1, 2, time_limit_seconds=60).job(2, 5).why(2)
+    assert (beside.holders, beside.starts_by) == ((), None)
+    assert [(one.told.code, one.told.parameters["value"]) for one in beside.remedies] == [
+        ("raise_to_start_ever", 5),
+        ("raise_cap", 7),
+    ]
+    taken = Scene(user_max_cpus=4).node(A, 8).runs(1, 8, user_name="bob").job(2, 5).why(2)
+    assert [one.told.code for one in taken.remedies] == ["raise_to_start_ever"]
+
+
+def test_a_job_that_wants_more_of_a_licence_than_there_is_blames_nobody() -> None:
+    scene = Scene(licences={"matlab": 1}).tell(
+        node_stream(A), replace(registered(A, cpus=8), gres={"gpu": 2})
+    )
+    why = scene.runs(1, 1, gres={"gpu": 1}).job(2, 1, gres={"matlab": 2}).why(2)
+    assert (why.told.code, why.holders) == ("Licenses_never", ())
+    assert why.starts_by_told is not None
+    assert why.starts_by_told.code == "never_by_itself"
+
+
+def test_letting_a_job_go_says_what_keeps_it_then() -> None:
+    scene = Scene().node(A)
+    scene.job(1, 1, held=True).job(2, 1, held=True, begin_time=NOW + timedelta(hours=1))
+    scene.job(3, 1, held=True, dependency="singleton").job(4, 9, held=True)
+    codes = {i: scene.why(i).remedies[0].told for i in (1, 2, 3, 4)}
+    assert codes[1].code == "unhold"
+    then = {i: codes[i].parameters["then"]["code"] for i in (2, 3, 4)}
+    assert then == {2: "BeginTime", 3: "Dependency", 4: "BadConstraints"}
+    told = sentence(codes[2].code, codes[2].parameters, "en")
+    assert told.endswith(
+        "then it goes on waiting. It was asked not to start before 2026-01-01 01:05:00+00:00."
+    ), told
+
+
 def test_a_licence_names_who_has_it() -> None:
     scene = Scene(licences={"matlab": 1, "ansys": 2}).node(A, 8).runs(1, 1, gres={"matlab": 1})
     why = scene.job(2, 1, gres={"matlab": 1}, user_name="bob").why(2)

@@ -375,14 +375,28 @@ def check_remedy(world: World, job: Job, code: str, named: Mapping[str, Any]) ->
         case "raise_licence":
             licences = {**world.policy.licences, named["name"]: named["value"]}
             after = replace(world, policy=replace(world.policy, licences=licences))
+        case "raise_to_start_ever":
+            check_ever(world, job, named["name"], named["value"])
+            return
         case "could_run":
             narrower = replace(wanted, ntasks_per_node=1, cpus_per_task=named["cpus"])
             assert emptied(world, replace(job, submitted=narrower), back=True).places(job.job_id)
             return
         case _:
-            assert code in ("unhold", "register_node")
+            assert code in ("unhold", "unhold_then", "register_node")
             return
     assert after.places(job.job_id), code
+
+
+def check_ever(world: World, job: Job, name: str, value: int) -> None:
+    """With that value it starts where nothing else is, and with one less it does not."""
+    for given_value, starts in ((value, True), (value - 1, False)):
+        empty = emptied(world, job, back=True)
+        changes: dict[str, Any] = {name: given_value}
+        if not name.startswith("user_max"):
+            changes = {"licences": {**empty.policy.licences, name: given_value}}
+        changed = replace(empty.policy, **changes)
+        assert replace(empty, policy=changed).places(job.job_id) is starts
 
 
 @settings(max_examples=80, deadline=None)
