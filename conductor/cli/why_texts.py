@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 WHY_TEXTS: Mapping[str, tuple[str, str]] = {
     "why_title": ("Job {job_id} is {state}{reason}.", "作业 {job_id} 的状态为 {state}{reason}。"),
+    "why_array": ("Array {job_id}: {states}.", "数组 {job_id}：{states}。"),
+    "why_until": (", until {at} at the latest", "，最迟至 {at}"),
     "why_reason": (": {reason}", "：{reason}"),
     "why_holders": ("Who holds it ({count}):", "占用者（{count} 个）："),
     "why_ahead": ("Before it in the queue: {count} ({job_ids}).", "排在它前面：{count} 个（{job_ids}）。"),

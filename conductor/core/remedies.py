@@ -12,7 +12,7 @@ from conductor.core.node import NodeState
 from conductor.core.supposing import supposing
 from conductor.core.tries import Remedy, Tries
 from conductor.core.wait_caps import CAPS, Cap
-from conductor.core.wait_reasons import HELD, Holder, Judge, Told, told_of_job
+from conductor.core.wait_reasons import HELD, Holder, Judge, Told, called, told_of_job
 from conductor.core.wait_told import told_by_cluster
 
 
@@ -38,7 +38,7 @@ def remedies(judge: Judge, job: Job, reason: str, holders: Sequence[Holder]) -> 
 
 def _unhold(judge: Judge, job: Job) -> Remedy:
     """With what keeps it then, if it would not start at once."""
-    command = f"conductor unhold {job.job_id}"
+    command = f"conductor unhold {called(job)}"
     own = "Dependency" if job.depends else "BeginTime" if job.begins_at > judge.now else None
     free = replace(job, held=False, reason=own, eligible_at=max(job.begins_at, judge.now))
     then = Judge(supposing(judge.cluster, judge.now, jobs=[free]), judge.now, judge.usable)
@@ -100,9 +100,11 @@ def _end_of_one(tries: Tries, holders: Sequence[Holder], reason: str) -> Iterato
             continue
         if tries.places(without=holder.job_id):
             if holder.ends_by is None:
-                yield Remedy(told=Told(code="job_ends", parameters={"job_id": holder.job_id}))
+                yield Remedy(
+                    told=Told(code="job_ends", parameters={"job_id": holder.job_id, "job_name": holder.name})
+                )
             else:
-                told = {"job_id": holder.job_id, "ends_by": holder.ends_by}
+                told = {"job_id": holder.job_id, "job_name": holder.name, "ends_by": holder.ends_by}
                 yield Remedy(told=Told(code="job_ends_by", parameters=told))
             return
 
@@ -116,7 +118,7 @@ def _higher_priority(tries: Tries) -> Iterator[Remedy]:
     if tries.places(jobs=[replace(job, priority=priority)]):
         yield Remedy(
             told=Told(code="higher_priority", parameters={"priority": priority}),
-            command=f"conductor reprioritize {priority} {job.job_id}",
+            command=f"conductor reprioritize {priority} {called(job)}",
         )
 
 

@@ -20,6 +20,7 @@ from conductor.core.node import Node, NodeState
 from conductor.core.placement import Obstacle, Placement, Protected, plan
 from conductor.core.pools import PoolsInPass, claims
 from conductor.core.queues import Place, QueueKey, splitting
+from conductor.core.selections import job_name
 from conductor.core.shortages import Shortage, held_of, shortages
 from conductor.core.supposing import ALL, ends_by
 from conductor.core.wait_caps import CAPS, Cap, cap_of
@@ -50,11 +51,17 @@ class Holder:
     """A job that holds something of what is missing, and how much of that; `ends_by` None: it has no time limit."""
 
     job_id: JobId
+    name: str
     user_name: str
     node_name: NodeName
     cpus: int
     holds: Mapping[str, int]  # by name: cpus, memory_mb, gres/gpu, licence/matlab, jobs, tasks
     ends_by: datetime | None
+
+
+def called(job: Job) -> str:
+    """How people call it: `6_50` when it is a task of an array."""
+    return job_name(job.job_id, job.submitted.array_job_id, job.submitted.array_task_id)
 
 
 def wishes_of(wanted: JobSubmitted) -> str:
@@ -244,6 +251,7 @@ class Judge:
         assert job.allocation is not None
         return Holder(
             job_id=job.job_id,
+            name=called(job),
             user_name=job.submitted.user_name,
             node_name=job.allocation.node_name,
             cpus=len(job.allocation.cpu_ids),

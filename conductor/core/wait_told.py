@@ -4,7 +4,7 @@ from typing import Any
 
 from conductor.core.job import Job
 from conductor.core.wait_caps import CAPS, Cap
-from conductor.core.wait_reasons import Judge, Told, wishes_of
+from conductor.core.wait_reasons import Judge, Told, called, wishes_of
 
 HOLDERS_SHOWN = 20
 
@@ -49,7 +49,13 @@ def _told_of_priority(judge: Judge, job: Job, ahead_count: int) -> Told:
     head = judge.protected_from(job)
     if head is None:
         return Told(code="Priority", parameters={"ahead": ahead_count})
-    parameters = {"head": head.job_id, "head_node": head.node_name, "starts_at": head.starts_at}
+    name = called(judge.cluster.jobs[head.job_id])
+    parameters = {
+        "head": head.job_id,
+        "head_name": name,
+        "head_node": head.node_name,
+        "starts_at": head.starts_at,
+    }
     return Told(code=f"Priority_{head.because}", parameters=parameters)
 
 

@@ -17,7 +17,7 @@ from conductor.core.remedies import remedies
 from conductor.core.supposing import latest_start
 from conductor.core.tries import Remedy
 from conductor.core.wait_caps import CAPS
-from conductor.core.wait_reasons import Holder, Judge, Told, told_of_job
+from conductor.core.wait_reasons import Holder, Judge, Told, called, told_of_job
 from conductor.core.wait_told import HOLDERS_SHOWN, told_by_cluster
 
 AHEAD_SHOWN, JOBS_NAMED = 5, 5
@@ -34,6 +34,7 @@ class Why:
     holders: tuple[Holder, ...] = ()
     holders_count: int = 0
     ahead: tuple[JobId, ...] = ()
+    ahead_names: tuple[str, ...] = ()
     ahead_count: int = 0
     protected: Protected | None = None
     starts_by: datetime | None = None
@@ -50,6 +51,7 @@ class Why:
             "holders": [_plain(asdict(one)) for one in self.holders],
             "holders_count": self.holders_count,
             "ahead": list(self.ahead),
+            "ahead_names": list(self.ahead_names),
             "ahead_count": self.ahead_count,
             "protected": _plain(asdict(self.protected)) if self.protected else None,
             "starts_by": _plain(self.starts_by),
@@ -110,6 +112,7 @@ def explain_by(judge: Judge, job_id: JobId) -> Why:
         holders=tuple(holders[:HOLDERS_SHOWN]),
         holders_count=len(holders),
         ahead=tuple(ahead[:AHEAD_SHOWN]),
+        ahead_names=tuple(called(judge.cluster.jobs[one]) for one in ahead[:AHEAD_SHOWN]),
         ahead_count=len(ahead),
         protected=judge.protected_from(job) if reason == "Priority" else None,
         starts_by=starts_by,
@@ -130,14 +133,19 @@ def _starts_by(judge: Judge, job: Job, reason: str) -> tuple[datetime | None, To
     endless = _endless(Judge(latest.left, latest.then, judge.usable), job)
     if not endless:
         return None, Told(code="never_by_itself")
-    named = {"count": len(endless), "job_ids": endless[:JOBS_NAMED]}
+    shown = endless[:JOBS_NAMED]
+    named = {
+        "count": len(endless),
+        "job_ids": [holder.job_id for holder in shown],
+        "names": [holder.name for holder in shown] + (["…"] if len(endless) > len(shown) else []),
+    }
     return None, Told(code="no_time_limit", parameters=named)
 
 
-def _endless(last: Judge, job: Job) -> list[JobId]:
+def _endless(last: Judge, job: Job) -> list[Holder]:
     """Who still holds what it needs, or what the job needs that it must not delay, when all has ended that ends."""
     reason, head = last.reason(job), last.protected_from(job)
     if head is not None:
         job = last.cluster.jobs[head.job_id]
         reason = last.reason(job)
-    return [holder.job_id for holder in last.holders(job, reason)]
+    return last.holders(job, reason)

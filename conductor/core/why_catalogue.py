@@ -60,21 +60,24 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     ),
     "Priority_backfill": (
         (
-            "There would be room for it, but it could delay job {head}, which is the first in the queue and has "
+            "There would be room for it, but it could delay job {head_name}, which is the first in the queue and has "
             "{head_node} planned from {starts_at} on."
         ),
-        "本来有空闲资源，但可能推迟队首作业 {head}：后者计划自 {starts_at} 起使用 {head_node}。",
+        "本来有空闲资源，但可能推迟队首作业 {head_name}：后者计划自 {starts_at} 起使用 {head_node}。",
     ),
     "Priority_guard": (
         (
-            "There would be room for it, but it could delay job {head}, which has waited so long that nothing may "
+            "There would be room for it, but it could delay job {head_name}, which has waited so long that nothing may "
             "overtake it any more; {head_node} is planned for it from {starts_at} on."
         ),
-        "本来有空闲资源，但可能推迟作业 {head}：后者等待过久，已不允许被超越；计划自 {starts_at} 起使用 {head_node}。",
+        (
+            "本来有空闲资源，但可能推迟作业 {head_name}：后者等待过久，已不允许被超越；"
+            "计划自 {starts_at} 起使用 {head_node}。"
+        ),
     ),
     "Priority_strict_fifo": (
-        "There would be room for it, but the policy is strict_fifo, and job {head} before it has no room yet.",
-        "本来有空闲资源，但策略为 strict_fifo，而它前面的作业 {head} 尚无足够资源。",
+        "There would be room for it, but the policy is strict_fifo, and job {head_name} before it has no room yet.",
+        "本来有空闲资源，但策略为 strict_fifo，而它前面的作业 {head_name} 尚无足够资源。",
     ),
     "QOSMaxCpuPerUserLimit": (
         "The cap on CPUs of {user_name} at a time is {limit}; {held} are held, and it asks for {wanted}.",
@@ -155,8 +158,8 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "按各作业的时限，它最迟于 {at} 启动，除非有新作业排到它前面。",
     ),
     "no_time_limit": (
-        "When it starts cannot be told: what it needs is held, now or by then, without a time limit ({job_ids}).",
-        "无法预计启动时间：所需资源被（或届时将被）没有时限的作业占用（{job_ids}）。",
+        "When it starts cannot be told: what it needs is held, now or by then, without a time limit ({names}).",
+        "无法预计启动时间：所需资源被（或届时将被）没有时限的作业占用（{names}）。",
     ),
     "never_by_itself": (
         "Nothing that is known to end lets it start.",
@@ -166,6 +169,14 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "When it starts lies too far ahead to be worked out.",
         "启动时间过于久远，无法推算。",
     ),
+    # what a job that depends on others waits for
+    "awaited_waiting": ("{condition} is open.", "{condition}：尚未满足。"),
+    "awaited_waiting_array": (
+        "{condition} is open: {ended} of {jobs} have ended.",
+        "{condition}：尚未满足，{jobs} 个中已结束 {ended} 个。",
+    ),
+    "awaited_met": ("{condition} has come true.", "{condition}：已满足。"),
+    "awaited_never": ("{condition} cannot come true any more.", "{condition}：已不可能满足。"),
     # what would let it start now
     "unhold": ("when it is let go:", "放行："),
     "unhold_then": ("when it is let go; then it goes on waiting. {then}", "放行；之后仍会等待。{then}"),
@@ -213,8 +224,8 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "要使它终能启动，{name} 至少须为 {value}：",
     ),
     "raise_licence": ("if there were {value} of the licence {name}:", "许可证 {name} 增至 {value} 个："),
-    "job_ends": ("when job {job_id} ends (it has no time limit)", "作业 {job_id} 结束（它没有时限）"),
-    "job_ends_by": ("when job {job_id} ends, at {ends_by} at the latest", "作业 {job_id} 结束（最迟 {ends_by}）"),
+    "job_ends": ("when job {job_name} ends (it has no time limit)", "作业 {job_name} 结束（它没有时限）"),
+    "job_ends_by": ("when job {job_name} ends, at {ends_by} at the latest", "作业 {job_name} 结束（最迟 {ends_by}）"),
 }  # fmt: skip
 
 

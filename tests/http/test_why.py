@@ -147,6 +147,57 @@ def test_a_task_of_an_array_is_asked_for_by_its_index(api: Api) -> None:
     assert listed == {1: None, 2: "JobArrayTaskLimit", 3: "JobArrayTaskLimit"}
 
 
+def test_an_array_is_asked_for_by_its_number_and_names_its_tasks(api: Api) -> None:
+    heard(api)
+    first = api.submit(array="1-3", cpus=4)
+    api.end(api.start(first))
+    told = why(api, first)
+    assert told["array"] == {"job_id": first, "tasks": {"COMPLETED": 1, "PENDING": 2}}
+    assert (told["state"], told["array_task_id"]) == ("PENDING", 2)
+    behind = why(api, f"{first}_3")
+    assert ("array" in behind, behind["ahead_names"]) == (False, [f"{first}_2"])
+    assert f"conductor reprioritize 1 {first}_3" in [one["command"] for one in behind["remedies"]]
+    assert why(api, f"{first}_1")["state"] == "COMPLETED"
+
+
+def test_the_first_answer_after_fair_share_was_given_weight_counts_it(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("conductor.core.fair_share.STEP_SECONDS", 0.05)  # else use counts 20 s late
+    heard(api)
+    allocation_id = api.start(api.submit(cpus=4, account="physics"))
+    api.sql("SELECT pg_sleep(0.3)")
+    api.end(allocation_id)
+    api.start(api.submit(cpus=4, account="biology"))
+    heavy, light = api.submit(cpus=4, account="physics"), api.submit(cpus=4, account="chemistry")
+    assert why(api, heavy)["ahead"] == []
+    assert api.post("/policy", {"changes": {"fair_share_weight": 100.0}}).status_code == 200
+    assert why(api, heavy)["ahead"] == [light]
+
+
+def test_a_job_that_depends_is_told_how_far_each_condition_has_come(api: Api) -> None:
+    heard(api)
+    done, running = api.submit(), api.submit(time_limit="60")
+    array = api.submit(array="1-3", cpus=4)
+    api.end(api.start(done))
+    api.start(running)
+    job_id = api.submit(dependency=f"afterok:{done},afterok:{running},afterany:{array}")
+    told = why(api, job_id)["awaited"]
+    assert [one["sentence"] for one in told] == [
+        f"afterok:{done} has come true.",
+        f"afterok:{running} is open.",
+        f"afterany:{array} is open: 0 of 3 have ended.",
+    ]
+    [one] = told[1]["jobs"]
+    assert (one["name"], one["state"]) == (str(running), "RUNNING")
+    assert one["ends_by"] is not None
+    assert (told[2]["jobs"][0]["name"], told[2]["jobs"][0]["reason"]) == (f"{array}_1", "Resources")
+    first = api.submit(name="alone", user_name="bob")
+    second = api.submit(name="alone", user_name="bob", dependency="singleton")
+    [single] = why(api, second)["awaited"]
+    assert (single["code"], [one["job_id"] for one in single["jobs"]]) == ("awaited_waiting", [first])
+
+
 def test_before_it_was_submitted_there_was_no_such_job(api: Api) -> None:
     job_id = api.submit()
     answer = api.client.get(f"/api/v1/jobs/{job_id}/why", params={"as_of": 0})
