@@ -99,6 +99,9 @@ class _Followed:
         except HistoryForked:
             memory = await load(pool)
             await follow(pool, memory)
+        if memory.outdated:  # by what it has just been told: use counts from now on, or in another way
+            memory = await load(pool)
+            await follow(pool, memory)
         self._memory = memory
         return memory
 

@@ -53,6 +53,53 @@ ORDER BY array_task_id;
 -- name: array_states
 SELECT state, count(*) AS jobs FROM jobs WHERE array_job_id = %(job_id)s GROUP BY state ORDER BY state;
 
+-- name: array_overview
+-- How many tasks are in which state, and the first of each.
+SELECT state, count(*) AS jobs, min(id) AS first_id
+FROM jobs WHERE array_job_id = %(job_id)s GROUP BY state ORDER BY state;
+
+-- name: awaited_states
+-- How the jobs stand that another waits for: a job, every task of the array that a number heads, or one task.
+SELECT asked.job_id, asked.task_id, j.state, count(*) AS jobs
+FROM unnest(%(job_ids)s::bigint[], %(task_ids)s::integer[]) asked (job_id, task_id)
+CROSS JOIN LATERAL (
+    SELECT * FROM jobs one WHERE asked.task_id IS NULL AND one.id = asked.job_id
+    UNION ALL
+    SELECT * FROM jobs task
+    WHERE asked.task_id IS NULL AND task.array_job_id = asked.job_id AND task.id <> asked.job_id
+    UNION ALL
+    SELECT * FROM jobs task WHERE task.array_job_id = asked.job_id AND task.array_task_id = asked.task_id
+) j
+GROUP BY asked.job_id, asked.task_id, j.state;
+
+-- name: awaited_open
+-- The first few of those that have not ended.
+SELECT asked.job_id, asked.task_id, j.id, j.array_job_id, j.array_task_id, j.state, j.reason, j.start_time,
+       j.time_limit_seconds
+FROM unnest(%(job_ids)s::bigint[], %(task_ids)s::integer[]) asked (job_id, task_id)
+CROSS JOIN LATERAL (
+    SELECT * FROM (
+    SELECT * FROM jobs one WHERE asked.task_id IS NULL AND one.id = asked.job_id
+    UNION ALL
+    SELECT * FROM jobs task
+    WHERE asked.task_id IS NULL AND task.array_job_id = asked.job_id AND task.id <> asked.job_id
+    UNION ALL
+    SELECT * FROM jobs task WHERE task.array_job_id = asked.job_id AND task.array_task_id = asked.task_id
+    ) member
+    WHERE NOT member.final
+    ORDER BY member.id
+    LIMIT %(most)s
+) j
+ORDER BY j.id;
+
+-- name: standing_before
+-- For a singleton: earlier jobs of its name and user that have not ended.
+SELECT id, array_job_id, array_task_id, state, reason, start_time, time_limit_seconds
+FROM jobs
+WHERE user_name = %(user_name)s AND name = %(name)s AND id < %(job_id)s AND NOT final
+ORDER BY id
+LIMIT %(most)s;
+
 -- name: jobs
 -- Newest first; the cursor is the last id that was shown.
 SELECT j.id, j.name, j.state,

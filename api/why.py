@@ -11,13 +11,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.as_of import moment_of, state_then
+from api.awaiting import awaited
 from api.engine import Engine, engine_of
 from api.jobs import MomentQuery
 from api.leaving import while_wanted
 from api.problems import Problem
-from api.reading import answer, fetch_one
+from api.reading import answer, fetch, fetch_one
 from api.security import caller_of
-from api.selecting import no_such_job, one_job
+from api.selecting import no_such_job, one_job, selection_of
 from api.validation import validated_query
 from conductor.core.fair_share import counted_until, half_life_seconds
 from conductor.core.identifiers import POLICY_STREAM, JobId
@@ -32,6 +33,7 @@ from projections.moment import Moment, read_state
 
 Document = dict[str, Any]
 _LOOKS = 5
+_SHOWN_FIRST = ("PENDING", "RESERVED", "RUNNING")  # of an array's tasks
 
 
 async def get_why(request: Request) -> Response:
@@ -42,8 +44,23 @@ async def get_why(request: Request) -> Response:
         document = await _then(request, engine, await one_job(engine, request), moment)
     else:
         await engine.caught_up(query.at_least)
-        document = await _now(request, engine, await one_job(engine, request))
+        document = await _now_of(engine, request)
     return answer(worded(document, caller_of(request).language))
+
+
+async def _now_of(engine: Engine, request: Request) -> Document:
+    """Of one job. A number that heads an array asks for the whole: its tasks are counted, and the first of those
+    that wait, else run, is explained.
+    """
+    job_id = await one_job(engine, request)
+    whole = selection_of(request).task_ids is None
+    rows = await fetch(engine.pool, "array_overview", {"job_id": job_id}) if whole else []
+    if not rows:
+        return await _now(request, engine, job_id)
+    first = {row["state"]: row["first_id"] for row in rows}
+    shown = next((first[state] for state in _SHOWN_FIRST if state in first), job_id)
+    tasks = {row["state"]: row["jobs"] for row in rows}
+    return {**await _now(request, engine, JobId(shown)), "array": {"job_id": job_id, "tasks": tasks}}
 
 
 async def _now(request: Request, engine: Engine, job_id: JobId) -> Document:
@@ -61,7 +78,10 @@ async def _now(request: Request, engine: Engine, job_id: JobId) -> Document:
         explained = await while_wanted(request, engine.picture.explain(job_id))
         if explained is not None:
             why, position = explained.why, explained.position
-            return _document(job, why.to_json(), position, explained.at, leases="known")
+            document = _document(job, why.to_json(), position, explained.at, leases="known")
+            if why.reason == "Dependency":
+                document["awaited"] = await awaited(engine, job)
+            return document
     raise Problem(503, "replay_failed", why="the job moves faster than it can be looked at")
 
 
@@ -90,9 +110,10 @@ async def _fair_share_then(engine: Engine, position: int, at: datetime) -> Mappi
 
 def _document(job: Job, why: Document, position: int, at: datetime, *, leases: str) -> Document:
     """`leases` "unknown": every node that was up counts as heard from."""
-    task = {
+    task: Document = {
         "array_job_id": job.submitted.array_job_id,
         "array_task_id": job.submitted.array_task_id,
+        "awaited": [],
     }
     return {**why, **task, "position": position, "at": at.isoformat(), "leases": leases}
 
@@ -105,6 +126,7 @@ def worded(document: Document, language: Language) -> Document:
         "sentence": told["sentence"],
         "told": told,
         "starts_by_told": document["starts_by_told"] and _worded(document["starts_by_told"], language),
+        "awaited": [_worded(one, language) for one in document["awaited"]],
         "remedies": [_worded(one, language) for one in document["remedies"]],
     }
 

@@ -61,8 +61,10 @@ def duration(seconds: float) -> str:
 
 
 def local(instant: datetime) -> str:
-    """Local time with its offset."""
-    return instant.astimezone().isoformat(sep=" ", timespec="seconds")
+    """Local time with its offset; UTC where this machine's clock has no such time."""
+    from conductor.core.sentences import here
+
+    return here(instant).isoformat(sep=" ", timespec="seconds")
 
 
 def _relative(found: re.Match[str], now: datetime) -> datetime | None:

@@ -37,15 +37,20 @@ def why_sheet(found: Raw, screen: "Screen") -> None:
     """The whole answer. Commands stand on lines of their own."""
     from conductor.core.selections import job_name
 
+    if array := found.get("array"):
+        states = ", ".join(f"{count} {state}" for state, count in array["tasks"].items())
+        screen.say("why_array", job_id=array["job_id"], states=states)
     reason = screen.text("why_reason", reason=found["reason"]) if found["reason"] else ""
     named = job_name(found["job_id"], found.get("array_job_id"), found.get("array_task_id"))
     screen.say("why_title", job_id=named, state=found["state"], reason=reason)
     _wrapped(sentence_of(found["told"], screen), screen)
     if found["leases"] == "unknown" and found["state"] == "PENDING":
         _wrapped(screen.text("why_no_leases"), screen)
+    for one in found.get("awaited", ()):
+        _show_condition(one, screen)
     _show_holders(found["holders"], found["holders_count"], screen)
     if found["ahead"]:
-        named = ", ".join(map(str, found["ahead"]))
+        named = ", ".join(found["ahead_names"])
         more = ", …" if found["ahead_count"] > len(found["ahead"]) else ""
         screen.line("")
         _wrapped(screen.text("why_ahead", count=found["ahead_count"], job_ids=named + more), screen)
@@ -65,6 +70,17 @@ def sentence_of(told: Raw, screen: "Screen") -> str:
         return str(told["sentence"])
 
 
+def _show_condition(one: Raw, screen: "Screen") -> None:
+    """One condition of a dependency, and under it the jobs that it still needs."""
+    from conductor.cli.visible import one_line
+
+    screen.line(f"  {one_line(sentence_of(one, screen))}")
+    for job in one["jobs"]:
+        reason = f" ({job['reason']})" if job["reason"] else ""
+        end = screen.text("why_until", at=_local(job["ends_by"])) if job["ends_by"] else ""
+        screen.line(f"    {job['name']} {job['state']}{reason}{end}")
+
+
 def _show_holders(holders: Sequence[Raw], count: int, screen: "Screen") -> None:
     from conductor.cli.tables import FIXED, FLEXIBLE, NUMBER, Column
 
@@ -74,10 +90,10 @@ def _show_holders(holders: Sequence[Raw], count: int, screen: "Screen") -> None:
     screen.say("why_holders", count=count)
     rows = [
         (
-            one["job_id"],
+            one["name"],
             one["user_name"],
             one["node_name"],
-            one["cpus"],
+            _held(one["holds"]),
             _local(one["ends_by"]) or screen.text("no_limit"),
         )
         for one in holders[:_HOLDERS_SHOWN]
@@ -86,7 +102,7 @@ def _show_holders(holders: Sequence[Raw], count: int, screen: "Screen") -> None:
         ("job", NUMBER),
         ("user", Column(least=6)),
         ("node", FLEXIBLE),
-        ("cpus", NUMBER),
+        ("holds", FLEXIBLE),
         ("ends_by", FIXED),
     )
     screen.table(columns, rows)
@@ -94,13 +110,28 @@ def _show_holders(holders: Sequence[Raw], count: int, screen: "Screen") -> None:
         screen.line("…")
 
 
+def _held(holds: Mapping[str, int]) -> str:
+    """`cpus=4 gpu:2`, in the words of a submission."""
+    amounts = (
+        f"{name.partition('/')[2]}:{amount}" if "/" in name else f"{name}={amount}"
+        for name, amount in holds.items()
+    )
+    return " ".join(amounts)
+
+
 def _show_remedies(remedies: Sequence[Raw], screen: "Screen") -> None:
+    from conductor.cli.tables import wrapped
+    from conductor.cli.visible import one_line
+
     if not remedies:
         return
     screen.line("")
     screen.say("why_helps")
     for one in remedies:
-        screen.line(f"  {sentence_of(one, screen)}")
+        first, *more = wrapped(one_line(sentence_of(one, screen)), screen.width() - 4)
+        screen.line(f"  {first}")
+        for line in more:
+            screen.line(f"    {line}")
         if one["command"]:
             screen.line(f"    {one['command']}")
 

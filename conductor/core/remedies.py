@@ -2,85 +2,55 @@
 thing otherwise, places the job.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from shlex import quote
 
-from conductor.core.events import JobSubmitted, Policy
-from conductor.core.identifiers import JobId
+from conductor.core.events import Policy
 from conductor.core.job import Job
-from conductor.core.node import Node, NodeState
-from conductor.core.supposing import placement_in, supposing
+from conductor.core.lesser_wishes import asked_otherwise, cpus_option, fewer_cpus, lesser, narrower
+from conductor.core.node import NodeState
+from conductor.core.supposing import supposing
+from conductor.core.tries import Remedy, Tries
 from conductor.core.wait_caps import CAPS, Cap
-from conductor.core.wait_reasons import HELD, Holder, Judge, Told
-
-# Each try is a plan of the whole queue; in a long queue there are fewer of them.
-_TRIES, _TRIES_BY_JOBS = 10, 300_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remedy:
-    """`command`: the line to type, where there is one."""
-
-    told: Told
-    command: str | None = None
-
-
-class _Tries:
-    """A bounded number of looks at how things would be."""
-
-    def __init__(self, judge: Judge, job: Job) -> None:
-        self.judge = judge
-        self.job = job
-        self._left = max(3, min(_TRIES, _TRIES_BY_JOBS // (len(judge.cluster.jobs) + 1)))
-
-    @property
-    def used_up(self) -> bool:
-        return self._left <= 0
-
-    def places(
-        self,
-        *,
-        jobs: Iterable[Job] = (),
-        without: JobId | None = None,
-        nodes: Sequence[Node] = (),
-        policy: Policy | None = None,
-    ) -> bool:
-        """Whether the job would be placed now if these were so. When no tries are left: not that anybody knows."""
-        if self.used_up:
-            return False
-        self._left -= 1
-        judge = self.judge
-        supposed = supposing(judge.cluster, judge.now, jobs=jobs, without=without, nodes=nodes, policy=policy)
-        usable = {*judge.usable, *(node.node_name for node in nodes)}
-        return placement_in(supposed, self.job.job_id, judge.now, usable) is not None
-
-    def places_asking(self, wanted: JobSubmitted) -> bool:
-        """The same if the job had asked for this."""
-        return self.places(jobs=[replace(self.job, submitted=wanted)])
+from conductor.core.wait_reasons import HELD, Holder, Judge, Told, called, told_of_job
+from conductor.core.wait_told import told_by_cluster
 
 
 def remedies(judge: Judge, job: Job, reason: str, holders: Sequence[Holder]) -> list[Remedy]:
     """At most one of a kind, but for nodes."""
     if reason in HELD:
-        return [Remedy(told=Told(code="unhold"), command=f"conductor unhold {job.job_id}")]
+        return [_unhold(judge, job)]
     if reason == "NoNodes":
         return [Remedy(told=Told(code="register_node"), command="conductor executor")]
-    tries = _Tries(judge, job)
+    tries = Tries(judge, job)
     if reason == "BadConstraints":
         return [*_registered_again(tries), *_could_run(tries)]
     if reason == "ReqNodeNotAvail":
         return list(_nodes_back(tries))
     if reason in CAPS:
-        return [*_raised_cap(tries), *_end_of_one(tries, holders)]
+        return [*_raised_cap(tries), *_end_of_one(tries, holders, reason)]
     if reason == "Resources":
-        return [*_nodes_back(tries), *_fewer_cpus(tries), *_end_of_one(tries, holders)]
+        return [*_nodes_back(tries), *lesser(tries), *_end_of_one(tries, holders, reason)]
     if reason == "Priority":
-        return [*_higher_priority(tries), *_shorter_limit(tries), *_fewer_cpus(tries)]
+        return [*_higher_priority(tries), *_shorter_limit(tries), *fewer_cpus(tries)]
     return []
 
 
-def _nodes_back(tries: _Tries) -> Iterator[Remedy]:
+def _unhold(judge: Judge, job: Job) -> Remedy:
+    """With what keeps it then, if it would not start at once."""
+    command = f"conductor unhold {called(job)}"
+    own = "Dependency" if job.depends else "BeginTime" if job.begins_at > judge.now else None
+    free = replace(job, held=False, reason=own, eligible_at=max(job.begins_at, judge.now))
+    then = Judge(supposing(judge.cluster, judge.now, jobs=[free]), judge.now, judge.usable)
+    reason = then.reason(free)
+    if reason == "Starting":
+        return Remedy(told=Told(code="unhold"), command=command)
+    told = told_of_job(free, judge.now) or told_by_cluster(then, free, reason, ahead=len(then.ahead(free)))
+    return Remedy(told=Told(code="unhold_then", parameters={"then": told.nested}), command=command)
+
+
+def _nodes_back(tries: Tries) -> Iterator[Remedy]:
     """Nodes that take no jobs now and on which it would start if they did."""
     judge = tries.judge
     for node in judge.suiting(tries.job.submitted):
@@ -101,7 +71,7 @@ def _nodes_back(tries: _Tries) -> Iterator[Remedy]:
                 )
 
 
-def _registered_again(tries: _Tries) -> Iterator[Remedy]:
+def _registered_again(tries: Tries) -> Iterator[Remedy]:
     """Nodes that were removed and on which it would start if they were there again."""
     for node in tries.judge.removed_that_suited(tries.job.submitted):
         if tries.places(nodes=[replace(node, state=NodeState.UP, drained=False)]):
@@ -109,79 +79,38 @@ def _registered_again(tries: _Tries) -> Iterator[Remedy]:
             yield Remedy(told=told, command="conductor executor")
 
 
-def _narrower(wanted: JobSubmitted, cpus: int) -> JobSubmitted:
-    return replace(wanted, ntasks_per_node=1, cpus_per_task=cpus)
-
-
-def _could_run(tries: _Tries) -> Iterator[Remedy]:
+def _could_run(tries: Tries) -> Iterator[Remedy]:
     """A job that is too wide for every node."""
     judge, wanted = tries.judge, tries.job.submitted
     for node in sorted(judge.nodes(), key=lambda one: (-one.total_cpus, one.node_name)):
-        narrower = _narrower(wanted, node.total_cpus)
-        if node.total_cpus < wanted.total_cpus and node in judge.suiting(narrower):
-            told = {"cpus": node.total_cpus, "node_name": node.node_name}
-            yield Remedy(
-                told=Told(code="could_run", parameters=told), command=_resubmit("-c", node.total_cpus)
-            )
+        less = narrower(wanted, node.total_cpus)
+        if node.total_cpus < wanted.total_cpus and node in judge.suiting(less):
+            named = {"cpus": node.total_cpus, "node_name": node.node_name}
+            yield asked_otherwise("could_run", cpus_option(wanted, node.total_cpus), **named)
             return
 
 
-def _fewer_cpus(tries: _Tries) -> Iterator[Remedy]:
-    """The most CPUs with which the job would start, in its place in the queue."""
-    wanted = tries.job.submitted
-    if wanted.exclusive:
-        return
-    low, high = 0, _most_alone(tries.judge, tries.job)
-    while low < high and not tries.used_up:
-        middle = high if low == 0 else (low + high + 1) // 2
-        if tries.places_asking(_narrower(wanted, middle)):
-            low = middle
-        elif low == 0 and high > 1:
-            low, high = _first_that_places(tries, high)
-        else:
-            high = middle - 1
-    if low:
-        told = Told(code="fewer_cpus", parameters={"cpus": low})
-        yield Remedy(told=told, command=_resubmit("-c", low))
-
-
-def _first_that_places(tries: _Tries, high: int) -> tuple[int, int]:
-    """Bounds between which the answer lies: the lower one places, or is 0 with an upper one of 0 when none does."""
-    return (1, high - 1) if tries.places_asking(_narrower(tries.job.submitted, 1)) else (0, 0)
-
-
-def _most_alone(judge: Judge, job: Job) -> int:
-    """The most CPUs below what it asks for with which it would be placed if nothing else waited; 0: none."""
-    wanted = job.submitted
-    low, high = 0, wanted.total_cpus - 1
-    while low < high:
-        middle = (low + high + 1) // 2
-        if judge.fits_alone(replace(job, submitted=_narrower(wanted, middle))):
-            low = middle
-        else:
-            high = middle - 1
-    return low
-
-
-def _end_of_one(tries: _Tries, holders: Sequence[Holder]) -> Iterator[Remedy]:
+def _end_of_one(tries: Tries, holders: Sequence[Holder], reason: str) -> Iterator[Remedy]:
     """The first job to end whose end alone is enough."""
     judge, wanted = tries.judge, tries.job.submitted
     free = {node.node_name: judge.free_cpus(node) for node in judge.suiting(wanted)}
     for holder in holders:
         if tries.used_up:
             return
-        if free.get(holder.node_name, 0) + holder.cpus < wanted.total_cpus:
+        if reason == "Resources" and free.get(holder.node_name, 0) + holder.cpus < wanted.total_cpus:
             continue
         if tries.places(without=holder.job_id):
             if holder.ends_by is None:
-                yield Remedy(told=Told(code="job_ends", parameters={"job_id": holder.job_id}))
+                yield Remedy(
+                    told=Told(code="job_ends", parameters={"job_id": holder.job_id, "job_name": holder.name})
+                )
             else:
-                told = {"job_id": holder.job_id, "ends_by": holder.ends_by}
+                told = {"job_id": holder.job_id, "job_name": holder.name, "ends_by": holder.ends_by}
                 yield Remedy(told=Told(code="job_ends_by", parameters=told))
             return
 
 
-def _higher_priority(tries: _Tries) -> Iterator[Remedy]:
+def _higher_priority(tries: Tries) -> Iterator[Remedy]:
     job = tries.job
     ahead = tries.judge.ahead(job)
     if not ahead:
@@ -190,11 +119,11 @@ def _higher_priority(tries: _Tries) -> Iterator[Remedy]:
     if tries.places(jobs=[replace(job, priority=priority)]):
         yield Remedy(
             told=Told(code="higher_priority", parameters={"priority": priority}),
-            command=f"conductor reprioritize {priority} {job.job_id}",
+            command=f"conductor reprioritize {priority} {called(job)}",
         )
 
 
-def _shorter_limit(tries: _Tries) -> Iterator[Remedy]:
+def _shorter_limit(tries: Tries) -> Iterator[Remedy]:
     """What ends before the protected job's planned start does not delay it."""
     head = tries.judge.protected_from(tries.job)
     if head is None or head.starts_at is None:
@@ -204,28 +133,36 @@ def _shorter_limit(tries: _Tries) -> Iterator[Remedy]:
     if minutes < 1 or (limit is not None and limit <= 60 * minutes):
         return
     if tries.places_asking(replace(tries.job.submitted, time_limit_seconds=60 * minutes)):
-        told = Told(code="shorter_limit", parameters={"minutes": minutes})
-        yield Remedy(told=told, command=_resubmit("-t", minutes))
+        yield asked_otherwise("shorter_limit", f"--time {minutes}", minutes=minutes)
 
 
-def _raised_cap(tries: _Tries) -> Iterator[Remedy]:
+def _raised_cap(tries: Tries) -> Iterator[Remedy]:
     """The cap at which it would start."""
     judge = tries.judge
     cap = judge.cap_reached(tries.job)
-    policy = cap.raised(judge.cluster.policy.policy) if cap else None
-    if cap is None or policy is None or not tries.places(policy=policy):
+    if cap is None:
         return
-    named = {"name": cap.name, "value": cap.enough}
-    code = "raise_licence" if cap.code == "Licenses" else "raise_cap"
-    yield Remedy(told=Told(code=code, parameters=named), command=_policy_command(cap, policy))
+    policy = judge.cluster.policy.policy
+    if cap.never and cap.least < cap.enough:
+        yield from _set_to(cap, policy, cap.least, "raise_to_start_ever")
+    raised = cap.raised(policy)
+    if raised is not None and tries.places(policy=raised):
+        yield from _set_to(
+            cap, policy, cap.enough, "raise_licence" if cap.code == "Licenses" else "raise_cap"
+        )
+    elif cap.never and cap.least == cap.enough:
+        yield from _set_to(cap, policy, cap.least, "raise_to_start_ever")
 
 
-def _policy_command(cap: Cap, policy: Policy) -> str:
+def _set_to(cap: Cap, policy: Policy, value: int, code: str) -> Iterator[Remedy]:
+    raised = cap.raised(policy, value)
+    if raised is not None:
+        told = Told(code=code, parameters={"name": cap.name, "value": value})
+        yield Remedy(told=told, command=_policy_command(cap, raised, value))
+
+
+def _policy_command(cap: Cap, policy: Policy, value: int) -> str:
     if cap.code == "Licenses":
         licences = ",".join(f"{name}:{count}" for name, count in sorted(policy.licences.items()))
         return f"conductor policy {quote(f'licences={licences}')}"
-    return f"conductor policy {cap.name}={cap.enough}"
-
-
-def _resubmit(option: str, value: object) -> str:
-    return f"conductor submit {option} {value} FILE"
+    return f"conductor policy {cap.name}={value}"

@@ -4,7 +4,7 @@ Refuses to know what any sentence is about.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 Language = Literal["en", "zh"]
@@ -24,3 +24,11 @@ def shown(value: Any) -> str:
         return ", ".join(map(shown, value)) or "-"
     # A process may call itself what it likes; only a catalogue says what is a command.
     return "-" if value is None else str(value).replace("`", "'")
+
+
+def here(instant: datetime) -> datetime:
+    """By this machine's clock; in UTC where that has no such time, as at the end of the year 9999."""
+    try:
+        return instant.astimezone()
+    except (OverflowError, ValueError, OSError):
+        return instant.astimezone(UTC)

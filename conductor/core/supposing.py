@@ -97,10 +97,14 @@ def ends_by(job: Job, now: datetime) -> datetime | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LatestStart:
-    """`at` None: `endless` are jobs without a limit that hold something it needs; else it was too far to look."""
+    """`at` None: either it was too far to look, or all has ended that ends: then `left` is the cluster, and `then` the
+    moment.
+    """
 
     at: datetime | None
     too_far: bool = False
+    left: Cluster | None = None
+    then: datetime | None = None
 
 
 def latest_start(cluster: Cluster, job_id: JobId, now: datetime, usable: Collection[NodeName]) -> LatestStart:
@@ -140,7 +144,7 @@ def _stepping(
             if (ended := end_of(now, limit)) is not None:
                 heappush(ends, (ended, placement.job_id))
         if not ends and not begins:
-            return LatestStart(at=None)
+            return LatestStart(at=None, left=trial, then=now)
         now = min(times[0][0] for times in (ends, begins) if times)
         while begins and begins[0][0] <= now:
             heappop(begins)

@@ -22,15 +22,22 @@ CAPS = frozenset(CODES.values())
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cap:
-    """A limit that keeps a job from starting. `by`: the jobs that hold what is counted."""
+    """A limit that keeps a job from starting. `by`: how much of it which jobs hold; `least`: the least
+    that it takes anywhere."""
 
     claim: Claim
+    least: int
     used: int
-    by: tuple[JobId, ...]
+    by: Mapping[JobId, int]
 
     @property
     def code(self) -> str:
         return CODES[self.claim.key[0]]
+
+    @property
+    def never(self) -> bool:
+        """It can never start under this limit, whatever else ends."""
+        return self.least > self.claim.size
 
     @property
     def enough(self) -> int:
@@ -50,9 +57,22 @@ class Cap:
             case _:
                 return None
 
+    @property
+    def held_by(self) -> Mapping[JobId, Mapping[str, int]]:
+        """How much of what is counted each holds, by its name."""
+        name = {
+            PoolKind.USER_CPUS: "cpus",
+            PoolKind.USER_JOBS: "jobs",
+            PoolKind.ARRAY: "tasks",
+            PoolKind.LICENCE: f"licence/{self.name}",
+        }[self.claim.key[0]]
+        return {job_id: {name: amount} for job_id, amount in self.by.items()}
+
     def parameters(self, wanted: JobSubmitted) -> dict[str, Any]:
         """What fills the gaps of its sentence."""
         told: dict[str, Any] = {"limit": self.claim.size, "held": self.used, "wanted": self.claim.amount}
+        if self.never:
+            told["wanted"] = self.least
         match self.claim.key[0]:
             case PoolKind.ARRAY:
                 return told | {"array_job_id": wanted.array_job_id}
@@ -61,19 +81,23 @@ class Cap:
             case _:
                 return told | {"user_name": wanted.user_name}
 
-    def raised(self, policy: Policy) -> Policy | None:
-        """The policy under which the job just keeps within; None for a limit that is not the policy's."""
+    def raised(self, policy: Policy, value: int | None = None) -> Policy | None:
+        """The policy with that value, or the one under which the job just keeps within; None for a limit that is not
+        the policy's.
+        """
+        value = self.enough if value is None else value
         match self.claim.key[0]:
             case PoolKind.USER_CPUS:
-                return replace(policy, user_max_cpus=self.enough)
+                return replace(policy, user_max_cpus=value)
             case PoolKind.USER_JOBS:
-                return replace(policy, user_max_jobs=self.enough)
+                return replace(policy, user_max_jobs=value)
             case PoolKind.LICENCE:
-                return replace(policy, licences={**policy.licences, str(self.name): self.enough})
+                return replace(policy, licences={**policy.licences, str(self.name): value})
             case _:
                 return None
 
 
-def cap_of(claim: Claim, pools: Pools) -> Cap:
+def cap_of(claim: Claim, pools: Pools, least: int) -> Cap:
     pool = pools.get(claim.key)
-    return Cap(claim=claim, used=pool.used if pool else 0, by=tuple(pool.parts) if pool else ())
+    by = {job_id: part.amount for job_id, part in pool.parts.items()} if pool else {}
+    return Cap(claim=claim, least=least, used=pool.used if pool else 0, by=by)

@@ -20,6 +20,8 @@ from conductor.core.node import Node, NodeState
 from conductor.core.placement import Obstacle, Placement, Protected, plan
 from conductor.core.pools import PoolsInPass, claims
 from conductor.core.queues import Place, QueueKey, splitting
+from conductor.core.selections import job_name
+from conductor.core.shortages import Shortage, held_of, shortages
 from conductor.core.supposing import ALL, ends_by
 from conductor.core.wait_caps import CAPS, Cap, cap_of
 
@@ -38,16 +40,28 @@ class Told:
     code: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def nested(self) -> dict[str, Any]:
+        """To fill a gap of another sentence with."""
+        return {"code": self.code, "parameters": self.parameters}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """A job that holds something this one needs; `ends_by` None: it has no time limit."""
+    """A job that holds something of what is missing, and how much of that; `ends_by` None: it has no time limit."""
 
     job_id: JobId
+    name: str
     user_name: str
     node_name: NodeName
     cpus: int
+    holds: Mapping[str, int]  # by name: cpus, memory_mb, gres/gpu, licence/matlab, jobs, tasks
     ends_by: datetime | None
+
+
+def called(job: Job) -> str:
+    """How people call it: `6_50` when it is a task of an array."""
+    return job_name(job.job_id, job.submitted.array_job_id, job.submitted.array_task_id)
 
 
 def wishes_of(wanted: JobSubmitted) -> str:
@@ -107,17 +121,18 @@ class Judge:
         """What keeps it from starting if nothing else waits; by the rules of a pass, and in their order."""
         key = splitting(self._policy).key_of(job)
         roomy = [use.node for use in self._uses if use.fits(key.demand)]
-        for claim in claims(key, self._policy, self._fewest_cpus(job.submitted, key.demand, roomy)):
-            if PoolsInPass(self.cluster.pools).short(claim):
-                return cap_of(claim, self.cluster.pools)
+        suiting = self.suiting(job.submitted)
+        taking = [node for node in suiting if self.takes_jobs(node)]
+        now = claims(key, self._policy, _fewest_cpus(key.demand, roomy or taking))
+        least = claims(key, self._policy, _fewest_cpus(key.demand, suiting))
+        caps = [
+            cap_of(claim, self.cluster.pools, at_least.amount)
+            for claim, at_least in zip(now, least, strict=True)
+            if PoolsInPass(self.cluster.pools).short(claim)
+        ]
+        if caps:
+            return next((cap for cap in caps if cap.never), caps[0])
         return None if roomy else "room"
-
-    def _fewest_cpus(self, wanted: JobSubmitted, demand: Demand, roomy: list[Node]) -> int:
-        """What it would take at least: an exclusive job takes all that its node has."""
-        if not demand.exclusive:
-            return demand.cpus
-        nodes = roomy or [node for node in self.suiting(wanted) if self.takes_jobs(node)]
-        return min((node.total_cpus for node in nodes), default=demand.cpus)
 
     def reasons(self, job_ids: Iterable[JobId]) -> dict[JobId, str]:
         """The word for each that waits."""
@@ -207,29 +222,47 @@ class Judge:
         silent = node.state is NodeState.UP and node.node_name not in self.usable
         return f"{node.node_name} {_SILENT if silent else node.state}"
 
-    def holders(self, wanted: JobSubmitted) -> list[Holder]:
-        """Who holds something on the nodes that could take it: those that end first come first."""
-        names = {node.node_name for node in self.suiting(wanted) if self.takes_jobs(node)}
-        return self.holders_among(
-            job
-            for job in self.cluster.jobs.values()
-            if job.allocation is not None and job.allocation.node_name in names
+    def short(self, wanted: JobSubmitted) -> dict[NodeName, list[Shortage]]:
+        """What each node that could run it, and takes jobs, has not free now."""
+        demand = demand_of(wanted, self._policy.licences)
+        usable = (
+            self.cluster.nodes[node.node_name] for node in self.suiting(wanted) if self.takes_jobs(node)
+        )
+        return {use.node.node_name: shortages(use, demand) for use in usable}
+
+    def holders(self, job: Job, reason: str) -> list[Holder]:
+        """Who holds what is missing: those that end first come first."""
+        cap = self.cap_reached(job) if reason in CAPS else None
+        if cap is not None:
+            held: Mapping[JobId, Mapping[str, int]] = {} if cap.never else cap.held_by
+        elif reason == "Resources":
+            held = {
+                other: of_it
+                for name, short in self.short(job.submitted).items()
+                for other, hold in self.cluster.nodes[name].holds.items()
+                if (of_it := held_of(hold, short))
+            }
+        else:
+            return []
+        found = [self._holder(self.cluster.jobs[other], of_it) for other, of_it in held.items()]
+        return sorted(found, key=lambda one: (one.ends_by is None, one.ends_by or self.now, one.job_id))
+
+    def _holder(self, job: Job, holds: Mapping[str, int]) -> Holder:
+        assert job.allocation is not None
+        return Holder(
+            job_id=job.job_id,
+            name=called(job),
+            user_name=job.submitted.user_name,
+            node_name=job.allocation.node_name,
+            cpus=len(job.allocation.cpu_ids),
+            holds=holds,
+            ends_by=ends_by(job, self.now),
         )
 
-    def holders_among(self, jobs: Iterable[Job]) -> list[Holder]:
-        """Those of the jobs that hold something now."""
-        found = [
-            Holder(
-                job_id=job.job_id,
-                user_name=job.submitted.user_name,
-                node_name=job.allocation.node_name,
-                cpus=len(job.allocation.cpu_ids),
-                ends_by=ends_by(job, self.now),
-            )
-            for job in jobs
-            if job.allocation is not None and job.allocation.live
-        ]
-        return sorted(found, key=lambda one: (one.ends_by is None, one.ends_by or self.now, one.job_id))
+
+def _fewest_cpus(demand: Demand, nodes: Iterable[Node]) -> int:
+    """What it would take at least: an exclusive job takes all that its node has."""
+    return min((demand.cpus_on(node) for node in nodes), default=demand.cpus)
 
 
 def told_of_job(job: Job, now: datetime, *, silent: bool = False) -> Told | None:

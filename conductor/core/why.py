@@ -13,12 +13,14 @@ from conductor.core.cluster import Cluster
 from conductor.core.identifiers import JobId, NodeName
 from conductor.core.job import Job
 from conductor.core.placement import Protected
-from conductor.core.remedies import Remedy, remedies
+from conductor.core.remedies import remedies
 from conductor.core.supposing import latest_start
-from conductor.core.wait_caps import CAPS, Cap
-from conductor.core.wait_reasons import Holder, Judge, Told, told_of_job, wishes_of
+from conductor.core.tries import Remedy
+from conductor.core.wait_caps import CAPS
+from conductor.core.wait_reasons import Holder, Judge, Told, called, told_of_job
+from conductor.core.wait_told import HOLDERS_SHOWN, told_by_cluster
 
-HOLDERS_SHOWN, AHEAD_SHOWN, JOBS_NAMED = 20, 5, 5
+AHEAD_SHOWN, JOBS_NAMED = 5, 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,7 @@ class Why:
     holders: tuple[Holder, ...] = ()
     holders_count: int = 0
     ahead: tuple[JobId, ...] = ()
+    ahead_names: tuple[str, ...] = ()
     ahead_count: int = 0
     protected: Protected | None = None
     starts_by: datetime | None = None
@@ -48,6 +51,7 @@ class Why:
             "holders": [_plain(asdict(one)) for one in self.holders],
             "holders_count": self.holders_count,
             "ahead": list(self.ahead),
+            "ahead_names": list(self.ahead_names),
             "ahead_count": self.ahead_count,
             "protected": _plain(asdict(self.protected)) if self.protected else None,
             "starts_by": _plain(self.starts_by),
@@ -97,17 +101,18 @@ def explain_by(judge: Judge, job_id: JobId) -> Why:
     if told_at_once is not None:
         return told_at_once
     reason = judge.reason(job)
-    holders = _holders(judge, job, reason)
+    holders = judge.holders(job, reason)
     ahead = judge.ahead(job) if reason in ("Priority", "Resources") or reason in CAPS else []
-    starts_by, starts_by_told = _starts_by(judge, job, reason, holders)
+    starts_by, starts_by_told = _starts_by(judge, job, reason)
     return Why(
         job_id=job_id,
         state=str(job.state),
         reason=reason,
-        told=told_of_job(job, now) or _told_of_cluster(judge, job, reason, len(ahead)),
+        told=told_of_job(job, now) or told_by_cluster(judge, job, reason, ahead=len(ahead)),
         holders=tuple(holders[:HOLDERS_SHOWN]),
         holders_count=len(holders),
         ahead=tuple(ahead[:AHEAD_SHOWN]),
+        ahead_names=tuple(called(judge.cluster.jobs[one]) for one in ahead[:AHEAD_SHOWN]),
         ahead_count=len(ahead),
         protected=judge.protected_from(job) if reason == "Priority" else None,
         starts_by=starts_by,
@@ -116,79 +121,31 @@ def explain_by(judge: Judge, job_id: JobId) -> Why:
     )
 
 
-def _told_of_cluster(judge: Judge, job: Job, reason: str, ahead_count: int) -> Told:
-    wanted = job.submitted
-    match reason:
-        case "BadConstraints":
-            asked = {"wanted": wishes_of(wanted), "count": len(judge.nodes())}
-            removed = [node.node_name for node in judge.removed_that_suited(wanted)]
-            if removed:
-                return Told(
-                    code="BadConstraints_removed", parameters={**asked, "nodes": removed[:HOLDERS_SHOWN]}
-                )
-            return Told(code=reason, parameters=asked)
-        case "ReqNodeNotAvail":
-            standing = [judge.standing(node) for node in judge.suiting(wanted)]
-            return Told(code=reason, parameters={"nodes": standing[:HOLDERS_SHOWN]})
-        case "Resources":
-            return Told(code=reason, parameters={"wanted": wishes_of(wanted), **_most_free(judge, job)})
-        case "Priority":
-            return _told_of_priority(judge, job, ahead_count)
-        case "Starting":
-            placement = judge.placement(job.job_id)
-            return Told(code=reason, parameters={"node_name": placement.node_name if placement else None})
-        case _ if reason in CAPS:
-            return Told(code=reason, parameters=_cap(judge, job).parameters(wanted))
-        case _:
-            return Told(code=reason)
-
-
-def _cap(judge: Judge, job: Job) -> Cap:
-    cap = judge.cap_reached(job)
-    assert cap is not None
-    return cap
-
-
-def _told_of_priority(judge: Judge, job: Job, ahead_count: int) -> Told:
-    head = judge.protected_from(job)
-    if head is None:
-        return Told(code="Priority", parameters={"ahead": ahead_count})
-    parameters = {"head": head.job_id, "head_node": head.node_name, "starts_at": head.starts_at}
-    return Told(code=f"Priority_{head.because}", parameters=parameters)
-
-
-def _most_free(judge: Judge, job: Job) -> dict[str, Any]:
-    """The node that could take it soonest as far as CPUs go."""
-    suiting = [node for node in judge.suiting(job.submitted) if judge.takes_jobs(node)]
-    best = max(suiting, key=lambda node: (judge.free_cpus(node), node.node_name))
-    return {
-        "count": len(suiting),
-        "node_name": best.node_name,
-        "free_cpus": judge.free_cpus(best),
-        "total_cpus": best.total_cpus,
-    }
-
-
-def _holders(judge: Judge, job: Job, reason: str) -> list[Holder]:
-    if reason in CAPS:
-        return judge.holders_among(judge.cluster.jobs[one] for one in _cap(judge, job).by)
-    return judge.holders(job.submitted) if reason == "Resources" else []
-
-
-def _starts_by(
-    judge: Judge, job: Job, reason: str, holders: list[Holder]
-) -> tuple[datetime | None, Told | None]:
+def _starts_by(judge: Judge, job: Job, reason: str) -> tuple[datetime | None, Told | None]:
     """When by the time limits, and the sentence about it."""
     if reason not in ("Resources", "Priority", "BeginTime") and reason not in CAPS:
         return None, None
     latest = latest_start(judge.cluster, job.job_id, judge.now, judge.usable)
     if latest.at is not None:
         return latest.at, Told(code="starts_by", parameters={"at": latest.at})
-    if latest.too_far:
+    if latest.left is None or latest.then is None:
         return None, Told(code="too_far")
-    holding = holders or judge.holders(job.submitted)
-    endless = [holder.job_id for holder in holding if holder.ends_by is None]
+    endless = _endless(Judge(latest.left, latest.then, judge.usable), job)
     if not endless:
         return None, Told(code="never_by_itself")
-    named = {"count": len(endless), "job_ids": endless[:JOBS_NAMED]}
+    shown = endless[:JOBS_NAMED]
+    named = {
+        "count": len(endless),
+        "job_ids": [holder.job_id for holder in shown],
+        "names": [holder.name for holder in shown] + (["…"] if len(endless) > len(shown) else []),
+    }
     return None, Told(code="no_time_limit", parameters=named)
+
+
+def _endless(last: Judge, job: Job) -> list[Holder]:
+    """Who still holds what it needs, or what the job needs that it must not delay, when all has ended that ends."""
+    reason, head = last.reason(job), last.protected_from(job)
+    if head is not None:
+        job = last.cluster.jobs[head.job_id]
+        reason = last.reason(job)
+    return last.holders(job, reason)

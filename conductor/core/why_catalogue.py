@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from conductor.core.sentences import Language, filled
+from conductor.core.sentences import Language, filled, here
 
 # What is said of a job: code -> English, Chinese
 SENTENCES: Mapping[str, tuple[str, str]] = {
@@ -40,35 +40,44 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     ),
     "Resources": (
         (
-            "It asks for {wanted}, and no node that could run it ({count}) has that free now; {node_name} "
-            "has most: {free_cpus} of {total_cpus} CPUs."
+            "It asks for {wanted}, and no node that could run it ({count}) has that free now. Nearest is "
+            "{node_name}: {short}."
         ),
         (
             "它要求 {wanted}，能运行它的 {count} 个节点目前都没有足够空闲；"
-            "空闲最多的是 {node_name}：{free_cpus} / {total_cpus} 个 CPU。"
+            "最接近的是 {node_name}：{short}。"
         ),
     ),
+    # what is short on a node; parts of the sentence above
+    "short_cpus": ("{free} of {total} CPUs free", "CPU 空闲 {free} / {total} 个"),
+    "short_memory": ("memory: {free_mb} of {total_mb} MiB free", "内存空闲 {free_mb} / {total_mb} MiB"),
+    "short_gres": ("{name}: {free} of {total} free", "{name} 空闲 {free} / {total} 个"),
+    "short_alone": ("it is not empty, {used} of {total} CPUs are in use", "节点非空，{total} 个 CPU 中已用 {used} 个"),
+    "short_closed": ("an exclusive job has all of it", "被独占作业占用"),
     "Priority": (
         "There would be room for it, but what is free goes first to jobs that stand before it ({ahead}).",
         "本来有空闲资源，但先分配给排在它前面的作业（{ahead} 个）。",
     ),
     "Priority_backfill": (
         (
-            "There would be room for it, but it could delay job {head}, which is the first in the queue and has "
+            "There would be room for it, but it could delay job {head_name}, which is the first in the queue and has "
             "{head_node} planned from {starts_at} on."
         ),
-        "本来有空闲资源，但可能推迟队首作业 {head}：后者计划自 {starts_at} 起使用 {head_node}。",
+        "本来有空闲资源，但可能推迟队首作业 {head_name}：后者计划自 {starts_at} 起使用 {head_node}。",
     ),
     "Priority_guard": (
         (
-            "There would be room for it, but it could delay job {head}, which has waited so long that nothing may "
+            "There would be room for it, but it could delay job {head_name}, which has waited so long that nothing may "
             "overtake it any more; {head_node} is planned for it from {starts_at} on."
         ),
-        "本来有空闲资源，但可能推迟作业 {head}：后者等待过久，已不允许被超越；计划自 {starts_at} 起使用 {head_node}。",
+        (
+            "本来有空闲资源，但可能推迟作业 {head_name}：后者等待过久，已不允许被超越；"
+            "计划自 {starts_at} 起使用 {head_node}。"
+        ),
     ),
     "Priority_strict_fifo": (
-        "There would be room for it, but the policy is strict_fifo, and job {head} before it has no room yet.",
-        "本来有空闲资源，但策略为 strict_fifo，而它前面的作业 {head} 尚无足够资源。",
+        "There would be room for it, but the policy is strict_fifo, and job {head_name} before it has no room yet.",
+        "本来有空闲资源，但策略为 strict_fifo，而它前面的作业 {head_name} 尚无足够资源。",
     ),
     "QOSMaxCpuPerUserLimit": (
         "The cap on CPUs of {user_name} at a time is {limit}; {held} are held, and it asks for {wanted}.",
@@ -85,6 +94,24 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "Licenses": (
         "It asks for {wanted} of the licence {name}; {held} of {limit} are in use.",
         "它要求 {wanted} 个许可证 {name}；共 {limit} 个，已用 {held} 个。",
+    ),
+    "QOSMaxCpuPerUserLimit_never": (
+        (
+            "It asks for {wanted} CPUs, and the cap on CPUs of {user_name} at a time is {limit}: under this cap it can "
+            "never start, whatever else ends."
+        ),
+        "它要求 {wanted} 个 CPU，而 {user_name} 同时最多可占用 {limit} 个：在此上限下它永远无法启动。",
+    ),
+    "QOSMaxJobsPerUserLimit_never": (
+        "The cap on jobs of {user_name} at a time is {limit}: under this cap none can ever start.",
+        "{user_name} 同时最多可运行 {limit} 个作业：在此上限下，任何作业都无法启动。",
+    ),
+    "Licenses_never": (
+        (
+            "It asks for {wanted} of the licence {name}, and the policy has {limit} in all: it can never start while "
+            "that is so, whatever else ends."
+        ),
+        "它要求 {wanted} 个许可证 {name}，而策略总共只有 {limit} 个：只要如此，无论其他作业何时结束，它都无法启动。",
     ),
     "Starting": (
         ("There is room on {node_name}; it starts at the scheduler's next pass. If that does not come, look whether "
@@ -131,8 +158,8 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "按各作业的时限，它最迟于 {at} 启动，除非有新作业排到它前面。",
     ),
     "no_time_limit": (
-        "When it starts cannot be told: {count} jobs that hold what it needs have no time limit ({job_ids}).",
-        "无法预计启动时间：占用所需资源的作业中有 {count} 个没有时限（{job_ids}）。",
+        "When it starts cannot be told: what it needs is held, now or by then, without a time limit ({names}).",
+        "无法预计启动时间：所需资源被（或届时将被）没有时限的作业占用（{names}）。",
     ),
     "never_by_itself": (
         "Nothing that is known to end lets it start.",
@@ -142,8 +169,17 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "When it starts lies too far ahead to be worked out.",
         "启动时间过于久远，无法推算。",
     ),
+    # what a job that depends on others waits for
+    "awaited_waiting": ("{condition} is open.", "{condition}：尚未满足。"),
+    "awaited_waiting_array": (
+        "{condition} is open: {ended} of {jobs} have ended.",
+        "{condition}：尚未满足，{jobs} 个中已结束 {ended} 个。",
+    ),
+    "awaited_met": ("{condition} has come true.", "{condition}：已满足。"),
+    "awaited_never": ("{condition} cannot come true any more.", "{condition}：已不可能满足。"),
     # what would let it start now
     "unhold": ("when it is let go:", "放行："),
+    "unhold_then": ("when it is let go; then it goes on waiting. {then}", "放行；之后仍会等待。{then}"),
     "register_node": ("when a node registers; on a machine of the cluster:", "有节点注册；在集群的机器上执行："),
     "register_again": ("when {node_name} registers again; on that machine:", "{node_name} 重新注册；在该机器上执行："),
     "resume_node": ("when {node_name} takes jobs again:", "{node_name} 恢复接受作业："),
@@ -151,14 +187,45 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "when {node_name} is heard from again; look at its executor:",
         "{node_name} 恢复联系；请检查其执行器：",
     ),
-    "fewer_cpus": ("with fewer CPUs ({cpus}):", "减少 CPU（{cpus} 个）："),
-    "could_run": ("with as many CPUs as {node_name} has ({cpus}):", "CPU 不超过 {node_name} 所有（{cpus} 个）："),
-    "shorter_limit": ("with a time limit of {minutes} minutes:", "时限改为 {minutes} 分钟："),
+    "fewer_cpus": (
+        "with fewer CPUs ({cpus}): submit it again with {option} (and its other options), then cancel this one",
+        "减少 CPU（{cpus} 个）：以 {option}（及其他原有选项）重新提交，再取消本作业",
+    ),
+    "fewer_gres": (
+        "with fewer of {name} ({count}): submit it again with {option} (and its other options), then cancel this one",
+        "减少 {name}（{count} 个）：以 {option}（及其他原有选项）重新提交，再取消本作业",
+    ),
+    "less_memory": (
+        "with less memory ({free_mb} MiB): submit it again with {option} (and its other options), then cancel this one",
+        "减少内存（{free_mb} MiB）：以 {option}（及其他原有选项）重新提交，再取消本作业",
+    ),
+    "not_exclusive": (
+        "beside others: submit it again without --exclusive (with its other options), then cancel this one",
+        "与其他作业共用节点：去掉 --exclusive（保留其他选项）重新提交，再取消本作业",
+    ),
+    "could_run": (
+        (
+            "with as many CPUs as {node_name} has ({cpus}): submit it again with {option} (and its other options), "
+            "then cancel this one"
+        ),
+        "CPU 不超过 {node_name} 所有（{cpus} 个）：以 {option}（及其他原有选项）重新提交，再取消本作业",
+    ),
+    "shorter_limit": (
+        (
+            "with a time limit of at most {minutes} min: submit it again with {option} (and its other options), "
+            "then cancel this one"
+        ),
+        "时限不超过 {minutes} 分钟：以 {option}（及其他原有选项）重新提交，再取消本作业",
+    ),
     "higher_priority": ("with priority {priority}:", "优先级改为 {priority}："),
     "raise_cap": ("if {name} were {value}:", "将 {name} 设为 {value}："),
+    "raise_to_start_ever": (
+        "so that it can ever start, {name} must be {value} at least:",
+        "要使它终能启动，{name} 至少须为 {value}：",
+    ),
     "raise_licence": ("if there were {value} of the licence {name}:", "许可证 {name} 增至 {value} 个："),
-    "job_ends": ("when job {job_id} ends (it has no time limit)", "作业 {job_id} 结束（它没有时限）"),
-    "job_ends_by": ("when job {job_id} ends, at {ends_by} at the latest", "作业 {job_id} 结束（最迟 {ends_by}）"),
+    "job_ends": ("when job {job_name} ends (it has no time limit)", "作业 {job_name} 结束（它没有时限）"),
+    "job_ends_by": ("when job {job_name} ends, at {ends_by} at the latest", "作业 {job_name} 结束（最迟 {ends_by}）"),
 }  # fmt: skip
 
 
@@ -173,12 +240,21 @@ def sentence(code: str, parameters: Mapping[str, Any], language: Language, *, lo
     not known.
     """
     english, chinese = SENTENCES[code]
-    values = {name: _instant(name, value, local=local) for name, value in parameters.items()}
+    values = {name: _value(name, value, language, local=local) for name, value in parameters.items()}
     return filled(english, chinese, values, language)
 
 
-def _instant(name: str, value: Any, *, local: bool) -> Any:
-    if name not in TIMES or value is None:
-        return value
-    instant = datetime.fromisoformat(value) if isinstance(value, str) else value
-    return instant.astimezone() if local else instant
+def _value(name: str, value: Any, language: Language, *, local: bool) -> Any:
+    """Sentences within it, by `code` and `parameters`, and times in words."""
+    match value:
+        case {"code": str(code), "parameters": Mapping() as parameters}:
+            return sentence(code, parameters, language, local=local)
+        case list() | tuple():
+            return [_value(name, one, language, local=local) for one in value]
+        case int() if name.endswith("_mb"):
+            return f"{value:,}"
+        case str() | datetime() if name in TIMES:
+            instant = datetime.fromisoformat(value) if isinstance(value, str) else value
+            return here(instant) if local else instant
+        case _:
+            return value

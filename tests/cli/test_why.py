@@ -21,24 +21,37 @@ FOUND: dict[str, Any] = {
             "node_name": "gpu03",
             "free_cpus": 2,
             "total_cpus": 16,
+            "short": [
+                {"code": "short_cpus", "parameters": {"free": 2, "total": 16}},
+                {"code": "short_gres", "parameters": {"name": "gpu", "free": 1, "total": 4}},
+            ],
         },
         "sentence": "as the server says it",
     },
     "leases": "known",
     "holders": [
-        {"job_id": i, "user_name": "alice", "node_name": "gpu03", "cpus": 1, "ends_by": AT if i % 2 else None}
+        {
+            "job_id": i,
+            "name": f"6_{i}",
+            "user_name": "alice",
+            "node_name": "gpu03",
+            "cpus": 1,
+            "holds": {"cpus": 1, "gres/gpu": 2},
+            "ends_by": AT if i % 2 else None,
+        }
         for i in range(20)
     ],
     "holders_count": 35,
     "ahead": [7, 8, 9],
+    "ahead_names": ["7", "6_8", "9"],
     "ahead_count": 900,
     "starts_by": AT,
     "starts_by_told": {"code": "starts_by", "parameters": {"at": AT}, "sentence": "at"},
     "remedies": [
         {
             "code": "fewer_cpus",
-            "parameters": {"cpus": 2},
-            "command": "conductor submit -c 2 FILE",
+            "parameters": {"cpus": 2, "option": "--cpus-per-task 2"},
+            "command": None,
             "sentence": "x",
         }
     ],
@@ -55,13 +68,13 @@ def test_it_fits_80_columns_and_a_screen(language: str, capsys: pytest.CaptureFi
     lines = shown(FOUND, capsys, language)
     assert max(map(cell_len, lines)) <= 80
     assert len(lines) <= 24
-    assert "    conductor submit -c 2 FILE" in lines
+    assert any("cpus=1 gpu:2" in line for line in lines)
 
 
 def test_the_reason_comes_first_and_times_are_local(capsys: pytest.CaptureFixture[str]) -> None:
     lines = shown(FOUND, capsys)
     assert lines[0] == "Job 42 is PENDING: Resources."
-    assert any("900 (7, 8, 9, …)" in line for line in lines)
+    assert any("900 (7, 6_8, 9, …)" in line for line in lines)
     assert any("no limit" in line for line in lines)
     assert not any("2026-11-21T" in line for line in lines)
 
@@ -69,6 +82,25 @@ def test_the_reason_comes_first_and_times_are_local(capsys: pytest.CaptureFixtur
 def test_a_task_of_an_array_is_called_by_its_index(capsys: pytest.CaptureFixture[str]) -> None:
     task = {**FOUND, "array_job_id": 40, "array_task_id": 2}
     assert shown(task, capsys)[0] == "Job 40_2 is PENDING: Resources."
+
+
+def test_an_array_is_summed_up_before_its_first_waiting_task(capsys: pytest.CaptureFixture[str]) -> None:
+    array = {"job_id": 40, "tasks": {"COMPLETED": 20, "PENDING": 80}}
+    lines = shown({**FOUND, "array_job_id": 40, "array_task_id": 20, "array": array}, capsys)
+    assert lines[:2] == ["Array 40: 20 COMPLETED, 80 PENDING.", "Job 40_20 is PENDING: Resources."]
+
+
+def test_what_it_depends_on_is_told_condition_by_condition(capsys: pytest.CaptureFixture[str]) -> None:
+    waits = {"name": "6_2", "state": "RUNNING", "reason": None, "ends_by": AT}
+    one = {
+        "code": "awaited_waiting_array",
+        "parameters": {"condition": "afterok:6", "jobs": 3, "ended": 1},
+        "jobs": [waits, {**waits, "state": "PENDING", "reason": "Priority", "ends_by": None}],
+    }
+    lines = shown({**FOUND, "awaited": [one]}, capsys)
+    assert "  afterok:6 is open: 1 of 3 have ended." in lines
+    assert "    6_2 PENDING (Priority)" in lines
+    assert any(line.startswith("    6_2 RUNNING, until 2026-") for line in lines)
 
 
 def test_a_sentence_of_a_newer_server_is_shown_as_it_came(capsys: pytest.CaptureFixture[str]) -> None:

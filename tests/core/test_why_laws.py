@@ -91,7 +91,7 @@ job_kinds = st.fixed_dictionaries(
         "time_limit_seconds": st.none() | st.integers(60, 7200),
         "labels": st.sampled_from([{}] * 4 + [{"arch": "arm"}]),
         "nodelist": st.sampled_from([()] * 5 + [(NodeName("n0"),)]),
-        "gres": st.sampled_from([{}] * 4 + [{"gpu": 1}, {"matlab": 1}]),
+        "gres": st.sampled_from([{}] * 4 + [{"gpu": 1}, {"gpu": 2}, {"matlab": 1}, {"matlab": 2}]),
         "exclusive": st.sampled_from([False] * 6 + [True]),
         "held": st.sampled_from([False] * 8 + [True]),
         "dependency": st.sampled_from([None] * 8 + ["afterok:999"]),
@@ -288,6 +288,31 @@ def check_lifted(world: World, job: Job, reason: str) -> None:
 
 @LAW
 @given(worlds())
+def test_holders_hold_what_is_missing_and_nobody_else_does(world: World) -> None:
+    """Whoever is named holds some of it; without all of them that is not missing any more."""
+    cluster = world.cluster()
+    judge = Judge(cluster, NOW, world.usable)
+    for job in world.waiting:
+        reason = judge.reason(job)
+        holders = judge.holders(job, reason)
+        for holder in holders:
+            assert holder.holds
+            assert all(amount > 0 for amount in holder.holds.values())
+        if reason != "Resources":
+            continue
+        gone = {holder.job_id for holder in holders}
+        free = replace(world, jobs={i: one for i, one in world.jobs.items() if i not in gone})
+        assert Judge(free.cluster(), NOW, free.usable).reason(job) != "Resources"
+        short = explain(cluster, job.job_id, NOW, world.usable).told.parameters["short"]
+        kinds = {one["code"] for one in short}
+        assert kinds
+        if kinds == {"short_gres"}:
+            without = replace(job.submitted, gres={})
+            assert judge.fits_alone(replace(job, submitted=without)) or judge.cap_reached(job)
+
+
+@LAW
+@given(worlds())
 def test_jobs_ahead_go_first(world: World) -> None:
     """Whoever is behind by priority, and is kept by no protected job, is passed by one of those named as ahead; and
     without them he starts, or somebody is protected.
@@ -323,6 +348,16 @@ def check_remedy(world: World, job: Job, code: str, named: Mapping[str, Any]) ->
             narrower = replace(wanted, ntasks_per_node=1, cpus_per_task=named["cpus"])
             assert named["cpus"] < wanted.total_cpus
             after = world.with_job(replace(job, submitted=narrower))
+        case "fewer_gres":
+            assert 0 < named["count"] < wanted.gres[named["name"]]
+            fewer = replace(wanted, gres={**wanted.gres, named["name"]: named["count"]})
+            after = world.with_job(replace(job, submitted=fewer))
+        case "less_memory":
+            assert wanted.memory_mb is not None
+            assert named["free_mb"] < wanted.memory_mb
+            after = world.with_job(replace(job, submitted=replace(wanted, memory_mb=named["free_mb"])))
+        case "not_exclusive":
+            after = world.with_job(replace(job, submitted=replace(wanted, exclusive=False)))
         case "shorter_limit":
             after = world.with_job(
                 replace(job, submitted=replace(wanted, time_limit_seconds=60 * named["minutes"]))
@@ -340,14 +375,28 @@ def check_remedy(world: World, job: Job, code: str, named: Mapping[str, Any]) ->
         case "raise_licence":
             licences = {**world.policy.licences, named["name"]: named["value"]}
             after = replace(world, policy=replace(world.policy, licences=licences))
+        case "raise_to_start_ever":
+            check_ever(world, job, named["name"], named["value"])
+            return
         case "could_run":
             narrower = replace(wanted, ntasks_per_node=1, cpus_per_task=named["cpus"])
             assert emptied(world, replace(job, submitted=narrower), back=True).places(job.job_id)
             return
         case _:
-            assert code in ("unhold", "register_node")
+            assert code in ("unhold", "unhold_then", "register_node")
             return
     assert after.places(job.job_id), code
+
+
+def check_ever(world: World, job: Job, name: str, value: int) -> None:
+    """With that value it starts where nothing else is, and with one less it does not."""
+    for given_value, starts in ((value, True), (value - 1, False)):
+        empty = emptied(world, job, back=True)
+        changes: dict[str, Any] = {name: given_value}
+        if not name.startswith("user_max"):
+            changes = {"licences": {**empty.policy.licences, name: given_value}}
+        changed = replace(empty.policy, **changes)
+        assert replace(empty, policy=changed).places(job.job_id) is starts
 
 
 @settings(max_examples=80, deadline=None)

@@ -39,12 +39,12 @@ def test_a_job_without_room_names_who_holds_it_and_what_would_help(api: Api) -> 
     told = why(api, job_id)
     assert (told["state"], told["reason"], told["leases"]) == ("PENDING", "Resources", "known")
     assert "cpus=2" in told["sentence"]
-    assert "node-1 has most: 1 of 4 CPUs" in told["sentence"]
+    assert "Nearest is node-1: 1 of 4 CPUs free." in told["sentence"]
     [held] = told["holders"]
-    assert (held["job_id"], held["user_name"], held["cpus"]) == (holder, "alice", 3)
+    assert (held["job_id"], held["user_name"], held["holds"]) == (holder, "alice", {"cpus": 3})
     assert told["starts_by"] == held["ends_by"]
     remedies = {one["code"]: one for one in told["remedies"]}
-    assert remedies["fewer_cpus"]["command"] == "conductor submit -c 1 FILE"
+    assert remedies["fewer_cpus"]["parameters"]["option"] == "--cpus-per-task 1"
     assert remedies["job_ends_by"]["parameters"]["job_id"] == holder
     assert api.get("/jobs")["jobs"][0]["reason"] == "Resources"
     assert api.get(f"/jobs/{job_id}")["reason"] == "Resources"
@@ -151,6 +151,57 @@ def test_a_task_of_an_array_is_asked_for_by_its_index(api: Api) -> None:
     assert [one["job_id"] for one in told["holders"]] == [first]
     listed = {job["array_task_id"]: job["reason"] for job in api.get("/jobs")["jobs"]}
     assert listed == {1: None, 2: "JobArrayTaskLimit", 3: "JobArrayTaskLimit"}
+
+
+def test_an_array_is_asked_for_by_its_number_and_names_its_tasks(api: Api) -> None:
+    heard(api)
+    first = api.submit(array="1-3", cpus=4)
+    api.end(api.start(first))
+    told = why(api, first)
+    assert told["array"] == {"job_id": first, "tasks": {"COMPLETED": 1, "PENDING": 2}}
+    assert (told["state"], told["array_task_id"]) == ("PENDING", 2)
+    behind = why(api, f"{first}_3")
+    assert ("array" in behind, behind["ahead_names"]) == (False, [f"{first}_2"])
+    assert f"conductor reprioritize 1 {first}_3" in [one["command"] for one in behind["remedies"]]
+    assert why(api, f"{first}_1")["state"] == "COMPLETED"
+
+
+def test_the_first_answer_after_fair_share_was_given_weight_counts_it(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("conductor.core.fair_share.STEP_SECONDS", 0.05)  # else use counts 20 s late
+    heard(api)
+    allocation_id = api.start(api.submit(cpus=4, account="physics"))
+    api.sql("SELECT pg_sleep(0.3)")
+    api.end(allocation_id)
+    api.start(api.submit(cpus=4, account="biology"))
+    heavy, light = api.submit(cpus=4, account="physics"), api.submit(cpus=4, account="chemistry")
+    assert why(api, heavy)["ahead"] == []
+    assert api.post("/policy", {"changes": {"fair_share_weight": 100.0}}).status_code == 200
+    assert why(api, heavy)["ahead"] == [light]
+
+
+def test_a_job_that_depends_is_told_how_far_each_condition_has_come(api: Api) -> None:
+    heard(api)
+    done, running = api.submit(), api.submit(time_limit="60")
+    array = api.submit(array="1-3", cpus=4)
+    api.end(api.start(done))
+    api.start(running)
+    job_id = api.submit(dependency=f"afterok:{done},afterok:{running},afterany:{array}")
+    told = why(api, job_id)["awaited"]
+    assert [one["sentence"] for one in told] == [
+        f"afterok:{done} has come true.",
+        f"afterok:{running} is open.",
+        f"afterany:{array} is open: 0 of 3 have ended.",
+    ]
+    [one] = told[1]["jobs"]
+    assert (one["name"], one["state"]) == (str(running), "RUNNING")
+    assert one["ends_by"] is not None
+    assert (told[2]["jobs"][0]["name"], told[2]["jobs"][0]["reason"]) == (f"{array}_1", "Resources")
+    first = api.submit(name="alone", user_name="bob")
+    second = api.submit(name="alone", user_name="bob", dependency="singleton")
+    [single] = why(api, second)["awaited"]
+    assert (single["code"], [one["job_id"] for one in single["jobs"]]) == ("awaited_waiting", [first])
 
 
 def test_before_it_was_submitted_there_was_no_such_job(api: Api) -> None:
