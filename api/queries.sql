@@ -54,7 +54,7 @@ ORDER BY array_task_id;
 SELECT state, count(*) AS jobs FROM jobs WHERE array_job_id = %(job_id)s GROUP BY state ORDER BY state;
 
 -- name: jobs
--- Newest first; the cursor is the last id that was shown.
+-- Newest first; the cursor is the last id that was shown. `ids`: only these.
 SELECT j.id, j.name, j.state,
        CASE
            WHEN j.reason IS NOT NULL THEN j.reason
@@ -80,6 +80,7 @@ WHERE (%(states)s::text[] IS NULL OR j.state = ANY(%(states)s))
   AND (%(since)s::timestamptz IS NULL OR j.submit_time >= %(since)s)
   AND (%(until)s::timestamptz IS NULL OR j.submit_time < %(until)s)
   AND (%(cursor)s::bigint IS NULL OR j.id < %(cursor)s)
+  AND (%(ids)s::bigint[] IS NULL OR j.id = ANY(%(ids)s))
 ORDER BY j.id DESC
 LIMIT %(limit)s;
 
