@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.requests import Request
@@ -11,6 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 from api.as_of import AsOf, job_then, jobs_then, moment_of
 from api.engine import Engine, engine_of
 from api.fields import Count, Id, Instant, Line, NodeNameText, UserName
+from api.folding import folded_page
 from api.node_output import NodeSilent
 from api.output import Tail, find_place, read_tail, why_none
 from api.reading import Row, answer, fetch, fetch_one
@@ -57,6 +58,7 @@ class ListQuery(BaseModel):
     until: Instant | None = None
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
     array_job_id: Id | None = None
+    fold: Literal["array"] | None = None
     cursor: Id | None = None
     at_least: Count | None = None
     as_of: AsOf | None = None
@@ -97,16 +99,20 @@ class Why(BaseModel):
 async def list_jobs(request: Request) -> Response:
     query = validated_query(ListQuery, request)
     filters = {
-        **query.model_dump(exclude={"state", "cursor", "limit", "at_least", "as_of"}),
+        **query.model_dump(exclude={"state", "cursor", "limit", "at_least", "as_of", "fold"}),
         "states": query.state,
     }
     if query.as_of is not None:
-        engine, moment = await moment_of(request, query.as_of, at_least=query.at_least)
+        engine, moment = await moment_of(request, query.as_of, at_least=query.at_least, fold=query.fold)
         return await jobs_then(request, engine, moment, filters, query.cursor, query.limit)
     engine = engine_of(request)
     await engine.caught_up(query.at_least)
-    rows = await fetch(engine.pool, "jobs", {**filters, "cursor": query.cursor, "limit": query.limit})
-    more = rows[-1]["id"] if len(rows) == query.limit else None
+    if query.fold is not None:
+        rows, more = await folded_page(engine.pool, filters, query.cursor, query.limit)
+    else:
+        page = {"cursor": query.cursor, "limit": query.limit, "ids": None}
+        rows = await fetch(engine.pool, "jobs", {**filters, **page})
+        more = rows[-1]["id"] if len(rows) == query.limit else None
     return answer({"jobs": await _with_opinions(engine, rows), "next": more})
 
 

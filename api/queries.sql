@@ -101,7 +101,7 @@ ORDER BY id
 LIMIT %(most)s;
 
 -- name: jobs
--- Newest first; the cursor is the last id that was shown.
+-- Newest first; the cursor is the last id that was shown. `ids`: only these.
 SELECT j.id, j.name, j.state,
        CASE
            WHEN j.reason IS NOT NULL THEN j.reason
@@ -127,6 +127,7 @@ WHERE (%(states)s::text[] IS NULL OR j.state = ANY(%(states)s))
   AND (%(since)s::timestamptz IS NULL OR j.submit_time >= %(since)s)
   AND (%(until)s::timestamptz IS NULL OR j.submit_time < %(until)s)
   AND (%(cursor)s::bigint IS NULL OR j.id < %(cursor)s)
+  AND (%(ids)s::bigint[] IS NULL OR j.id = ANY(%(ids)s))
 ORDER BY j.id DESC
 LIMIT %(limit)s;
 

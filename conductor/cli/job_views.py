@@ -16,6 +16,7 @@ from conductor.core.resource_texts import gres_text, labels_text
 from conductor.core.timeline import Step
 
 LAST_LINES = 10
+LONGEST_NAME = 24  # of several tasks in one line
 _COLUMNS = (
     ("id", NUMBER),
     ("name", FLEXIBLE),
@@ -42,13 +43,13 @@ def job_table(
 ) -> None:
     """`now`: until when running jobs have run, if not until this moment."""
     now = now or datetime.now(UTC)
-    screen.table(_COLUMNS, [_row(job, now) for job in jobs], wide=wide)
+    screen.table(_COLUMNS, [_row(job, now, wide=wide) for job in jobs], wide=wide)
 
 
-def _row(job: Job, now: datetime) -> Sequence[Cell]:
+def _row(job: Job, now: datetime, *, wide: bool) -> Sequence[Cell]:
     where = f"({job.reason})" if job.reason and (job.node is None or job.final) else job.node
     return (
-        job.called,
+        job.called if wide else shortened(job.called),
         job.name,
         job.user_name,
         job.state,
@@ -57,6 +58,17 @@ def _row(job: Job, now: datetime) -> Sequence[Cell]:
         duration(job.time_limit_seconds) if job.time_limit_seconds is not None else "",
         where,
     )
+
+
+def shortened(called: str) -> str:
+    """`42_[1,3,5,...%2]` for very many tasks."""
+    if len(called) <= LONGEST_NAME:
+        return called
+    ids, percent, limit = called.removesuffix("]").partition("%")
+    first, _, tasks = ids.partition("[")
+    end = f"...{percent}{limit}]"
+    kept = tasks[: max(0, LONGEST_NAME - len(first) - len(f"[{end}"))].rpartition(",")
+    return f"{first}[{kept[0]}{kept[1]}{end}"
 
 
 def _ran(job: Job, now: datetime) -> str:

@@ -33,11 +33,14 @@ def jobs(
     until: Annotated[str | None, typer.Option("--until", metavar="TIME", help="Submitted before.")] = None,
     everything: Annotated[bool, typer.Option("-a", "--all", help="Also those that ended.")] = False,
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most so many.")] = 50,
+    expand: Annotated[
+        bool, typer.Option("-r", "--expand", help="Each waiting task of an array in a line of its own.")
+    ] = False,
     as_of: AsOf = None,
     wide: Wide = False,
     as_json: Json = False,
 ) -> None:
-    """List jobs: those that wait or run; with --all or --state also others.
+    """List jobs: those that wait or run; with --all or --state also others. The waiting tasks of an array are one line.
 
     Example: conductor jobs --state FAILED,TIMEOUT --since now-1day
     """
@@ -54,6 +57,7 @@ def jobs(
             name=name,
             node_name=node,
             array_job_id=array,
+            fold=None if expand or as_json or as_of is not None else "array",
             since=_instant(since, screen),
             until=_instant(until, screen),
             as_of=moment_option(as_of, screen),

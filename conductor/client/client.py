@@ -120,19 +120,21 @@ class Client:
         name: str | None = None,
         node_name: str | None = None,
         array_job_id: int | None = None,
+        fold: Literal["array"] | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
         limit: int | None = None,
         cursor: str | int | None = None,
         as_of: Moment | None = None,
     ) -> JobPage:
-        """One page of jobs."""
+        """One page of jobs. `fold="array"`: the waiting tasks of an array as one."""
         params: Params = {
             "state": ",".join(states) or None,
             "user_name": user_name,
             "name": name,
             "node_name": node_name,
             "array_job_id": array_job_id,
+            "fold": fold,
             "since": since.isoformat() if since else None,
             "until": until.isoformat() if until else None,
             "limit": limit,

@@ -156,6 +156,8 @@ class Job:
     array_job_id: int | None = None
     array_task_id: int | None = None
     array_spec: str | None = None
+    folded_tasks: int | None = None
+    folded_task_ids: str | None = None
     submit_time: datetime | None = None
     eligible_time: datetime | None = None
     start_time: datetime | None = None
@@ -187,7 +189,10 @@ class Job:
 
     @property
     def called(self) -> str:
-        """`42`, or `42_7` when it is a task of an array."""
+        """`42`, or `42_7` when it is a task of an array, or `42_[8-99%10]` for several that wait."""
+        if self.folded_task_ids is not None:
+            _, percent, limit = (self.array_spec or "").partition("%")
+            return f"{self.array_job_id}_[{self.folded_task_ids}{percent}{limit}]"
         return job_name(self.id, self.array_job_id, self.array_task_id)
 
     @property

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from conductor.cli.job_views import shortened
 from conductor.client import Client
 from conductor.client.array_waiting import wait_for_array
 from tests.cli.test_commands import Type, typed_at
@@ -27,8 +28,9 @@ def test_an_array_is_submitted_shown_and_changed_whole_or_in_part(
     assert api.get("/jobs/1_9")["stdout_path"] == "slurm-%A_%a.out"
     assert conduct("submit", "-d", "afterok:1:1_2", "--parsable", script).stdout == "10\n"
     listed = conduct("jobs").stdout
-    assert "1_9" in listed
+    assert re.search(r"^1_\[1-9%2\] +sweep .*\(NoNodes\)$", listed, re.MULTILINE), listed
     assert "(Dependency)" in listed
+    assert (len(listed.splitlines()), len(conduct("jobs", "-r").stdout.splitlines())) == (3, 11)
     assert conduct("jobs", "--array", 1, "--json").stdout.count('"array_job_id": 1,') == 9
     assert re.search(r"task 1 of array 1 \(1-9%2\); 9 tasks: 9 PENDING", conduct("job", 1).stdout)
     assert "task 9 of array 1" in conduct("job", "1_9").stdout
@@ -49,3 +51,10 @@ def test_an_array_that_has_ended_is_read_as_a_whole(api: Api) -> None:
     with Client(api.url, TOKEN) as client:
         ended = wait_for_array(client, head, patience_seconds=0)
     assert [task.state for task in ended] == ["CANCELLED"] * 4
+
+
+def test_very_many_tasks_in_a_line_are_cut_within_the_brackets() -> None:
+    assert shortened("42_7") == "42_7"
+    assert shortened("42_[0-99%10]") == "42_[0-99%10]"
+    assert shortened("42_[1,3,5,7,9,11,13,15,17,19%2]") == "42_[1,3,5,7,9,11,...%2]"
+    assert shortened("123456789_[4000000-4000001,4000003]") == "123456789_[...]"

@@ -256,3 +256,53 @@ def test_a_dependency_is_kept_in_its_own_spelling_and_the_job_waits_for_it(api: 
     assert [error["field"] for error in answer.json()["errors"]] == ["jobs[1].dependency"]
     reserve = {"type": "Reserve", "job_id": job_id, "node_name": "node-1", "cpu_ids": [0]}
     assert api.post("/commands", reserve).status_code == 409
+
+
+def lines(rows: list[dict[str, Any]]) -> list[tuple[int, int | None, str | None]]:
+    return [(row["id"], row.get("folded_tasks"), row.get("folded_task_ids")) for row in rows]
+
+
+def test_waiting_tasks_are_listed_as_one_and_all_others_by_themselves(api: Api) -> None:
+    api.register()
+    before, head, after = api.submit(), api.submit(array="0-9:3,20-29%2"), api.submit()  # ends with task 29
+    api.start(head)
+    ask(api, f"/jobs/{head}_20/cancel")
+    ask(api, f"/jobs/{head}_[22,24-26]/hold")
+    ask(api, f"/jobs/{head}_29/reprioritize", body={"priority": 3})
+    folded = api.get("/jobs", fold="array", state="PENDING,RUNNING")["jobs"]
+    assert lines(folded) == [
+        (after, None, None),
+        (head + 13, None, None),  # another priority
+        (head + 12, 7, "3,6,9,21,23,27-28"),
+        (head + 10, 4, "22,24-26"),
+        (head, None, None),
+        (before, None, None),
+    ]
+    assert [row["reason"] for row in folded[2:4]] == [folded[0]["reason"], "JobHeldUser"]
+    assert lines(api.get("/jobs", fold="array")["jobs"])[4] == (head + 4, None, None)  # the one that ended
+    assert [row["id"] for row in api.get("/jobs", state="PENDING")["jobs"]][:3] == [
+        after,
+        head + 13,
+        head + 12,
+    ]
+    refused = api.client.get("/api/v1/jobs", params={"fold": "array", "as_of": 1})
+    assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "contradiction")
+
+
+def test_a_folded_line_is_on_one_page_however_pages_are_cut(api: Api) -> None:
+    heads = [api.submit(array="0-4"), api.submit(), api.submit(array="0-4")]
+    for head in (heads[0], heads[2]):
+        for task in (1, 3):  # ended tasks between those that wait
+            ask(api, f"/jobs/{head}_{task}/cancel")
+    whole = lines(api.get("/jobs", fold="array")["jobs"])
+    assert [line[2] for line in whole] == ["0,2,4", None, None, None, "0,2,4", None, None]
+    for limit in (1, 2, 3, 7):
+        found, cursor = [], None
+        while True:
+            more: dict[str, int] = {"cursor": cursor} if cursor else {}
+            page = api.get("/jobs", fold="array", limit=limit, **more)
+            found += lines(page["jobs"])
+            cursor = page["next"]
+            if cursor is None:
+                break
+        assert found == whole

@@ -1,0 +1,43 @@
+"""`?fold=array`: jobs as people list them, the waiting tasks of an array in one line.
+
+Promises: a line stands for tasks that wait with one reason and one priority; its columns are those of the newest of
+them, with `folded_tasks` (how many) and `folded_task_ids` (which: `20-99`); all other jobs are lines of their own.
+Lines and their columns are of one moment. Refuses to know what a row shows otherwise.
+"""
+
+from typing import Any
+
+from psycopg.rows import dict_row
+
+from api.reading import SQL, Row
+from conductor.database import Pool, load_queries
+from conductor.log import reachable
+
+_FOLDED = load_queries("api", "folding.sql")["folded"]
+
+
+async def folded_page(
+    pool: Pool, filters: dict[str, Any], cursor: int | None, limit: int
+) -> tuple[list[Row], int | None]:
+    """Rows, newest first, and the cursor of the next page."""
+    async with (
+        reachable(pool) as connection,
+        connection.transaction(),
+        connection.cursor(row_factory=dict_row) as rows,
+    ):
+        await rows.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        while True:
+            await rows.execute(_FOLDED, {**filters, "cursor": cursor, "limit": limit})
+            page = await rows.fetchall()
+            cursor = page[-1]["id"] if len(page) == limit else None
+            lines = {line["id"]: line for line in page if line["begins"]}
+            if lines or cursor is None:
+                break
+        values = {**filters, "cursor": max(lines, default=0) + 1, "ids": list(lines), "limit": limit}
+        await rows.execute(SQL["jobs"], values)
+        found = await rows.fetchall()
+    for row in found:
+        line = lines[row["id"]]
+        if line["tasks"] is not None and line["tasks"] > 1:
+            row |= {"folded_tasks": line["tasks"], "folded_task_ids": line["task_ids"]}
+    return found, cursor
