@@ -22,6 +22,7 @@ SQL = load_queries("conductor", "scheduler.sql")
 
 LEADER_LEASE_SECONDS = 2.0  # a standby takes over within this, plus one renewal
 RENEWAL_SECONDS = 0.6
+_CONNECT_SECONDS = 10.0
 _STUCK_SECONDS = 60.0  # a loop that has not turned for so long does not lead, whatever it does
 _UNREACHABLE = (psycopg.Error, ConductorError, OSError, TimeoutError)
 
@@ -73,8 +74,10 @@ class LeaderLease:
         connection: AsyncConnection[Any] | None = None
         while not self._ending.is_set():
             try:
+                if connection is None:
+                    async with asyncio.timeout(_CONNECT_SECONDS):
+                        connection = await connect(self._database_url)
                 async with asyncio.timeout(LEADER_LEASE_SECONDS):
-                    connection = connection or await connect(self._database_url)
                     await self._renew(connection)
             except _UNREACHABLE:  # the lease runs out by itself
                 if connection is not None:

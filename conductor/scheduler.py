@@ -30,7 +30,7 @@ from conductor.core.commands import (
 from conductor.core.errors import Rejection
 from conductor.core.events import LeaderElected, Provenance
 from conductor.core.identifiers import NodeName, Term
-from conductor.core.placement import Placement, plan
+from conductor.core.placement import Placement, Plan, plan
 from conductor.crash_points import arm, crash_point
 from conductor.database import DatabaseUnavailable, Pool, WakeUp, listen, load_queries, open_pool
 from conductor.handler import Accepted, Handler, running_handler
@@ -46,6 +46,7 @@ SQL = load_queries("conductor", "scheduler.sql")
 
 _OVERDUE_SECONDS = 5.0
 _MOST_PLACEMENTS = 1000  # in one cycle, so that a long queue on an empty cluster starts running early
+_MANY_QUEUES = 1000  # a pass over more takes long enough to be worth a thread
 _MOST_RESOLVED = 1000  # dependencies in one cycle
 
 logger = structlog.get_logger("scheduler")
@@ -169,7 +170,7 @@ class Scheduler:
         assert memory.now is not None
         memory.cluster.admit(memory.now)
         expired = memory.cluster.expired(memory.now)
-        placements = plan(memory.cluster, memory.now, memory.heard_from, most=_MOST_PLACEMENTS).placements
+        placements = (await _planned(memory)).placements
         if placements:
             crash_point("scheduler.planned")
         commands: list[Command] = [
@@ -247,6 +248,14 @@ class Scheduler:
         term = f" term {self.term}" if self.term else ""
         host = self.settings.node_name
         return Provenance(actor=f"scheduler@{host}", channel=f"scheduler@{host}{term}")
+
+
+async def _planned(memory: Memory) -> Plan:
+    """By another thread when it may take long; nobody touches the memory meanwhile."""
+    assert memory.now is not None
+    if len(memory.cluster.queues) < _MANY_QUEUES:
+        return plan(memory.cluster, memory.now, memory.heard_from, most=_MOST_PLACEMENTS)
+    return await asyncio.to_thread(plan, memory.cluster, memory.now, memory.heard_from, most=_MOST_PLACEMENTS)
 
 
 async def schedule(settings: Settings, database_url: str) -> None:

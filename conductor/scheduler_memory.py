@@ -20,7 +20,7 @@ from psycopg import AsyncConnection, IsolationLevel
 from conductor.codec import decode_text
 from conductor.core.cluster import Cluster
 from conductor.core.decider import State, fold, fold_owned
-from conductor.core.events import Event, JobSubmitted, Provenance, RecordedEvent
+from conductor.core.events import Event, JobSubmitted, PolicyChanged, Provenance, RecordedEvent
 from conductor.core.fair_share import FairShare, counted_until, half_life_seconds
 from conductor.core.identifiers import (
     POLICY_STREAM,
@@ -188,17 +188,24 @@ async def follow(pool: Pool, memory: Memory) -> None:
             news = await _read_news(connection, memory)
             for stream in memory.cluster.unknown_requeues(news):
                 await _adopt(connection, memory.cluster, stream, news)
-        for recorded in news:
-            if memory.fair_share is not None:
-                job_id = job_of_stream(recorded.stream)
-                job = memory.cluster.jobs.get(job_id) if job_id is not None else None
-                memory.fair_share.note(recorded.event, job, recorded.at)
-            memory.cluster.apply(recorded)
-        memory.cluster.forget_ended()
+        if any(isinstance(recorded.event, PolicyChanged) for recorded in news):
+            await asyncio.to_thread(_apply, memory, news)  # all queues are made anew, which takes long
+        else:
+            _apply(memory, news)
         if len(news) < _FOLLOW_LIMIT - 1:
             break
         await asyncio.sleep(0)
     refresh_factors(memory)
+
+
+def _apply(memory: Memory, news: list[RecordedEvent]) -> None:
+    for recorded in news:
+        if memory.fair_share is not None:
+            job_id = job_of_stream(recorded.stream)
+            job = memory.cluster.jobs.get(job_id) if job_id is not None else None
+            memory.fair_share.note(recorded.event, job, recorded.at)
+        memory.cluster.apply(recorded)
+    memory.cluster.forget_ended()
 
 
 def refresh_factors(memory: Memory) -> None:

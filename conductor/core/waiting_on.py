@@ -21,7 +21,6 @@ from conductor.core.dependencies import (
     Outlook,
     Reference,
     Tally,
-    combined,
     goes_already,
     outlook_of,
     parsed,
@@ -59,7 +58,7 @@ class _Target:
     members: dict[JobId, Standing] = field(default_factory=dict)
     tally: Tally = Tally(0, 0, 0, 0)
     outlooks: dict[Kind, Outlook] = field(default_factory=lambda: dict.fromkeys(_KINDS, Outlook.WAITING))
-    questions: dict[Key, None] = field(default_factory=dict)
+    questions: dict[Key, list[int]] = field(default_factory=dict)  # with the conditions that name it
 
 
 class Witness(NamedTuple):
@@ -76,7 +75,32 @@ class _Question:
     waiting: dict[JobId, datetime] = field(default_factory=dict)  # with the time when each was submitted
     witness: Witness | None = None  # of those for which it came true, the last
     outlook: Outlook = Outlook.WAITING
-    decisive: Clause | None = None
+    outlooks: list[Outlook] = field(default_factory=list)  # of each condition; the two below count these
+    met: int = 0
+    never: int = 0
+
+    def __post_init__(self) -> None:
+        self.outlooks = [Outlook.WAITING] * len(self.dependency.clauses)
+
+    def note(self, index: int, outlook: Outlook) -> None:
+        """One condition stands so now."""
+        was, self.outlooks[index] = self.outlooks[index], outlook
+        self.met += (outlook is Outlook.MET) - (was is Outlook.MET)
+        self.never += (outlook is Outlook.NEVER) - (was is Outlook.NEVER)
+
+    def expected(self) -> Outlook:
+        """What `dependencies.combined` says, without looking through all of them."""
+        if self.dependency.any_will_do:
+            if self.met:
+                return Outlook.MET
+            return Outlook.NEVER if self.never == len(self.outlooks) else Outlook.WAITING
+        if self.never:
+            return Outlook.NEVER
+        return Outlook.MET if self.met == len(self.outlooks) else Outlook.WAITING
+
+    def decisive(self) -> Clause:
+        """The first condition that stands as the whole does."""
+        return self.dependency.clauses[self.outlooks.index(self.outlook)]
 
 
 @dataclass(slots=True)
@@ -217,12 +241,16 @@ class WaitingOn:
         self._consider(key)
 
     def _name_targets(self, key: Key, dependency: Dependency) -> None:
-        for reference in dependency.references:
-            target = self._targets.get(reference)
+        question = self._questions[key]
+        for index, clause in enumerate(dependency.clauses):
+            if clause.reference is None:
+                continue
+            target = self._targets.get(clause.reference)
             if target is None:
-                target = self._targets[reference] = _Target()
-                self._unknown[reference] = None
-            target.questions[key] = None
+                target = self._targets[clause.reference] = _Target()
+                self._unknown[clause.reference] = None
+            target.questions.setdefault(key, []).append(index)
+            question.note(index, target.outlooks[clause.kind])
         if any(clause.kind == "after" for clause in dependency.clauses):
             self._on_starts.add(key)
 
@@ -273,18 +301,21 @@ class WaitingOn:
         if outlooks == target.outlooks or not target.tally.jobs:
             return []
         target.outlooks = outlooks
+        for key, indices in target.questions.items():
+            question = self._questions[key]
+            for index in indices:
+                question.note(index, outlooks[question.dependency.clauses[index].kind])
         return [key for key in target.questions if self._consider(key)]
 
     def _consider(self, key: Key) -> bool:
         """True when the question is due: what it asks has come true, or never can."""
         question = self._questions[key]
-        outlooks = [
-            self._targets[clause.reference].outlooks[clause.kind]
-            if clause.reference is not None
-            else self._alone(question, key)
-            for clause in question.dependency.clauses
-        ]
-        question.outlook, question.decisive = combined(question.dependency, outlooks)
+        if key[1] is not None:  # a singleton
+            index = next(
+                i for i, clause in enumerate(question.dependency.clauses) if clause.reference is None
+            )
+            question.note(index, self._alone(question, key))
+        question.outlook = question.expected()
         if question.outlook is Outlook.WAITING:
             self._due.pop(key, None)
             return False
@@ -308,9 +339,8 @@ class WaitingOn:
 
     def _told_by(self, question: _Question) -> dict[JobId, Standing]:
         """Whose streams tell that it is so."""
-        decisive = question.decisive
         by_one = (question.outlook is Outlook.MET) is question.dependency.any_will_do
-        clauses = (decisive,) if by_one and decisive is not None else question.dependency.clauses
+        clauses = (question.decisive(),) if by_one else question.dependency.clauses
         found: dict[JobId, Standing] = {}
         for clause in clauses:
             if clause.reference is not None:

@@ -1,5 +1,6 @@
 """Dependencies: their spelling, their truth table, and the scheduler's memory of who waits for whom."""
 
+import time
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, get_args
@@ -375,6 +376,22 @@ def test_many_who_wait_for_many_are_not_looked_through_at_every_end() -> None:
     due = log.memory.due(20_000, most_streams=40_000)
     assert len(due) == 10_000
     assert sum(len(command.depends_on) for command in due) == 10_000 + 2 * 9_999
+
+
+def test_one_end_costs_those_who_wait_for_many_others_too_next_to_nothing() -> None:
+    """100 jobs, each of which waits for 990: looking through all of these at each end takes 40 ms."""
+    log = Log()
+    for job_id in range(1, 1090):
+        log.submit(job_id)
+    text = "afterany:" + ":".join(map(str, range(1, 990)))
+    for number in range(100):
+        log.submit(2000 + number, dependency=f"{text},afterany:{990 + number}")
+    log.learn()
+    began = time.process_time()
+    for job_id in range(1, 51):
+        log.tell(job_id, JobCancelled(reason=None))
+    assert time.process_time() - began < 1.0
+    assert not log.due()
 
 
 @given(st.data())
