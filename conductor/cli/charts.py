@@ -149,26 +149,22 @@ def _steps(
 
 
 def _label(figure: Any, use: Any, queue: Any, found: "Found", screen: "Screen") -> None:
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.dates import AutoDateLocator
+    from matplotlib.ticker import FixedLocator, MaxNLocator
 
-    from conductor.cli.whatif_views import policy_line
-
-    scenario = found.scenario
-    nodes = scenario.nodes or screen.text("whatif_real_nodes")
-    title = screen.text("chart_title", policy=policy_line(scenario.policy, screen), nodes=nodes)
-    summarised = max(len(found.thought_loads), len(found.real_loads)) > MOST_STEPS
-    figure.suptitle(
-        title + (f"  {screen.text('chart_band')}" if summarised else ""), x=0.01, ha="left", fontsize=11
-    )
+    figure.suptitle(_title(found, screen), x=0.01, ha="left", fontsize=11)
     use.set_ylabel(screen.text("chart_use"))
     queue.set_ylabel(screen.text("chart_queue"))
     locator = AutoDateLocator(minticks=4, maxticks=10)
-    begins_at = scenario.begins_at.astimezone()
+    begins_at = found.scenario.begins_at.astimezone()
     queue.xaxis.set_major_locator(locator)
-    queue.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=begins_at.tzinfo))
-    queue.yaxis.set_major_locator(MaxNLocator(integer=True))
-    use.yaxis.set_major_locator(MaxNLocator(integer=True))
+    queue.xaxis.set_major_formatter(_dates(locator, begins_at, screen.language))
+    queue.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+    queue.set_ylim(top=max(1.0, queue.get_ylim()[1]))  # also where nothing ever waits
+    ticks = cpu_ticks(
+        max(max(one.total_cpus, one.busy_cpus) for one in found.thought_loads or found.real_loads)
+    )
+    use.yaxis.set_major_locator(FixedLocator(ticks) if ticks else MaxNLocator(integer=True))
     for axes in (use, queue):
         axes.set_ylim(bottom=0)
         axes.margins(x=0)
@@ -178,3 +174,40 @@ def _label(figure: Any, use: Any, queue: Any, found: "Found", screen: "Screen") 
             axes.spines[side].set_visible(False)
     queue.set_xlabel(screen.text("chart_time", zone=f"{begins_at:%Z}"))
     use.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, frameon=False, borderaxespad=0.2)
+
+
+def _title(found: "Found", screen: "Screen") -> str:
+    """What it is of, as it can be asked for again; then what was supposed."""
+    from conductor.cli.whatif_views import log_line, policy_line
+
+    scenario = found.scenario
+    if scenario.kind == "swf":
+        source = f"{Path(scenario.place).name}  --load {scenario.load:g} --limits {scenario.limits}"
+    else:
+        source = log_line(scenario.place, screen)
+    nodes = scenario.nodes or screen.text("whatif_real_nodes")
+    supposed = screen.text("chart_title", policy=policy_line(scenario.policy, screen), nodes=nodes)
+    summarised = max(len(found.thought_loads), len(found.real_loads)) > MOST_STEPS
+    return f"{source}\n{supposed}" + (f"  {screen.text('chart_band')}" if summarised else "")
+
+
+def cpu_ticks(most: int) -> tuple[int, ...]:
+    """From 0 to all CPUs in equal steps, as machines are made: of 128, every 32; () when no step fits."""
+    parts = next(
+        (parts for parts in (4, 5, 3, 6, 2) if most > 8 and most % parts == 0), most if most <= 8 else 0
+    )
+    return tuple(range(0, most + 1, most // parts)) if parts else ()
+
+
+def _dates(locator: Any, begins_at: datetime, language: str) -> Any:
+    """Every day with its month."""
+    from matplotlib.dates import ConciseDateFormatter
+
+    month, day = ("%Y-%m", "%m-%d") if language == "zh" else ("%b %Y", "%b %d")
+    return ConciseDateFormatter(
+        locator,
+        tz=begins_at.tzinfo,
+        formats=["%Y", month, day, "%H:%M", "%H:%M", "%S.%f"],
+        zero_formats=["", "%Y", day, day, "%H:%M", "%H:%M"],
+        offset_formats=["", "", "%Y", "%Y", f"%Y {day}", f"%Y {day} %H:%M"],
+    )

@@ -34,6 +34,8 @@ class Scenario:
     really: "tuple[Ran, ...]"
     capacity: "tuple[Step, ...]"
     left_out: Mapping[str, int]
+    limits: str | None = None  # with `load`, of a trace alone
+    load: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +142,8 @@ def of_trace(path: Path, wishes: Wishes, screen: "Screen") -> Scenario:
             "without_limit": found.without_limit,
             "without_wait": found.without_wait,
         },
+        limits=wishes.limits,
+        load=wishes.load,
     )
 
 

@@ -91,7 +91,7 @@ def tell(found: Found, screen: "Screen") -> None:
 
     scenario = found.scenario
     pairs = [
-        ("whatif_source", scenario.place if scenario.kind == "swf" else _log(scenario.place, screen)),
+        ("whatif_source", scenario.place if scenario.kind == "swf" else log_line(scenario.place, screen)),
         ("whatif_from", local(scenario.begins_at)),
         ("label_policy", policy_line(scenario.policy, screen)),
         ("whatif_on", _nodes(found, screen)),
@@ -132,7 +132,7 @@ def _notes(found: Found, screen: "Screen") -> None:
             screen.line(line)
 
 
-def _log(place: str, screen: "Screen") -> str:
+def log_line(place: str, screen: "Screen") -> str:
     first, _, last = place.partition("-")
     return screen.text("whatif_log", first=first, last=last)
 

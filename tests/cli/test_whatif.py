@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from conductor.cli import charts
-from conductor.cli.charts import Piece, pieces
+from conductor.cli.charts import Piece, cpu_ticks, pieces
 from conductor.core.measures import Measures
 from tests.cli.test_commands import Type, typed_at
 from tests.fix_api import Api
@@ -190,6 +190,8 @@ def test_a_chart_is_drawn_with_its_words_and_units(
         words = set(re.findall(r"<text [^>]*>([^<]*)</text>", drawn.decode()))
         asked = {"en": {"CPUs in use", "jobs waiting"}, "zh": {"使用中的 CPU", "等待的作业"}}[language]
         assert asked <= words
+        assert any("--load 4 --limits asked" in word for word in words)
+        assert {"0", "32", "64", "96", "128"} <= words
     alone(*QUICK, "--chart", tmp_path / f"again.{suffix}", CONDUCTOR_LANG=language)
     assert (tmp_path / f"again.{suffix}").read_bytes() == drawn
 
@@ -203,6 +205,14 @@ def test_a_chart_that_cannot_be_written_is_told(alone: Type) -> None:
 
 def steps(*values: float) -> list[tuple[datetime, float]]:
     return [(START + timedelta(seconds=second), value) for second, value in enumerate(values)]
+
+
+@pytest.mark.parametrize(
+    ("cpus", "ticks"),
+    [(128, (0, 32, 64, 96, 128)), (4, (0, 1, 2, 3, 4)), (250, (0, 50, 100, 150, 200, 250)), (127, ())],
+)
+def test_cpus_are_marked_in_steps_that_suit_the_machine(cpus: int, ticks: tuple[int, ...]) -> None:
+    assert cpu_ticks(cpus) == ticks
 
 
 def test_few_steps_are_drawn_as_they_are() -> None:
@@ -231,6 +241,8 @@ def test_the_area_under_what_is_drawn_is_the_area_that_was(drawn: list[tuple[int
     end = START + timedelta(seconds=seconds)
     found = pieces(values, end, most_steps=1, count=count)
     assert len(found) == count
-    assert sum(one.mean for one in found) * seconds / count == pytest.approx(sum(n * v for n, v in drawn))
+    assert sum(one.mean for one in found) * seconds / count == pytest.approx(
+        sum(n * v for n, v in drawn), rel=1e-6, abs=1e-3
+    ), "pieces begin at whole microseconds"
     assert all(one.least - 1e-9 <= one.mean <= one.most + 1e-9 for one in found)
     assert max(one.most for one in found) == max(value for _, value in drawn)
