@@ -1,13 +1,16 @@
 """The cluster in numbers, and its log."""
 
-from typing import TYPE_CHECKING, Annotated
+from itertools import pairwise
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from conductor.cli.moments import moment_option, tell_moment
-from conductor.cli.options import AsOf, Json
+from conductor.cli.options import AsOf, Json, Wide
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from conductor.cli.screen import Screen
     from conductor.client import Client, EventPage, Stats
 
@@ -64,6 +67,7 @@ def events(
     limit: Annotated[
         int, typer.Option("--limit", metavar="N", min=1, max=10_000, help="At most so many.")
     ] = 20,
+    wide: Wide = False,
     as_json: Json = False,
 ) -> None:
     """Read the log: its newest events; with a filter or --after, the first that match.
@@ -78,10 +82,19 @@ def events(
         if after is None:
             after = 0 if stream or event_type else _newest(client, limit)
         found = client.events(after=after, stream=stream, event_type=event_type, limit=limit)
+        policies = {} if as_json else _policies_before(client, found)
     if as_json:
         screen.json(found.raw)
     else:
-        _list(found)
+        _list(found, policies, of_one_stream=stream is not None, wide=wide)
+
+
+def _policies_before(client: "Client", page: "EventPage") -> "Mapping[int, Mapping[str, Any]]":
+    """For each change of the policy on the page, by position: the policy that it changed, if not the first."""
+    if not any(one.type == "PolicyChanged" for one in page.events):
+        return {}
+    history = client.policy_history()
+    return {one.position: before.data["policy"] for before, one in pairwise(history)}
 
 
 def _newest(client: "Client", count: int) -> int:
@@ -89,26 +102,16 @@ def _newest(client: "Client", count: int) -> int:
     return max(0, head.position - count) if head else 0
 
 
-def _list(page: "EventPage") -> None:
-    from conductor.cli.event_views import details_of
+def _list(
+    page: "EventPage", policies: "Mapping[int, Mapping[str, Any]]", *, of_one_stream: bool, wide: bool
+) -> None:
+    from conductor.cli.event_views import event_table
     from conductor.cli.screen import Screen
-    from conductor.cli.tables import FIXED, FLEXIBLE, NUMBER
 
     screen = Screen.open()
     if not page.events:
         screen.warn("no_events")
         return
-    columns = [
-        ("position", NUMBER),
-        ("at", FIXED),
-        ("stream", FLEXIBLE),
-        ("event", FIXED),
-        ("details", FLEXIBLE),
-    ]
-    rows = [
-        (one.position, f"{one.at.astimezone():%m-%d %H:%M:%S}", one.stream, one.type, details_of(one))
-        for one in page.events
-    ]
-    screen.table(columns, rows)
+    event_table(page.events, policies, screen, of_one_stream=of_one_stream, wide=wide)
     if page.head is not None and page.head.hash:
         screen.warn("log_head", position=page.head.position, hash=page.head.hash[:16])

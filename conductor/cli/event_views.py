@@ -1,18 +1,44 @@
-"""An event's data in a few words."""
+"""Events in a list: what happened, who did it, and the data in a few words."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from conductor.cli.numbers import number_ranges
 from conductor.cli.policy_values import DEFAULTS, differences
+from conductor.cli.screen import Screen
+from conductor.cli.tables import FIXED, FLEXIBLE, NUMBER, Cell, Column
 from conductor.client import Event
 from conductor.core.resource_texts import gres_text, labels_text
 
 Data = Mapping[str, Any]
 
 
-def details_of(event: Event) -> str:
+def event_table(
+    events: Sequence[Event], policies: Mapping[int, Data], screen: Screen, *, of_one_stream: bool, wide: bool
+) -> None:
+    """`policies`: by the position of each change, the policy before it. What one stream's name would say in every
+    line is left out.
+    """
+    named = wide or not of_one_stream
+    columns: list[tuple[str, Column]] = [("log_position", NUMBER), ("at", FIXED)]
+    columns += [("stream", FLEXIBLE)] if named else []
+    columns += [("event", FIXED), ("by", Column(least=6))]
+    columns += [("through", FLEXIBLE)] if wide else []
+    columns.append(("details", FLEXIBLE))
+    rows: list[list[Cell]] = []
+    for one in events:
+        row: list[Cell] = [one.position, f"{one.at.astimezone():%m-%d %H:%M:%S}"]
+        row += [one.stream] if named else []
+        row += [one.type, one.metadata.get("actor")]
+        row += [one.metadata.get("channel")] if wide else []
+        rows.append([*row, details_of(one, policies.get(one.position, DEFAULTS))])
+    screen.table(columns, rows, wide=wide)
+
+
+def details_of(event: Event, policy_before: Data = DEFAULTS) -> str:
     """What a person wants to know of it; every other type shows its data as it is."""
+    if event.type == "PolicyChanged":
+        return _policy_changed(event.data, policy_before)
     return _DETAILS.get(event.type, _all)(event.data)
 
 
@@ -86,9 +112,9 @@ def _rebuilt(data: Data) -> str:
     return ", ".join(filter(None, [counts, _reason(data)]))
 
 
-def _policy_changed(data: Data) -> str:
-    """What is not as by default; the whole policy is in every event."""
-    told = differences(DEFAULTS, data.get("policy") or {})
+def _policy_changed(data: Data, before: Data) -> str:
+    """What is another value now; the whole policy is in every event."""
+    told = differences(before, data.get("policy") or {})
     return ", ".join(filter(None, [told, _reason(data)]))
 
 
@@ -113,5 +139,4 @@ _DETAILS: Mapping[str, Callable[[Data], str]] = {
     "LeaderElected": _elected,
     "JobImported": _imported,
     "ProjectionsRebuilt": _rebuilt,
-    "PolicyChanged": _policy_changed,
 }

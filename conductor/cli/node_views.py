@@ -85,8 +85,11 @@ def node_sheet(node: Node, last: Event | None, screen: Screen) -> None:
 
 def _facts(node: Node, last: Event | None, screen: Screen) -> list[tuple[str, str | None]]:
     silent = is_silent(node) and node.state != "REMOVED"
+    told = (
+        screen.text("state_silent", state=node.state, silence=silence(node, screen)) if silent else node.state
+    )
     return [
-        ("state", f"{node.state}, {silence(node, screen)}" if silent else node.state),
+        ("state", told),
         ("reason", node.reason),
         ("state_since", _since(last, screen)),
         ("cpus", _cpus(node, screen)),

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 TEXTS_OF_THE_NODES: Mapping[str, tuple[str, str]] = {
     "silent_for": ("silent for {time}", "已失联 {time}"),
     "never_heard": ("not heard from yet", "尚未收到消息"),
+    "state_silent": ("{state}, {silence}", "{state}，{silence}"),
     "silent_and": ("{silence} ({state}: {reason})", "{silence}（{state}：{reason}）"),
     "drained_for": (
         "It was drained before, and its reason stays: {reason}. Another one: --reason TEXT.",

@@ -199,6 +199,33 @@ def test_events_are_the_newest_or_those_that_match(api: Api, conduct: Type) -> N
     assert "No events match" in conduct("events", "--type", "NodeLost").stderr
 
 
+def test_events_say_who_did_it_and_what_of_the_policy_was_another_value_then(api: Api, conduct: Type) -> None:
+    api.submit()
+    for change in ("order=backfill", "guard_seconds=60", "order=first_fit"):
+        conduct("policy", change)
+
+    def rows(*words: str) -> list[list[str]]:
+        return [re.split(r"  +", line.strip()) for line in conduct("events", *words).stdout.splitlines()]
+
+    heading, *told = rows()
+    assert heading == ["POS", "TIME", "STREAM", "EVENT", "BY", "DETAILS"]
+    assert [row[4:] for row in told[1:]] == [
+        ["admin", "order=backfill"],
+        ["admin", "guard_seconds=60"],
+        ["admin", "order=first_fit"],
+    ]
+    heading, *told = rows("--stream", "policy", "--after", "3")
+    assert (heading, told[0][2:]) == (
+        ["POS", "TIME", "EVENT", "BY", "DETAILS"],
+        ["PolicyChanged", "admin", "order=first_fit"],
+    )
+    heading, *told = rows("--wide")
+    assert (heading[5], told[1][4:]) == ("THROUGH", ["admin", "cli", "order=backfill"])
+    for language in ("en", "zh"):
+        listed = conduct("events", CONDUCTOR_LANG=language).stdout.splitlines()
+        assert max(map(cell_len, listed)) <= 80
+
+
 def test_sentences_come_in_the_language_of_the_user(conduct: Type) -> None:
     conduct("submit", "--wrap", "true")
     chinese = conduct("cancel", 1, CONDUCTOR_LANG="zh")

@@ -83,7 +83,7 @@ def test_a_node_is_shown_with_who_drained_it_and_when_in_local_time(
     assert "+00:00" not in said.stdout
     assert not re.search("[a-z]+_[a-z]+", said.stdout)  # no key of the API
     heard_from(api, "n1", seconds_ago=62)
-    assert {"en": "DRAINED, silent for 1:02", "zh": "DRAINED, 已失联 1:02"}[language] in conduct(
+    assert {"en": "DRAINED, silent for 1:02", "zh": "DRAINED，已失联 1:02"}[language] in conduct(
         "node", "n1", CONDUCTOR_LANG=language
     ).stdout
 

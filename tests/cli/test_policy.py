@@ -39,7 +39,7 @@ def test_the_policy_is_shown_changed_and_looked_back_on(api: Api, conduct: Type)
     assert "guard_seconds=none" in history
     listed = json.loads(conduct("policy", "--history", "--json").stdout)["changes"]
     assert [one["changes"].get("guard_seconds", 0) for one in listed] == [600, None]
-    events = conduct("events").stdout
+    events = conduct("events", "--stream", "policy").stdout
     assert "order=backfill guard_seconds=6" in events
     assert api.get("/policy")["channel"] == "cli"
 
