@@ -52,7 +52,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "short_cpus": ("{free} of {total} CPUs free", "CPU 空闲 {free} / {total} 个"),
     "short_memory": ("memory: {free_mb} of {total_mb} MiB free", "内存空闲 {free_mb} / {total_mb} MiB"),
     "short_gres": ("{name}: {free} of {total} free", "{name} 空闲 {free} / {total} 个"),
-    "short_alone": ("it is not empty, {used} of {total} CPUs are in use", "节点非空，{total} 个 CPU 中已用 {used} 个"),
+    "short_alone": ("not empty, {used} of {total} CPUs in use", "节点非空，{total} 个 CPU 中已用 {used} 个"),
     "short_closed": ("an exclusive job has all of it", "被独占作业占用"),
     "Priority": (
         "There would be room for it, but what is free goes first to jobs that stand before it ({ahead}).",

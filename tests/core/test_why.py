@@ -130,7 +130,7 @@ def test_only_who_holds_what_is_missing_is_named_and_what_is_short_is_said() -> 
 def test_an_exclusive_job_is_kept_by_whoever_is_there() -> None:
     why = Scene().node(A, 8).runs(1, 4).job(2, 1, exclusive=True).why(2)
     told, holds = short_of(why)
-    assert told.endswith("Nearest is a: it is not empty, 4 of 8 CPUs are in use.")
+    assert told.endswith("Nearest is a: not empty, 4 of 8 CPUs in use.")
     assert holds == {1: {"cpus": 4}}
     assert [one.told.code for one in why.remedies] == ["not_exclusive", "job_ends"]
     told, _ = short_of(Scene().node(A, 8).runs(1, 8, exclusive=True).job(2, 1).why(2))
