@@ -58,6 +58,14 @@ SELECT state, count(*) AS jobs FROM jobs WHERE array_job_id = %(job_id)s GROUP B
 SELECT state, count(*) AS jobs, min(id) AS first_id
 FROM jobs WHERE array_job_id = %(job_id)s GROUP BY state ORDER BY state;
 
+-- name: last_said
+-- The last event of these kinds in a stream, up to a position: who, when, and why.
+SELECT at, data->>'reason' AS reason, metadata->>'actor' AS actor
+FROM events
+WHERE stream = %(stream)s AND type = ANY(%(types)s) AND position <= %(position)s
+ORDER BY version DESC
+LIMIT 1;
+
 -- name: awaited_states
 -- How the jobs stand that another waits for: a job, every task of the array that a number heads, or one task.
 SELECT asked.job_id, asked.task_id, j.state, count(*) AS jobs

@@ -17,6 +17,7 @@ from api.jobs import MomentQuery
 from api.leaving import while_wanted
 from api.problems import Problem
 from api.reading import answer, fetch, fetch_one
+from api.said import said
 from api.security import caller_of
 from api.selecting import no_such_job, one_job, selection_of
 from api.validation import validated_query
@@ -79,6 +80,7 @@ async def _now(request: Request, engine: Engine, job_id: JobId) -> Document:
         if explained is not None:
             why, position = explained.why, explained.position
             document = _document(job, why.to_json(), position, explained.at, leases="known")
+            document["said"] = await said(engine, job, document, position)
             if why.reason == "Dependency":
                 document["awaited"] = await awaited(engine, job)
             return document
@@ -94,7 +96,12 @@ async def _then(request: Request, engine: Engine, job_id: JobId, moment: Moment)
     else:
         shares = await _fair_share_then(engine, moment.position, at)
         document = await engine.past.why(request, moment.position, at, job_id, shares)
-    return {**_document(job, document, moment.position, at, leases="unknown"), "as_of": moment.told()}
+    document = _document(job, document, moment.position, at, leases="unknown")
+    document["said"] = await said(engine, job, document, moment.position)
+    row = await fetch_one(engine.pool, "job", {"job_id": job_id})
+    if row is None or row["final"]:  # no command would help it any more
+        document["remedies"] = [{**one, "command": None} for one in document["remedies"]]
+    return {**document, "as_of": moment.told()}
 
 
 async def _fair_share_then(engine: Engine, position: int, at: datetime) -> Mapping[str, float]:
@@ -114,6 +121,7 @@ def _document(job: Job, why: Document, position: int, at: datetime, *, leases: s
         "array_job_id": job.submitted.array_job_id,
         "array_task_id": job.submitted.array_task_id,
         "awaited": [],
+        "said": [],
     }
     return {**why, **task, "position": position, "at": at.isoformat(), "leases": leases}
 
@@ -126,6 +134,8 @@ def worded(document: Document, language: Language) -> Document:
         "sentence": told["sentence"],
         "told": told,
         "starts_by_told": document["starts_by_told"] and _worded(document["starts_by_told"], language),
+        "protection_told": document["protection_told"] and _worded(document["protection_told"], language),
+        "said": [_worded(one, language) for one in document["said"]],
         "awaited": [_worded(one, language) for one in document["awaited"]],
         "remedies": [_worded(one, language) for one in document["remedies"]],
     }

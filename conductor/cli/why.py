@@ -46,6 +46,10 @@ def why_sheet(found: Raw, screen: "Screen") -> None:
     _wrapped(sentence_of(found["told"], screen), screen)
     if found["leases"] == "unknown" and found["state"] == "PENDING":
         _wrapped(screen.text("why_no_leases"), screen)
+    if protection := found.get("protection_told"):
+        _wrapped(sentence_of(protection, screen), screen)
+    for one in found.get("said", ()):
+        _wrapped(sentence_of(one, screen), screen)
     for one in found.get("awaited", ()):
         _show_condition(one, screen)
     _show_holders(found["holders"], found["holders_count"], screen)
@@ -128,7 +132,8 @@ def _show_remedies(remedies: Sequence[Raw], screen: "Screen") -> None:
     screen.line("")
     screen.say("why_helps")
     for one in remedies:
-        first, *more = wrapped(one_line(sentence_of(one, screen)), screen.width() - 4)
+        told = one_line(sentence_of(one, screen))
+        first, *more = wrapped(told if one["command"] else told.rstrip(":："), screen.width() - 4)
         screen.line(f"  {first}")
         for line in more:
             screen.line(f"    {line}")

@@ -104,6 +104,16 @@ class Judge:
         blocked = self._plan.obstacle(key, place) if key is not None and place is not None else None
         return self._plan.protected if blocked and blocked.obstacle is Obstacle.PROTECTED else None
 
+    @property
+    def protected(self) -> Protected | None:
+        """The job that nothing may delay, by the plan of this moment."""
+        return self._plan.protected
+
+    @property
+    def guard_seconds(self) -> float | None:
+        """How long a job may be overtaken under `first_fit`; None: for ever, or it is another policy."""
+        return self._policy.guard_seconds if self._policy.order == "first_fit" else None
+
     def placement(self, job_id: JobId) -> Placement | None:
         """Where the plan of this moment puts it."""
         return self._placed.get(job_id)

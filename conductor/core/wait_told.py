@@ -3,6 +3,8 @@
 from typing import Any
 
 from conductor.core.job import Job
+from conductor.core.node_use import end_of
+from conductor.core.protection import Protected
 from conductor.core.wait_caps import CAPS, Cap
 from conductor.core.wait_reasons import Judge, Told, called, wishes_of
 
@@ -71,3 +73,20 @@ def _most_free(judge: Judge, job: Job) -> dict[str, Any]:
         "total_cpus": use.node.total_cpus,
         "short": [one.told for one in short[best]],
     }
+
+
+def told_of_protection(judge: Judge, job: Job, reason: str, own: Protected | None) -> Told | None:
+    """That nothing may delay it (`own`), or from when on nothing will under `first_fit`."""
+    if own is not None:
+        named = {"node_name": own.node_name, "starts_at": own.starts_at, "because": own.because}
+        if own.node_name is None:
+            return Told(code="protected_first", parameters=named)
+        return Told(code="protected_at" if own.starts_at else "protected_open", parameters=named)
+    guard_seconds = judge.guard_seconds
+    if reason not in ("Resources", "Licenses") or guard_seconds is None or job.eligible_at is None:
+        return None
+    cap = judge.cap_reached(job)
+    from_then = end_of(job.eligible_at, int(guard_seconds))
+    if from_then is None or from_then <= judge.now or (cap is not None and cap.never):
+        return None
+    return Told(code="guard_from", parameters={"at": from_then})

@@ -18,7 +18,7 @@ from conductor.core.supposing import latest_start
 from conductor.core.tries import Remedy
 from conductor.core.wait_caps import CAPS
 from conductor.core.wait_reasons import Holder, Judge, Told, called, told_of_job
-from conductor.core.wait_told import HOLDERS_SHOWN, told_by_cluster
+from conductor.core.wait_told import HOLDERS_SHOWN, told_by_cluster, told_of_protection
 
 AHEAD_SHOWN, JOBS_NAMED = 5, 5
 
@@ -37,6 +37,7 @@ class Why:
     ahead_names: tuple[str, ...] = ()
     ahead_count: int = 0
     protected: Protected | None = None
+    protection_told: Told | None = None
     starts_by: datetime | None = None
     starts_by_told: Told | None = None
     remedies: tuple[Remedy, ...] = ()
@@ -54,6 +55,7 @@ class Why:
             "ahead_names": list(self.ahead_names),
             "ahead_count": self.ahead_count,
             "protected": _plain(asdict(self.protected)) if self.protected else None,
+            "protection_told": _told(self.protection_told),
             "starts_by": _plain(self.starts_by),
             "starts_by_told": _told(self.starts_by_told),
             "remedies": [{**(_told(one.told) or {}), "command": one.command} for one in self.remedies],
@@ -101,6 +103,7 @@ def explain_by(judge: Judge, job_id: JobId) -> Why:
     if told_at_once is not None:
         return told_at_once
     reason = judge.reason(job)
+    own = judge.protected if judge.protected and judge.protected.job_id == job_id else None
     holders = judge.holders(job, reason)
     ahead = judge.ahead(job) if reason in ("Priority", "Resources") or reason in CAPS else []
     starts_by, starts_by_told = _starts_by(judge, job, reason)
@@ -114,7 +117,8 @@ def explain_by(judge: Judge, job_id: JobId) -> Why:
         ahead=tuple(ahead[:AHEAD_SHOWN]),
         ahead_names=tuple(called(judge.cluster.jobs[one]) for one in ahead[:AHEAD_SHOWN]),
         ahead_count=len(ahead),
-        protected=judge.protected_from(job) if reason == "Priority" else None,
+        protected=judge.protected_from(job) if reason == "Priority" else own,
+        protection_told=told_of_protection(judge, job, reason, own),
         starts_by=starts_by,
         starts_by_told=starts_by_told,
         remedies=tuple(remedies(judge, job, reason, holders)),

@@ -52,7 +52,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "short_cpus": ("{free} of {total} CPUs free", "CPU 空闲 {free} / {total} 个"),
     "short_memory": ("memory: {free_mb} of {total_mb} MiB free", "内存空闲 {free_mb} / {total_mb} MiB"),
     "short_gres": ("{name}: {free} of {total} free", "{name} 空闲 {free} / {total} 个"),
-    "short_alone": ("it is not empty, {used} of {total} CPUs are in use", "节点非空，{total} 个 CPU 中已用 {used} 个"),
+    "short_alone": ("not empty, {used} of {total} CPUs in use", "节点非空，{total} 个 CPU 中已用 {used} 个"),
     "short_closed": ("an exclusive job has all of it", "被独占作业占用"),
     "Priority": (
         "There would be room for it, but what is free goes first to jobs that stand before it ({ahead}).",
@@ -84,11 +84,11 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "{user_name} 同时最多可占用 {limit} 个 CPU，现已占用 {held} 个；它要求 {wanted} 个。",
     ),
     "QOSMaxJobsPerUserLimit": (
-        "The cap on jobs of {user_name} at a time is {limit}, and {held} hold CPUs now.",
+        "The cap on jobs of {user_name} at a time is {limit}; so many hold CPUs now: {held}.",
         "{user_name} 同时最多可运行 {limit} 个作业，现有 {held} 个。",
     ),
     "JobArrayTaskLimit": (
-        "The limit on tasks of array {array_job_id} at a time is {limit}, and {held} hold CPUs now.",
+        "The limit on tasks of array {array_job_id} at a time is {limit}; so many hold CPUs now: {held}.",
         "数组 {array_job_id} 同时最多可运行 {limit} 个任务，现有 {held} 个。",
     ),
     "Licenses": (
@@ -97,8 +97,8 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     ),
     "QOSMaxCpuPerUserLimit_never": (
         (
-            "It asks for {wanted} CPUs, and the cap on CPUs of {user_name} at a time is {limit}: under this cap it can "
-            "never start, whatever else ends."
+            "It asks for more CPUs ({wanted}) than {user_name} may have at a time ({limit}): under it, it can never "
+            "start, whatever else ends."
         ),
         "它要求 {wanted} 个 CPU，而 {user_name} 同时最多可占用 {limit} 个：在此上限下它永远无法启动。",
     ),
@@ -168,6 +168,34 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "too_far": (
         "When it starts lies too far ahead to be worked out.",
         "启动时间过于久远，无法推算。",
+    ),
+    # the job that nothing may delay is told so
+    "protected_at": (
+        (
+            "It is first in line and protected ({because}): planned on {node_name} at {starts_at}; nothing may delay "
+            "that."
+        ),
+        "它排在最前并受保护（{because}）：计划于 {starts_at} 在 {node_name} 上启动，其他作业不得推迟。",
+    ),
+    "protected_open": (
+        "It is first in line and protected ({because}): {node_name} is kept for it until there is room.",
+        "它排在最前并受保护（{because}）：{node_name} 为它保留，直到有足够资源。",
+    ),
+    "protected_first": (
+        "It is first in line, and by {because} nothing starts before it.",
+        "它排在最前，按 {because} 其他作业不会先于它启动。",
+    ),
+    "guard_from": (
+        "Until {at} others may overtake it; then the guard keeps room for it, if it is the first that finds none.",
+        "在 {at} 之前其他作业可以超越它；之后若它是首个得不到资源的作业，则为它保留资源。",
+    ),
+    # what people said when they held it, or drained its nodes
+    "held_by": ("{actor} held it at {at}.", "{actor} 于 {at} 将其挂起。"),
+    "held_because": ("{actor} held it at {at}: {because}", "{actor} 于 {at} 将其挂起：{because}"),
+    "drained_by": ("{actor} drained {node_name} at {at}.", "{actor} 于 {at} 排空 {node_name}。"),
+    "drained_because": (
+        "{actor} drained {node_name} at {at}: {because}",
+        "{actor} 于 {at} 排空 {node_name}：{because}",
     ),
     # what a job that depends on others waits for
     "awaited_waiting": ("{condition} is open.", "{condition}：尚未满足。"),

@@ -1,10 +1,12 @@
 """Times as people type them."""
 
+import time
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from conductor.cli.times import duration, parse_instant
+from conductor.cli.times import duration, local, parse_instant
+from conductor.core.why_catalogue import sentence
 
 NOW = datetime(2026, 3, 10, 14, 30, tzinfo=timezone(timedelta(hours=5, minutes=45)))
 
@@ -64,3 +66,16 @@ def test_what_is_no_time_is_refused(given: str) -> None:
 def test_durations_read_as_slurm_writes_them() -> None:
     seconds = [0, 5.9, 754, 3723, 176523, -3]
     assert [duration(one) for one in seconds] == ["0:00", "0:05", "12:34", "1:02:03", "2-01:02:03", "0:00"]
+
+
+def test_a_time_that_the_local_clock_cannot_show_is_shown_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    far = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    monkeypatch.setenv("TZ", "Asia/Shanghai")
+    time.tzset()
+    try:
+        assert local(far) == "9999-12-31 23:59:59+00:00"
+        told = sentence("BeginTime", {"begin_time": far.isoformat()}, "en", local=True)
+        assert "9999-12-31 23:59:59+00:00" in told
+    finally:
+        monkeypatch.undo()
+        time.tzset()

@@ -70,6 +70,24 @@ def test_in_backfill_a_job_that_would_delay_the_head_names_it_and_the_limit_that
     assert scene.why(2).starts_by == START + timedelta(hours=1)
 
 
+def test_the_protected_job_is_told_that_it_is() -> None:
+    def told_to(scene: Scene) -> tuple[str, Any]:
+        told = scene.runs(1, 3, time_limit_seconds=3600).job(2, 4).job(3, 1).why(2).protection_told
+        assert told is not None
+        assert sentence(told.code, told.parameters, "en")
+        return told.code, told.parameters.get("starts_at") or told.parameters["at"]
+
+    an_hour = START + timedelta(hours=1)
+    assert told_to(Scene(order="backfill").node(A)) == ("protected_at", an_hour)
+    assert told_to(Scene(order="strict_fifo").node(A)) == ("protected_at", an_hour)
+    assert told_to(Scene(guard_seconds=60.0).node(A)) == ("protected_at", an_hour)
+    assert told_to(Scene(guard_seconds=600.0).node(A)) == ("guard_from", START + timedelta(seconds=600))
+    assert Scene(guard_seconds=None).node(A).runs(1, 4).job(2, 4).why(2).protection_told is None
+    open_end = Scene(order="backfill").node(A).runs(1, 4).job(2, 4).why(2).protection_told
+    assert open_end is not None
+    assert open_end.code == "protected_open"
+
+
 def test_strict_fifo_and_the_guard_are_named() -> None:
     strict = Scene(order="strict_fifo").node(A).runs(1, 3).job(2, 4).job(3, 1)
     assert strict.why(3).told.code == "Priority_strict_fifo"
@@ -112,7 +130,7 @@ def test_only_who_holds_what_is_missing_is_named_and_what_is_short_is_said() -> 
 def test_an_exclusive_job_is_kept_by_whoever_is_there() -> None:
     why = Scene().node(A, 8).runs(1, 4).job(2, 1, exclusive=True).why(2)
     told, holds = short_of(why)
-    assert told.endswith("Nearest is a: it is not empty, 4 of 8 CPUs are in use.")
+    assert told.endswith("Nearest is a: not empty, 4 of 8 CPUs in use.")
     assert holds == {1: {"cpus": 4}}
     assert [one.told.code for one in why.remedies] == ["not_exclusive", "job_ends"]
     told, _ = short_of(Scene().node(A, 8).runs(1, 8, exclusive=True).job(2, 1).why(2))
@@ -139,7 +157,7 @@ def test_a_users_cap_names_his_own_jobs_and_the_policy_that_would_do() -> None:
 def test_a_job_wider_than_its_users_cap_can_never_start_under_it() -> None:
     alone = Scene(user_max_cpus=4).node(A, 8).job(2, 5).why(2)
     assert (alone.reason, alone.told.code) == ("QOSMaxCpuPerUserLimit", "QOSMaxCpuPerUserLimit_never")
-    assert "asks for 5 CPUs, and the cap on CPUs of alice at a time is 4" in short_of(alone)[0]
+    assert "more CPUs (5) than alice may have at a time (4)" in short_of(alone)[0]
     assert [one.command for one in alone.remedies] == ["conductor policy user_max_cpus=5"]
     beside = Scene(user_max_cpus=4).node(A, 8).runs(1, 2, time_limit_seconds=60).job(2, 5).why(2)
     assert (beside.holders, beside.starts_by) == ((), None)

@@ -204,6 +204,27 @@ def test_a_job_that_depends_is_told_how_far_each_condition_has_come(api: Api) ->
     assert (single["code"], [one["job_id"] for one in single["jobs"]]) == ("awaited_waiting", [first])
 
 
+def test_who_held_it_and_who_drained_its_nodes_is_told_with_the_reason(api: Api) -> None:
+    heard(api)
+    job_id = api.submit()
+    api.command("Hold", job_id=job_id, reason="wait for the data")
+    told = why(api, job_id)
+    [held] = told["said"]
+    assert held["code"] == "held_because"
+    assert held["sentence"].endswith(": wait for the data")
+    assert held["parameters"]["actor"]
+    then = told["position"]
+    api.command("Unhold", job_id=job_id)
+    assert api.post("/nodes/node-1/drain", {"reason": "disk"}).status_code == 200
+    [drained] = why(api, job_id)["said"]
+    assert (drained["code"], drained["parameters"]["because"]) == ("drained_because", "disk")
+    past = why(api, job_id, as_of=then)
+    assert past["said"] == [held]
+    assert past["remedies"][0]["command"] == f"conductor unhold {job_id}"
+    assert api.post(f"/jobs/{job_id}/cancel", {}).status_code == 200
+    assert [one["command"] for one in why(api, job_id, as_of=then)["remedies"]] == [None]
+
+
 def test_before_it_was_submitted_there_was_no_such_job(api: Api) -> None:
     job_id = api.submit()
     answer = api.client.get(f"/api/v1/jobs/{job_id}/why", params={"as_of": 0})
