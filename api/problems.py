@@ -13,9 +13,9 @@ from typing import Any
 import orjson
 from starlette.responses import Response
 
-from api.directive_texts import DIRECTIVES
 from api.texts import DETAILS, FIELDS, PHRASES, TITLES, Language, say
 from conductor.core.errors import Rejection, RejectionCode
+from conductor.core.sbatch_texts import DIRECTIVES
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2

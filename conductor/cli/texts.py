@@ -50,6 +50,8 @@ _EVERYDAY: Mapping[str, tuple[str, str]] = {
         "or see `conductor {command} --help` for those it has"),
         "{option} 是 sbatch 的选项，但本版本不支持；请去掉它，可用选项见 `conductor {command} --help`",
     ),
+    "sbatch_fault": ("{option} {said}", "{option}：{said}"),
+    "sbatch_ignored": ("{option} is ignored: {why}", "忽略 {option}：{why}"),
     "unknown_option": (
         "there is no option {option}; see `conductor {command} --help`",
         "没有选项 {option}；见 `conductor {command} --help`",
