@@ -24,7 +24,7 @@ from api.selecting import Chosen, chosen_jobs, no_such_job
 from api.submission import STRICT
 from api.validation import validated, validated_query
 from conductor.core import commands
-from conductor.core.errors import Rejection
+from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.identifiers import JobId
 from conductor.core.job import JobState
 from conductor.handler import Accepted, Outcome
@@ -81,7 +81,7 @@ async def acted(act: Act, request: Request) -> dict[str, Any]:
     [job_id] = chosen.job_ids
     outcome = await engine.handler.handle(wish(job_id), caller_of(request).provenance())
     if isinstance(outcome, Rejection):
-        raise refused(outcome)
+        raise no_such_job(job_id) if outcome.code is RejectionCode.NOT_FOUND else refused(outcome)
     if query.wait:
         await engine.watch.wait(job_id, _settled, query.wait)
     row = await fetch_one(engine.pool, "job_after_command", {"job_id": job_id})

@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from api.directive_texts import IGNORED
 from api.problems import FieldError
 from api.texts import PHRASES, Language, say
 from conductor.core.sbatch import MARK, Fault, FaultCode, Filled, Remark, directives_of
-from conductor.core.sbatch_options import OPTIONS
+from conductor.core.sbatch_options import INSTEAD, OPTIONS
+from conductor.core.sbatch_texts import IGNORED
 
 WARNINGS_LISTED = 50
 
@@ -89,10 +89,13 @@ def warnings_of(remarks: Sequence[Remark], language: Language) -> list[str]:
 
 def _of_fault(fault: Fault, script: str) -> FieldError:
     values = {"nearest": _nearest(fault.option)} if fault.code is FaultCode.UNKNOWN else {}
+    instead = INSTEAD.get(fault.option.removeprefix("--")) if fault.code is FaultCode.UNSUPPORTED else None
+    if instead is not None:
+        values = {"instead": instead}
     return FieldError(
         field=script,
         code=_CODES.get(fault.code, fault.code),
-        said=fault.code,
+        said="use_instead" if instead is not None else fault.code,
         values=values,
         place=(fault.line, fault.option),
     )

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from api.validation import complaint
 from conductor.core import arrays, dependencies
+from conductor.core.misspelt import Misspelt
 from conductor.core.resource_texts import (
     MOST_GRES,
     MOST_NAMES,
@@ -158,8 +159,8 @@ def _signal(text: str) -> str:
 def _array(text: str) -> str:
     try:
         arrays.parsed(text)
-    except ValueError as error:
-        raise complaint("bad_array", why=str(error)) from None
+    except Misspelt as error:
+        raise complaint("bad_array", why=error) from None
     return "".join(text.split())
 
 
@@ -173,8 +174,8 @@ def _dependency(text: str) -> str:
     """In its own spelling, so that the same reads the same."""
     try:
         return str(dependencies.parsed(text))
-    except ValueError as error:
-        raise complaint("bad_dependency", why=str(error)) from None
+    except Misspelt as error:
+        raise complaint("bad_dependency", why=error) from None
 
 
 def instant_of(given: Any) -> datetime:

@@ -4,6 +4,7 @@ Promises: a value that the core would refuse is refused here, by name, with what
 language; nothing has changed then.
 """
 
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, model_validator
@@ -42,7 +43,9 @@ class PolicyChanges(BaseModel):
     def _names_are_known(cls, given: Any) -> Any:
         for name in given if isinstance(given, dict) else ():
             if name not in NAMES:
-                raise complaint("unknown_policy", field=str(name), known=", ".join(NAMES))
+                near = get_close_matches(str(name), NAMES, n=1)
+                nearest = near[0] if near else ""
+                raise complaint("unknown_policy", field=str(name), known=", ".join(NAMES), nearest=nearest)
         return given
 
     def given(self) -> dict[str, Any]:

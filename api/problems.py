@@ -13,9 +13,10 @@ from typing import Any
 import orjson
 from starlette.responses import Response
 
-from api.directive_texts import DIRECTIVES
 from api.texts import DETAILS, FIELDS, PHRASES, TITLES, Language, say
 from conductor.core.errors import Rejection, RejectionCode
+from conductor.core.misspelt import Misspelt
+from conductor.core.sbatch_texts import DIRECTIVES
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
@@ -115,6 +116,8 @@ def _error(error: FieldError, language: Language) -> dict[str, str]:
     if "nearest" in values:
         near = values["nearest"]
         values["nearest"] = say(PHRASES, "nearest", language, name=near) if near else ""
+    if isinstance(why := values.get("why"), Misspelt):
+        values["why"] = why.sentence(language)
     code = error.said or error.code
     said = say(DIRECTIVES if code in DIRECTIVES else FIELDS, code, language, **values)
     return {"field": error.field, "code": error.code, "message": f"{_subject(error, language)} {said}"}

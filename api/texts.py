@@ -211,8 +211,8 @@ FIELDS: Mapping[str, tuple[str, str]] = {
     "too_few": ("needs at least {least} entry", "至少需要 {least} 项"),
     "not_one_of": ("must be one of {expected}", "必须是以下之一：{expected}"),
     "unknown_policy": (
-        "is no value of the policy; there are {known}",
-        "不是策略的取值名称；可用的有 {known}",
+        "is no value of the policy{nearest}; there are {known}",
+        "不是策略的取值名称{nearest}；可用的有 {known}",
     ),
     "blank": ("must not be blank", "不能为空白"),
     "too_large": ("is larger than {most}, the limit", "超过上限 {most}"),

@@ -87,7 +87,7 @@ TOGETHER = {
 # Modules of the standard library that compute and do nothing else.
 VALUE_MODULES = {
     "bisect", "collections", "collections.abc", "dataclasses", "datetime", "difflib", "enum", "functools", "hashlib",
-    "heapq", "itertools", "math", "pathlib", "re", "typing",
+    "heapq", "itertools", "math", "pathlib", "re", "shlex", "typing",
 }  # fmt: skip
 
 # A third party has a door: the rooms that may know it.

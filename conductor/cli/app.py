@@ -29,6 +29,7 @@ from conductor.cli import (
     why,
 )
 from conductor.cli.exits import EXIT_CODES, FAILED, OWN_FAILURE, answering
+from conductor.cli.sbatch_words import SbatchCommand
 
 HELP = f"""Run batch scripts on a set of machines, and prove what happened.
 
@@ -104,7 +105,9 @@ def build() -> typer.Typer:
     names = {"help_option_names": ["-h", "--help"]}
     built = _group(HELP, _options)
     for name, line, command, reading in COMMANDS:
-        built.command(name, short_help=line, context_settings={**names, **reading})(_ending(name, command))
+        kind = SbatchCommand if name in ("submit", "run") else None
+        settings = {**names, **reading}
+        built.command(name, cls=kind, short_help=line, context_settings=settings)(_ending(name, command))
     for group, purpose, commands in GROUPS:
         inner = _group(purpose, _nothing)
         for name, line, command in commands:

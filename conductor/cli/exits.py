@@ -113,5 +113,6 @@ def explain(error: ConductorError, failed: int = FAILED) -> int:
 
 
 def _as_typed(sentence: str) -> str:
-    """Fields by the names of the options that they come from."""
-    return re.sub(r"\bas_of\b", "--as-of", sentence)
+    """Fields by the names of the options that they come from, and nothing of JSON."""
+    sentence = re.sub(r", without quotes\b|，且不带引号", "", re.sub(r"\bas_of\b", "--as-of", sentence))
+    return re.sub(r"\bchanges\.(?=\w)", "", sentence)

@@ -159,9 +159,11 @@ def unhold(job_ids: JobIds, reason: Reason = None, as_json: Json = False) -> int
 
     Example: conductor unhold 42
     """
-    return _each(
-        job_ids, lambda client, job_id: client.unhold(job_id, reason=reason), "unheld", as_json=as_json
-    )
+
+    def key(changed: "Changed") -> str:
+        return "unheld" if changed.state == "PENDING" else "not_held"
+
+    return _each(job_ids, lambda client, job_id: client.unhold(job_id, reason=reason), key, as_json=as_json)
 
 
 def requeue(job_ids: JobIds, reason: Reason = None, as_json: Json = False) -> int:
@@ -232,7 +234,8 @@ def _tell(job_id: str, changed: "Changed", key: "str | Callable[[Changed], str]"
     if not changed.jobs:
         screen.say(key if isinstance(key, str) else key(changed), job_id=job_id, state=changed.state)
     for one, count in said.items():
-        screen.say(f"several_{one}", job_id=job_id, count=count, changed=changed.changed or 0)
+        none = "none_" if one in ("held", "unheld") and not changed.changed else ""
+        screen.say(f"several_{none}{one}", job_id=job_id, count=count, changed=changed.changed or 0)
     for refusal in changed.refused:
         screen.warn("error", what=refusal["message"])
 

@@ -99,6 +99,8 @@ def _licences(text: str, screen: "Screen") -> dict[str, int]:
         name, _, count = one.rpartition(":")
         if not name or not (count.isascii() and count.isdecimal()):
             raise WrongUsage(screen.text("policy_bad_licences", given=text))
+        if name in counts:
+            raise WrongUsage(screen.text("policy_licence_twice", name=name))
         counts[name] = int(count)
     return counts
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from conductor.cli import exits
 from conductor.cli import submission as option
 from conductor.cli.options import Raw
+from conductor.cli.sbatch_words import AsSbatch
 from conductor.cli.times import duration
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def run(
     export: option.Export = None,
     comment: option.Comment = None,
     signal: option.Signal = None,
+    as_sbatch: AsSbatch = None,
     raw: Raw = False,
 ) -> int:
     """Submit a script, show its output as it comes, and end with its exit code.
@@ -69,6 +71,7 @@ def run(
         begin=begin, account=account, priority=priority, nice=nice, requeue=requeue, export=export,
         comment=comment, signal=signal, array=array, dependency=dependency,
         nodelist=nodelist, constraint=constraint, gres=gres, exclusive=exclusive,
+        as_sbatch=as_sbatch or (),
     )  # fmt: skip
     wanted = option.submission_of(wishes, child_environment(settings), screen)
     option.refuse_array(wanted, screen)

@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from conductor.cli.exits import WrongUsage
+from conductor.cli.sbatch_words import judged
 from conductor.cli.times import parse_instant
-from conductor.core.sbatch import Directives, directives_of, export_list, memory_mb
-from conductor.core.sbatch_options import LETTERS, option_named
+from conductor.core.sbatch import Directives, FaultCode, directives_of, export_list, memory_mb
+from conductor.core.sbatch_options import INSTEAD
+from conductor.core.sbatch_texts import DIRECTIVES, IGNORED
 
 if TYPE_CHECKING:
     from conductor.cli.screen import Screen
@@ -144,6 +146,7 @@ class Wishes:
     constraint: str | None = None
     gres: str | None = None
     exclusive: bool = False
+    as_sbatch: Sequence[str] = ()  # options of sbatch's that are none of ours
 
 
 def submission_of(wishes: Wishes, environ: Mapping[str, str], screen: "Screen") -> "Submission":
@@ -154,6 +157,7 @@ def submission_of(wishes: Wishes, environ: Mapping[str, str], screen: "Screen") 
     """
     from conductor.client.models import Submission
 
+    beside = _beside(wishes, screen)
     script = _script_of(wishes, screen)
     lines = directives_of(script)
     submission = Submission(
@@ -169,7 +173,7 @@ def submission_of(wishes: Wishes, environ: Mapping[str, str], screen: "Screen") 
         nice=wishes.nice,
         user_name=_user_name(),
         account=wishes.account,
-        requeue=wishes.requeue or None,
+        requeue=wishes.requeue or beside.get("requeue"),
         hold=wishes.hold or None,
         begin_time=_begin(wishes.begin, _said(lines, "begin_time"), screen),
         comment=wishes.comment,
@@ -263,14 +267,34 @@ def _all_of(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def _beside(wishes: Wishes, screen: "Screen") -> dict[str, bool]:
+    """What options of sbatch's ask for that are none of ours. Refuses, and warns, as of a script's lines."""
+    found = judged(wishes.as_sbatch)
+    for fault in found.faults:
+        instead = INSTEAD.get(fault.option.removeprefix("--"))
+        if fault.code is FaultCode.UNSUPPORTED and instead is None:
+            refuse(screen, "sbatch_option", option=fault.option, command=wishes.command)
+        texts = DIRECTIVES["use_instead" if fault.code is FaultCode.UNSUPPORTED else fault.code]
+        said = _in(screen, texts).format(instead=instead, nearest="")
+        refuse(screen, "sbatch_fault", option=fault.option, said=said)
+    for field, one in found.fields.items():
+        if field != "requeue":  # of `run`, which shows the output and holds nothing
+            refuse(screen, "sbatch_option", option=one.option, command=wishes.command)
+    for remark in found.remarks:
+        why = _in(screen, IGNORED[remark.code])
+        screen.warn("warning", what=screen.text("sbatch_ignored", option=remark.option, why=why))
+    return {field: bool(one.value) for field, one in found.fields.items()}
+
+
+def _in(screen: "Screen", texts: tuple[str, str]) -> str:
+    return texts[screen.language == "zh"]
+
+
 def _script_of(wishes: Wishes, screen: "Screen") -> str:
     arguments = list(wishes.arguments)
     for argument in arguments:
         if argument.startswith("-") and argument != "-":
-            option = _option_in(argument)
-            known = option[1:] in LETTERS or option_named(option[2:]) is not None
-            key = "sbatch_option" if known else "unknown_option"
-            refuse(screen, key, option=option, command=wishes.command)
+            refuse(screen, "unknown_option", option=_option_in(argument), command=wishes.command)
         break
     if wishes.wrap is not None:
         if arguments:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from conductor.cli import submission as option
+from conductor.cli.sbatch_words import AsSbatch
 
 if TYPE_CHECKING:
     from conductor.client import Client, Job, Submitted
@@ -39,6 +40,7 @@ def submit(
     export: option.Export = None,
     comment: option.Comment = None,
     signal: option.Signal = None,
+    as_sbatch: AsSbatch = None,
     wait: Annotated[bool, typer.Option("-W", "--wait", help="Return when it ended, with its code.")] = False,
     parsable: Annotated[bool, typer.Option("--parsable", help="Print the id and nothing else.")] = False,
 ) -> int:
@@ -59,6 +61,7 @@ def submit(
         begin=begin, account=account, priority=priority, nice=nice, requeue=requeue, hold=hold, export=export,
         comment=comment, signal=signal, array=array, dependency=dependency,
         nodelist=nodelist, constraint=constraint, gres=gres, exclusive=exclusive,
+        as_sbatch=as_sbatch or (),
     )  # fmt: skip
     wanted = option.submission_of(wishes, child_environment(settings), screen)
     stdout = option.slurm_output(wanted, output)
@@ -69,9 +72,7 @@ def submit(
             print(job.job_id, flush=True)
         else:
             screen.say("submitted", job_id=job.job_id)
-        if not wait:
-            return 0
-        return _highest_code(client, job)
+        return _highest_code(client, job) if wait else 0
 
 
 def _highest_code(client: "Client", job: "Submitted") -> int:

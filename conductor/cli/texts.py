@@ -51,6 +51,8 @@ _EVERYDAY: Mapping[str, tuple[str, str]] = {
         "or see `conductor {command} --help` for those it has"),
         "{option} 是 sbatch 的选项，但本版本不支持；请去掉它，可用选项见 `conductor {command} --help`",
     ),
+    "sbatch_fault": ("{option} {said}", "{option}：{said}"),
+    "sbatch_ignored": ("{option} is ignored: {why}", "忽略 {option}：{why}"),
     "unknown_option": (
         "there is no option {option}; see `conductor {command} --help`",
         "没有选项 {option}；见 `conductor {command} --help`",
@@ -135,6 +137,18 @@ _EVERYDAY: Mapping[str, tuple[str, str]] = {
         "Array {job_id}: {changed} tasks may run now.",
         "作业数组 {job_id}：{changed} 个任务可以运行了。",
     ),
+    "several_none_held": (
+        "Array {job_id}: its tasks that wait were held already; `conductor unhold {job_id}` lets them run.",
+        "作业数组 {job_id}：等待中的任务早已挂起；`conductor unhold {job_id}` 可放行。",
+    ),
+    "several_none_unheld": (
+        "Array {job_id}: none of the {count} tasks that wait was held.",
+        "作业数组 {job_id}：等待中的 {count} 个任务均未挂起。",
+    ),
+    "several_not_held": (
+        "Array {job_id}: {count} tasks do not wait any more; nothing holds them.",
+        "作业数组 {job_id}：{count} 个任务已不在等待，无需放行。",
+    ),
     "several_requeued": (
         "Array {job_id}: {count} tasks wait again.",
         "作业数组 {job_id}：{count} 个任务重新等待。",
@@ -163,6 +177,10 @@ _EVERYDAY: Mapping[str, tuple[str, str]] = {
     "already_ended": ("Job {job_id} had already ended: {state}.", "作业 {job_id} 早已结束：{state}。"),
     "held": ("Job {job_id} is held; `conductor unhold {job_id}` lets it run.",
              "作业 {job_id} 已挂起；`conductor unhold {job_id}` 可放行。"),
+    "not_held": (
+        "Job {job_id} is {state}: it does not wait, and nothing holds it.",
+        "作业 {job_id} 为 {state}：它不在等待，无需放行。",
+    ),
     "unheld": ("Job {job_id} may run.", "作业 {job_id} 可以运行。"),
     "requeued": ("Job {job_id} is put back: {state}.", "作业 {job_id} 已重新排队：{state}。"),
     "requeue_requested": (

@@ -30,6 +30,10 @@ TEXTS_OF_THE_POLICY: Mapping[str, tuple[str, str]] = {
         "{given} is no change of the policy: write NAME=VALUE, such as order=backfill or guard_seconds=none",
         "{given} 不是对策略的更改：请写 NAME=VALUE，例如 order=backfill 或 guard_seconds=none",
     ),
+    "policy_licence_twice": (
+        "licences has {name} twice; give each name once",
+        "licences 中 {name} 出现了两次；每个名称只写一次",
+    ),
     "policy_bad_licences": (
         "{given} are no licences: write names with counts, matlab:5,abaqus:2, or none",
         "{given} 不是许可证：请写名称与数量，如 matlab:5,abaqus:2，或 none",

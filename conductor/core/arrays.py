@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from conductor.core.commands import Submit
+from conductor.core.misspelt import Misspelt
 
 MOST_TASKS = 10_000
 HIGHEST_INDEX = 4_000_000
@@ -33,19 +34,19 @@ class Array:
 
 @lru_cache(maxsize=256)  # every task of an array asks for it
 def parsed(text: str) -> Array:
-    """Raises `ValueError` with a sentence that says which part is wrong."""
+    """Raises `Misspelt`, which says which part is wrong."""
     indices_text, percent, limit_text = text.strip().partition("%")
     limit = None
     if percent:
         if not _LIMIT.fullmatch(limit_text) or not 0 < int(limit_text) <= MOST_TASKS:
-            raise ValueError(f"%{limit_text} is no limit: after % comes how many tasks may run at once")
+            raise Misspelt("array_limit", limit=limit_text[:40])
         limit = int(limit_text)
     indices: set[int] = set()
     for part in indices_text.split(","):
         more = _range_of(part.strip())
         indices.update(more[: MOST_TASKS + 1])
         if len(indices) > MOST_TASKS:
-            raise ValueError(f"more than {MOST_TASKS} tasks; submit several arrays")
+            raise Misspelt("array_tasks", most=MOST_TASKS)
     return Array(indices=tuple(sorted(indices)), limit=limit)
 
 
@@ -59,12 +60,12 @@ def tasks_of(command: Submit) -> tuple[Submit, ...]:
 def _range_of(part: str) -> range:
     found = _PART.fullmatch(part)
     if found is None:
-        raise ValueError(f"{part!r} is no index, range (0-99) or range with a step (1-10:2)")
+        raise Misspelt("array_part", part=repr(part[:40]))
     first = int(found[1])
     last = int(found[2]) if found[2] else first
     step = int(found[3]) if found[3] else 1
     if last < first or step < 1:
-        raise ValueError(f"{part!r} counts backwards or has no step")
+        raise Misspelt("array_backwards", part=repr(part))
     if last > HIGHEST_INDEX:
-        raise ValueError(f"{part!r} goes beyond {HIGHEST_INDEX}")
+        raise Misspelt("array_index", part=repr(part), most=HIGHEST_INDEX)
     return range(first, last + 1, step)

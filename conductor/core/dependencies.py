@@ -19,6 +19,7 @@ from conductor.core.events import DependencyMet, JobCancelled
 from conductor.core.identifiers import JobId
 from conductor.core.job import Job, JobState
 from conductor.core.job_reasons import unmet_condition
+from conductor.core.misspelt import Misspelt
 
 Kind = Literal["after", "afterok", "afternotok", "afterany", "singleton"]
 
@@ -82,15 +83,15 @@ class Dependency:
 
 
 def parsed(text: str) -> Dependency:
-    """Raises `ValueError` with a sentence that says which part is wrong."""
+    """Raises `Misspelt`, which says which part is wrong."""
     if "," in text and "?" in text:
-        raise ValueError("commas (all of them) and question marks (any of them) cannot be mixed")
+        raise Misspelt("dependency_mixed")
     any_will_do = "?" in text
     clauses: list[Clause] = []
     for part in re.split(r"[,?]", text.strip()):
         clauses += _clauses_of(part.strip())
     if len(clauses) > MOST_REFERENCES:
-        raise ValueError(f"more than {MOST_REFERENCES} jobs; depend on an array instead")
+        raise Misspelt("dependency_jobs", most=MOST_REFERENCES)
     return Dependency(clauses=tuple(dict.fromkeys(clauses)), any_will_do=any_will_do)
 
 
@@ -98,20 +99,20 @@ def _clauses_of(part: str) -> list[Clause]:
     name, *references = part.split(":")
     kind = next((known for known in get_args(Kind) if known == name), None)
     if kind is None:
-        raise ValueError(f"{name!r} is none of {', '.join(get_args(Kind))}")
+        raise Misspelt("dependency_kind", part=repr(name[:40]), known=", ".join(get_args(Kind)))
     if kind == "singleton":
         if references:
-            raise ValueError("singleton takes no job number")
+            raise Misspelt("dependency_singleton")
         return [Clause(kind=kind)]
     if not references:
-        raise ValueError(f"{kind} needs a job number: {kind}:42")
+        raise Misspelt("dependency_number", kind=kind)
     return [Clause(kind=kind, reference=_reference_of(kind, one)) for one in references]
 
 
 def _reference_of(kind: str, text: str) -> Reference:
     found = _REFERENCE.fullmatch(text)
     if found is None or int(found[1]) == 0 or int(found[1]) >= 2**53:
-        raise ValueError(f"{text!r} in {kind}:{text} is no job number (42) or array task (42_7)")
+        raise Misspelt("dependency_reference", part=repr(text[:40]), kind=kind, given=text[:40])
     return Reference(job_id=JobId(int(found[1])), task_id=int(found[2]) if found[2] else None)
 
 

@@ -156,6 +156,13 @@ _ROWS = (
 
 OPTIONS: Mapping[str, Option] = {row[0]: Option(*row) for row in _ROWS}
 LETTERS: Mapping[str, Option] = {option.letter: option for option in OPTIONS.values() if option.letter}
+# Refused options -> what asks for the same here
+INSTEAD: Mapping[str, str] = {
+    "licenses": "--gres matlab:1",
+    "gpus": "--gres gpu:1",
+    "gpus-per-node": "--gres gpu:1",
+    "gpus-per-task": "--gres gpu:1",
+}
 
 
 def option_named(name: str) -> Option | None:

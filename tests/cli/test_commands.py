@@ -230,7 +230,7 @@ def test_sentences_come_in_the_language_of_the_user(conduct: Type) -> None:
     conduct("submit", "--wrap", "true")
     chinese = conduct("cancel", 1, CONDUCTOR_LANG="zh")
     assert chinese.stdout == "作业 1 已取消。\n"
-    assert "未找到" in conduct("cancel", 9, CONDUCTOR_LANG="zh").stderr
+    assert "没有作业 9" in conduct("cancel", 9, CONDUCTOR_LANG="zh").stderr
 
 
 def test_where_no_server_answers_the_code_is_69_and_the_sentence_says_what_to_do(home: Path) -> None:

@@ -59,6 +59,7 @@ def test_both_languages_tell_it(conduct: Type) -> None:
         ("order",),
         ("=x",),
         ("licences=matlab",),
+        ("licences=matlab:5,matlab:6",),
         ("order=backfill", "--as-of", "1"),
         ("order=backfill", "--history"),
         ("--history", "--fair-share"),
@@ -75,8 +76,10 @@ def test_wrong_usage_is_told_before_anything_is_sent(api: Api, conduct: Type, wo
 def test_a_value_that_cannot_be_is_refused_by_name_and_nothing_changes(api: Api, conduct: Type) -> None:
     said = conduct("policy", "node_choice=pack", "order=lifo")
     assert (said.exit_code, said.stdout) == (1, "")
-    assert "changes.order must be one of 'first_fit', 'strict_fifo' or 'backfill'" in said.stderr
-    assert "there are order, node_choice" in conduct("policy", "odrer=backfill").stderr
+    assert "conductor: order must be one of 'first_fit', 'strict_fifo' or 'backfill'" in said.stderr
+    misspelt = conduct("policy", "odrer=backfill").stderr
+    assert "did you mean `order`?; there are order, node_choice" in misspelt
+    assert "quotes" not in conduct("policy", "user_max_jobs=many").stderr
     assert api.count_events() == 0
 
 

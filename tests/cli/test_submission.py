@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from conductor.cli.exits import WrongUsage, code_of_job
+from conductor.cli.sbatch_words import words_sorted_out
 from conductor.cli.screen import Screen
 from conductor.cli.submission import SCRIPT_BYTES, Wishes, amount_mb, exported, slurm_output, submission_of
 from conductor.client.models import Submission
 
 SCREEN = Screen(language="en", out_is_terminal=False, err_is_terminal=False)
 NOT_GIVEN: dict[str, Any] = dict.fromkeys(field.name for field in fields(Wishes)) | {
-    "requeue": False, "hold": False, "exclusive": False,
+    "requeue": False, "hold": False, "exclusive": False, "as_sbatch": (),
 }  # fmt: skip
 
 
@@ -38,11 +39,47 @@ def test_tasks_are_all_on_one_node() -> None:
         submission(wrap="x", ntasks=4, ntasks_per_node=3)
 
 
-@pytest.mark.parametrize("argument", ["-a", "-a1-5", "--array=1-5", "--gpus", "-N"])
-def test_an_option_of_sbatch_that_is_not_ours_is_refused_by_name(argument: str) -> None:
-    option = argument[:2] if argument[1] != "-" else argument.partition("=")[0]
-    with pytest.raises(WrongUsage, match=f"^{option} is an option of sbatch that this version does not have"):
-        submission(argument, "1", "job.sh")
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("--mem-per-cpu=1G", "--mem-per-cpu is an option of sbatch that this version does not have"),
+        ("--licenses=matlab:1", "--licenses .* `--gres matlab:1`"),
+        ("--gpus=1", "--gpus .* `--gres gpu:1`"),
+        ("--nodes=2", "--nodes must be 1: a job runs on one node"),
+        ("--nodes", "--nodes needs a value"),
+        ("--open-mode=truncate", "--open-mode must be append"),
+        ("--output=x", "--output is an option of sbatch that this version does not have"),
+    ],
+)
+def test_what_a_scripts_line_would_refuse_is_refused_on_the_command_line(word: str, said: str) -> None:
+    with pytest.raises(WrongUsage, match=f"^{said}"):
+        submission("job.sh", as_sbatch=[word])
+
+
+def test_what_a_scripts_line_ignores_is_ignored_with_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--nodes=1", "--partition=lo'n\\g\"", "--no-requeue"]
+    assert submission(wrap="x", as_sbatch=words).requeue is False
+    assert "--partition is ignored: there are no partitions" in capsys.readouterr().err
+
+
+OWN = {"-c": True, "--cpus-per-task": True, "-H": False, "--hold": False, "-W": False, "--wait": False,
+       "--job-name": True, "--help": False}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("typed", "sorted_out"),
+    [
+        ("-N 1 -p long -c 4 job.sh -N 2",
+         "--as-sbatch=--nodes=1 --as-sbatch=--partition=long -c 4 job.sh -N 2"),
+        ("-plong -HQp long -c4 -",
+         "--as-sbatch=--partition=long -H --as-sbatch=--quiet --as-sbatch=--partition=long -c4 -"),
+        ("--part=long --job x --wait --help", "--as-sbatch=--partition=long --job-name x --wait --help"),
+        ("--job-name -N --nodes", "--job-name -N --as-sbatch=--nodes"),
+        ("--frobnicate -Y1 -- -N 1", "--frobnicate -Y1 -- -N 1"),
+    ],
+)  # fmt: skip
+def test_the_words_of_sbatchs_before_the_script_are_found(typed: str, sorted_out: str) -> None:
+    assert list(words_sorted_out(typed.split(), OWN)) == sorted_out.split()
 
 
 def test_other_unknown_options_and_arguments_of_the_script_are_refused(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """Arrays over HTTP: one submission, one transaction, many jobs; and ids like 42_7 and 42_[1-3]."""
 
+import re
 import threading
 from typing import Any, NoReturn
 
 import pytest
 
+from conductor.core.misspelt import SENTENCES
 from tests.fix_api import Api
 
 
@@ -306,3 +308,41 @@ def test_a_folded_line_is_on_one_page_however_pages_are_cut(api: Api) -> None:
             if cursor is None:
                 break
         assert found == whole
+
+
+@pytest.mark.parametrize("field", ["array", "dependency"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "5-1",
+        "a-b",
+        "1%x",
+        "0-10000",
+        "9999999",
+        "afterok:x",
+        "afterok",
+        "singleton:1",
+        "after:1,after:2?after:3",
+    ],
+)
+def test_what_is_wrong_with_a_text_is_said_in_one_language(shared_api: Api, field: str, text: str) -> None:
+    body = {"script": "x", field: text}
+    answer = shared_api.post("/jobs/submit", body, headers={"Accept-Language": "zh"})
+    [error] = answer.json()["errors"]
+    words = set(re.findall(r"\b[a-z]{2,}\b", error["message"]))
+    assert words <= {field, "afterok", "afterany", "afternotok", "after", "singleton"}
+
+
+def test_a_job_that_is_not_there_is_told_in_one_language(shared_api: Api) -> None:
+    answer = shared_api.post("/jobs/999/cancel", headers={"Accept-Language": "zh"})
+    assert (answer.status_code, "There is" in answer.text, "没有作业 999" in answer.text) == (
+        404,
+        False,
+        True,
+    )
+    assert "There is no job 999" in shared_api.post("/jobs/999/hold").json()["detail"]
+
+
+def test_what_is_wrong_is_said_with_the_same_values_in_both_languages() -> None:
+    for english, chinese in SENTENCES.values():
+        assert set(re.findall(r"{\w+}", english)) == set(re.findall(r"{\w+}", chinese))

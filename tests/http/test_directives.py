@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from api.directive_texts import DIRECTIVES, IGNORED
 from api.texts import FIELDS
 from conductor.core.sbatch import FaultCode, RemarkCode
 from conductor.core.sbatch_options import OPTIONS, Fate
+from conductor.core.sbatch_texts import DIRECTIVES, IGNORED
 from tests.fix_api import Api
 
 ROOT = Path(__file__).parent.parent.parent
@@ -101,7 +101,7 @@ def test_every_option_of_sbatch_is_in_the_document() -> None:
 
 def test_every_fault_and_remark_has_its_sentence() -> None:
     assert {str(code) for code in FaultCode} <= DIRECTIVES.keys() | FIELDS.keys()
-    assert DIRECTIVES.keys() <= set(FaultCode)
+    assert DIRECTIVES.keys() <= set(FaultCode) | {"use_instead"}
     assert DIRECTIVES.keys().isdisjoint(FIELDS)
     reasons = {str(fate) for fate in Fate} - {Fate.HONOURED, Fate.REFUSED}
     assert reasons | set(RemarkCode) == IGNORED.keys()

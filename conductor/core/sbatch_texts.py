@@ -9,6 +9,10 @@ DIRECTIVES: Mapping[str, tuple[str, str]] = {
         "takes no value here: the whole node, and nobody beside it",
         "在此不带值：独占整个节点",
     ),
+    "use_instead": (
+        "is not read here; ask for it as in `{instead}`",
+        "在此不支持；请改用，例如 `{instead}`",
+    ),
     "several_nodes": ("must be 1: a job runs on one node", "必须为 1：一个作业只在一个节点上运行"),
     "truncated_output": (
         "must be append: a job's output is never cut; remove the old file, or leave the line out",
