@@ -13,11 +13,11 @@ WITH RECURSIVE walk AS (
         FROM (
             SELECT j.id, j.reason, j.priority,
                    CASE WHEN j.state = 'PENDING' THEN j.array_job_id END AS folds,
-                   format('%%s %%s %%s', j.array_job_id, j.priority, j.reason) AS alike
+                   j.array_job_id || ' ' || j.priority || ' ' || coalesce(j.reason, '') AS alike
             FROM jobs j
             LEFT JOIN resource_allocations a ON a.job_id = j.id
             WHERE (w.id IS NULL OR j.id < w.id)
-              AND (%(states)s::text[] IS NULL OR j.state = ANY(%(states)s))
+              AND (%(states)s::text[] IS NULL OR j.state || '' = ANY(%(states)s))  -- not by jobs_by_state: sorted anew at each step
               AND (%(user_name)s::text IS NULL OR j.user_name = %(user_name)s)
               AND (%(name)s::text IS NULL OR j.name = %(name)s)
               AND (%(node_name)s::text IS NULL OR a.node_name = %(node_name)s)
