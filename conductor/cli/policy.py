@@ -70,8 +70,8 @@ def policy(
 
 
 def parsed_changes(given: Sequence[str], screen: "Screen") -> dict[str, Any]:
-    """NAME=VALUE, several also with commas between, as the API takes it. Whether a policy can have that value the server
-    says. Raises `WrongUsage`.
+    """NAME=VALUE, several also with commas between, as the API takes it. Whether a policy can have that value
+    the server says. Raises `WrongUsage`.
     """
     from conductor.cli.exits import WrongUsage
 
