@@ -6,26 +6,30 @@ WITH RECURSIVE walk AS (
     SELECT %(cursor)s::bigint AS id, NULL::bigint AS array_job_id, NULL::text AS reason, 0::bigint AS priority,
            '{}'::text[] AS met, 0 AS line
     UNION ALL
-    SELECT j.id, j.folds, j.reason, j.priority, CASE WHEN j.folds IS NULL THEN w.met ELSE w.met || j.alike END, w.line + 1
+    SELECT j.id, j.folds, j.reason, j.priority,
+           CASE WHEN j.folds IS NULL THEN w.met ELSE w.met || j.alike END, w.line + 1
     FROM walk w
     CROSS JOIN LATERAL (
         SELECT f.*
         FROM (
             SELECT j.id, j.reason, j.priority,
                    CASE WHEN j.state = 'PENDING' THEN j.array_job_id END AS folds,
-                   format('%%s %%s %%s', j.array_job_id, j.priority, j.reason) AS alike
+                   j.array_job_id || ' ' || j.priority || ' ' || coalesce(j.reason, '') AS alike
             FROM jobs j
-            LEFT JOIN resource_allocations a ON a.job_id = j.id
             WHERE (w.id IS NULL OR j.id < w.id)
-              AND (%(states)s::text[] IS NULL OR j.state = ANY(%(states)s))
+              AND (%(states)s::text[] IS NULL OR j.state || '' = ANY(%(states)s))  -- not by jobs_by_state: sorted anew at each step
               AND (%(user_name)s::text IS NULL OR j.user_name = %(user_name)s)
               AND (%(name)s::text IS NULL OR j.name = %(name)s)
-              AND (%(node_name)s::text IS NULL OR a.node_name = %(node_name)s)
+              AND (%(node_name)s::text IS NULL OR EXISTS (
+                  SELECT FROM resource_allocations a WHERE a.job_id = j.id AND a.node_name = %(node_name)s))
               AND (%(array_job_id)s::bigint IS NULL OR j.array_job_id = %(array_job_id)s)
               AND (%(since)s::timestamptz IS NULL OR j.submit_time >= %(since)s)
               AND (%(until)s::timestamptz IS NULL OR j.submit_time < %(until)s)
         ) f
-        WHERE f.folds IS NULL OR f.alike <> ALL(w.met)
+        WHERE f.folds IS NULL  -- most often it is the line before again, which is told by numbers
+           OR NOT (f.folds IS NOT DISTINCT FROM w.array_job_id AND f.priority = w.priority
+                   AND f.reason IS NOT DISTINCT FROM w.reason)
+              AND f.alike <> ALL(w.met)
         ORDER BY f.id DESC
         LIMIT 1
     ) j

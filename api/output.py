@@ -17,6 +17,7 @@ from api.node_output import NodeSilent, Wish
 from api.reading import Row, fetch_one
 from api.texts import PHRASES, Language, say
 from conductor.core.identifiers import JobId
+from conductor.core.selections import job_name
 from conductor.output_file import (
     PIECE_BYTES,
     Missing,
@@ -57,6 +58,11 @@ class Tail:
 async def find_place(engine: Engine, job_id: JobId, attempt: int | None = None) -> Row | None:
     """The job as far as its output is concerned; `node_name` is None when nothing has run. None: no such job."""
     return await fetch_one(engine.pool, "output_place", {"job_id": job_id, "attempt": attempt})
+
+
+def called(place: Row) -> str:
+    """The job as people call it: `42`, or `42_7`."""
+    return job_name(place["id"], place["array_job_id"], place["array_task_id"])
 
 
 async def read_part(

@@ -36,11 +36,12 @@ WHERE j.id = %(job_id)s;
 
 -- name: job_after_command
 -- What a person who has just acted on a job wants to see.
-SELECT id AS job_id, state, reason, held, priority, attempt, cancel_requested_at, final, version
+SELECT id AS job_id, array_job_id, array_task_id, state, reason, held, priority, attempt, cancel_requested_at, final,
+       version
 FROM jobs WHERE id = %(job_id)s;
 
 -- name: jobs_after_command
-SELECT id AS job_id, array_task_id, state, reason, held, priority, attempt, cancel_requested_at, final, version
+SELECT id AS job_id, array_job_id, array_task_id, state, reason, held, priority, attempt, cancel_requested_at, final, version
 FROM jobs WHERE id = ANY(%(job_ids)s) ORDER BY array_task_id;
 
 -- name: array_tasks

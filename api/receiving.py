@@ -19,7 +19,7 @@ from api.bodies import read_body
 from api.engine import engine_of
 from api.fields import Count
 from api.jobs import QUERY
-from api.output import find_place
+from api.output import called, find_place
 from api.problems import Problem
 from api.reading import answer
 from api.selecting import no_such_job, one_job
@@ -50,15 +50,22 @@ async def put_output(request: Request) -> Response:
     if place is None:
         raise no_such_job(job_id)
     if place["node_name"] is None:
-        raise Problem(409, "wrong_state", detail="output_before_start", job_id=job_id)
+        raise Problem(409, "wrong_state", detail="output_before_start", job_id=called(place))
     if place["served"]:
-        raise Problem(409, "wrong_state", detail="output_is_served", job_id=job_id, node=place["node_name"])
+        raise Problem(
+            409, "wrong_state", detail="output_is_served", job_id=called(place), node=place["node_name"]
+        )
     data = await _body(request)
     path = received_path(engine.settings.spool, job_id, place["attempt"], query.stream)
     size, fits = await asyncio.to_thread(_append, engine.settings.spool, path, query.offset, data)
     if not fits:
         raise Problem(
-            409, "output_gap", members={"offset": size}, job_id=job_id, stream=query.stream, offset=size
+            409,
+            "output_gap",
+            members={"offset": size},
+            job_id=called(place),
+            stream=query.stream,
+            offset=size,
         )
     return answer({"job_id": job_id, "attempt": place["attempt"], "stream": query.stream, "offset": size})
 

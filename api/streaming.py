@@ -13,7 +13,7 @@ from api.engine import Engine, engine_of
 from api.fields import Count
 from api.jobs import QUERY
 from api.node_output import NodeSilent
-from api.output import Part, find_place, read_here, read_part, received_file, why_none
+from api.output import Part, called, find_place, read_here, read_part, received_file, why_none
 from api.problems import RETRY_AFTER_SECONDS, Problem
 from api.reading import Row
 from api.security import caller_of
@@ -58,10 +58,10 @@ async def get_output(request: Request) -> Response:
     except NodeSilent as silent:
         why = why_none(silent, place, engine.settings.output_keep_days, caller_of(request).language)
         retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-        raise Problem(503, "node_silent", headers=retry, job_id=job_id, why=why) from None
+        raise Problem(503, "node_silent", headers=retry, job_id=called(place), why=why) from None
     if isinstance(piece, Missing):
         why = why_none(piece, place, engine.settings.output_keep_days, caller_of(request).language)
-        raise Problem(404, "output_missing", job_id=job_id, why=why)
+        raise Problem(404, "output_missing", job_id=called(place), why=why)
     headers = {"Conductor-Output-Bytes": str(piece.total_bytes)}
     end = min(query.offset + query.limit, piece.total_bytes)
     if query.offset + len(piece.data) >= end:

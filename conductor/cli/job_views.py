@@ -7,7 +7,7 @@ from typing import Any
 from conductor.cli.numbers import number_ranges, signal_name
 from conductor.cli.screen import Screen
 from conductor.cli.tables import FIXED, FLEXIBLE, NUMBER, Cell, Column
-from conductor.cli.timeline_views import show_timeline
+from conductor.cli.timeline_views import NO_NAMES, show_timeline
 from conductor.cli.times import duration, local
 from conductor.cli.visible import visible
 from conductor.client import Job
@@ -91,18 +91,18 @@ def _since(row: Mapping[str, Any]) -> str:
     return local(datetime.fromisoformat(row["allocation_time"] or row["reservation_time"]))
 
 
-def job_sheet(job: Job, steps: Sequence[Step], screen: Screen) -> None:
-    """All that is known of a job."""
+def job_sheet(job: Job, steps: Sequence[Step], screen: Screen, names: Mapping[str, str] = NO_NAMES) -> None:
+    """All that is known of a job. `names`: of streams that caused a step, where they are tasks of arrays."""
     screen.say("job_title", job_id=job.called, name=job.name)
     screen.pairs([(f"label_{label}", value) for label, value in _facts(job, screen) if value])
     screen.line("")
-    show_timeline(job.id, steps, screen)
+    show_timeline(job.id, steps, screen, names)
     if job.stdout_note and job.start_time is not None:
         screen.line("")
         screen.line(job.stdout_note)
     if job.stdout:
         screen.line("")
-        screen.say("last_output", job_id=job.id)
+        screen.say("last_output", job_id=job.called)
         for line in job.stdout.splitlines()[-LAST_LINES:]:
             screen.line(f"  {visible(line)}")
 

@@ -11,9 +11,12 @@ import typer
 from conductor.cli.moments import moment_option, tell_moment
 from conductor.cli.options import AsOf, CaseFilePath, JobId, JobIds, Json, Reason, Wide
 
+_CAUSES_NAMED = 20
+
 if TYPE_CHECKING:
     from conductor.cli.screen import Screen
     from conductor.client import Changed, Client
+    from conductor.core.timeline import Step
 
 
 def jobs(
@@ -112,11 +115,28 @@ def job(
         found = client.job(job_id, as_of=moment_option(as_of, screen))
         until = found.raw["as_of"]["position"] if as_of is not None else math.inf
         steps = timeline([one for one in client.all_job_events(job_id) if one.position <= until])
+        names = {} if as_json else _names_of_causes(client, steps)
     if as_json:
         screen.json({**found.raw, "timeline": [step.to_json() for step in steps]})
         return
     tell_moment(found.raw, screen)
-    job_sheet(found, steps, screen)
+    job_sheet(found, steps, screen, names)
+
+
+def _names_of_causes(client: "Client", steps: Sequence["Step"]) -> dict[str, str]:
+    """Streams of tasks that caused a step, with the names that people call these by. Usually there is one, if any."""
+    from conductor.core.identifiers import job_of_stream
+
+    causes = {
+        step.caused_by.partition("@")[0] for step in steps if step.caused_by and not step.caused_by_position
+    }
+    names: dict[str, str] = {}
+    for stream in sorted(causes)[:_CAUSES_NAMED]:
+        job_id = job_of_stream(stream)
+        called = client.job(job_id).called if job_id is not None else ""
+        if called and called != str(job_id):
+            names[stream] = called
+    return names
 
 
 def cancel(
@@ -200,7 +220,8 @@ def reprioritize(
                 screen.json(answer.raw)
             else:
                 key = "several_reprioritized" if answer.jobs else "reprioritized"
-                screen.say(key, job_id=job_id, priority=priority, changed=answer.changed or 0)
+                named = job_id if answer.jobs else answer.called
+                screen.say(key, job_id=named, priority=priority, changed=answer.changed or 0)
     return code
 
 
@@ -232,7 +253,7 @@ def _tell(job_id: str, changed: "Changed", key: "str | Callable[[Changed], str]"
     """One job in a sentence of its own; of several, how many came to the same."""
     said = Counter(key if isinstance(key, str) else key(one) for one in changed.jobs)
     if not changed.jobs:
-        screen.say(key if isinstance(key, str) else key(changed), job_id=job_id, state=changed.state)
+        screen.say(key if isinstance(key, str) else key(changed), job_id=changed.called, state=changed.state)
     for one, count in said.items():
         none = "none_" if one in ("held", "unheld") and not changed.changed else ""
         screen.say(f"several_{none}{one}", job_id=job_id, count=count, changed=changed.changed or 0)

@@ -1,5 +1,6 @@
 """The policy: shown, changed, looked back on; and how accounts stand in their shares."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from conductor.cli.screen import Screen
     from conductor.client import Client, Event
 
+_COMMA = re.compile(r",\s*(?=\w+=)")  # between changes, not between licences
 _MEANINGS = {
     "order": "policy_order",
     "node_choice": "policy_node_choice",
@@ -68,11 +70,13 @@ def policy(
 
 
 def parsed_changes(given: Sequence[str], screen: "Screen") -> dict[str, Any]:
-    """NAME=VALUE as the API takes it; whether a policy can have that value the server says. Raises `WrongUsage`."""
+    """NAME=VALUE, several also with commas between, as the API takes it. Whether a policy can have that value
+    the server says. Raises `WrongUsage`.
+    """
     from conductor.cli.exits import WrongUsage
 
     changes: dict[str, Any] = {}
-    for one in given:
+    for one in (part for text in given for part in _COMMA.split(text.strip())):
         name, equals, text = one.partition("=")
         if not name or not equals:
             raise WrongUsage(screen.text("policy_usage", given=one))

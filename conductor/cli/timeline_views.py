@@ -18,6 +18,7 @@ from conductor.cli.visible import one_line
 from conductor.core.timeline import Step, What
 
 _TIMES = {"after": "after_seconds", "held_for": "expires_in_seconds", "ran": "ran_seconds"}
+NO_NAMES: Mapping[str, str] = {}
 FIRST, LAST = 12, 24  # of a life that is too long to be shown whole
 _PLAIN = ("name", "pid", "priority", "incarnation", "outcome", "dependency", "unmet")
 _DIM, _BOLD, _RED = "2", "1", "31"
@@ -34,8 +35,11 @@ _BAD: frozenset[What] = frozenset(
 )
 
 
-def show_timeline(job_id: int, steps: Sequence[Step], screen: Screen) -> None:
-    marks = [_mark(step, before) for before, step in zip([None, *steps], steps, strict=False)]
+def show_timeline(
+    job_id: int, steps: Sequence[Step], screen: Screen, names: Mapping[str, str] = NO_NAMES
+) -> None:
+    """`names`: of streams that caused a step, where people call these otherwise (`6_50`)."""
+    marks = [_mark(step, before, names) for before, step in zip([None, *steps], steps, strict=False)]
     screen.say("timeline_causes" if any(marks) else "timeline")
     left_out = range(FIRST, len(steps) - LAST) if len(steps) > FIRST + LAST + 1 else range(0)
     places = len(str(steps[-1].position)) if steps else 1
@@ -61,11 +65,12 @@ def _headings(step: Step, before: Step | None, screen: Screen) -> None:
         _line(f"  {day}", _DIM, screen)
 
 
-def _mark(step: Step, before: Step | None) -> str:
+def _mark(step: Step, before: Step | None, names: Mapping[str, str]) -> str:
     """The cause, where the eye does not find it: the step before needs no mark."""
     if step.caused_by is None or (before is not None and step.caused_by_position == before.position):
         return ""
-    return f"  ← {step.caused_by_position or step.caused_by}"
+    called = names.get(step.caused_by.partition("@")[0])
+    return f"  ← {step.caused_by_position or step.caused_by}" + (f" ({called})" if called else "")
 
 
 def _show(step: Step, mark: str, places: int, screen: Screen) -> None:

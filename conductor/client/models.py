@@ -93,12 +93,19 @@ class Changed:
 
     job_id: int
     state: str
+    array_job_id: int | None = None
+    array_task_id: int | None = None
     cancel_requested_at: datetime | None = None
     position: int | None = None
     jobs: tuple["Changed", ...] = ()
     changed: int | None = None
     refused: tuple[Raw, ...] = ()
     raw: Raw = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def called(self) -> str:
+        """As people call it: `42`, or `42_7`."""
+        return job_name(self.job_id, self.array_job_id, self.array_task_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

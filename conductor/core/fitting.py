@@ -138,13 +138,17 @@ def mismatches(wanted: Wish, node: Offer, licences: Collection[str] = ()) -> Ite
             yield "gres", f"it asked for {name}:{count}, the node has {node.gres.get(name, 0)}"
 
 
+def _fewer(most: int) -> str:
+    return f"Ask for {most} or fewer" if most else "Leave it out"
+
+
 def _unfit(wish: Wish, nodes: Sequence[Offer], licences: Mapping[str, int]) -> Unfit | None:
     for name, count in wish.gres.items():
         if name in licences and count > licences[name]:
             return Unfit(
                 field="gres",
                 message=f"The job asks for {name}:{count}, but the policy has {licences[name]} licences of {name}. "
-                f"Ask for {licences[name]} or fewer, or have the policy changed.",
+                f"{_fewer(licences[name])}, or have the policy changed.",
             )
     wanted = set(wish.nodelist)
     possible = [node for node in nodes if node.node_name in wanted] if wanted else nodes

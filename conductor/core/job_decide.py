@@ -50,6 +50,7 @@ from conductor.core.job_report import (
     decide_report,
 )
 from conductor.core.node import Node, NodeState
+from conductor.core.selections import job_name
 
 RESERVATION_SECONDS = 60.0
 
@@ -171,13 +172,17 @@ def _cancel(command: Cancel, job: Job) -> Decision:
             return ()
 
 
+def _called(job: Job) -> str:
+    return job_name(job.job_id, job.submitted.array_job_id, job.submitted.array_task_id)
+
+
 def _hold(command: Hold, job: Job) -> Decision:
     if job.held:
         return ()
     if job.state is not JobState.PENDING:
         return refuse(
             RejectionCode.WRONG_STATE,
-            f"Job {job.job_id} is {job.state}; only a waiting job can be held. Cancel or requeue it instead.",
+            f"Job {_called(job)} is {job.state}; only a waiting job can be held. Cancel or requeue it instead.",
             job,
         )
     return (JobHeld(reason=command.reason),)
@@ -189,7 +194,7 @@ def _reprioritize(command: Reprioritize, job: Job) -> Decision:
     if job.state is not JobState.PENDING:
         return refuse(
             RejectionCode.WRONG_STATE,
-            f"Job {job.job_id} is {job.state}; priority matters only while it waits.",
+            f"Job {_called(job)} is {job.state}; priority matters only while it waits.",
             job,
         )
     return (JobReprioritized(priority=command.priority),)
@@ -253,7 +258,7 @@ def _deposed(command: Reserve, job: Job, around: Surroundings) -> Refused | None
 
 
 def _not_waiting(job: Job, at: datetime) -> Refused | None:
-    number = job.job_id
+    number = _called(job)
     if job.state is JobState.CANCELLED:
         return refuse(RejectionCode.CANCELLED, f"Job {number} was cancelled.", job)
     if job.state is not JobState.PENDING:
@@ -280,12 +285,12 @@ def _unusable(around: Surroundings, command: Reserve, job: Job) -> Refused | Non
         return refuse(RejectionCode.NODE_DRAINED, f"Node {name} is {node.state}: it takes no new jobs.", job)
     unwanted = mismatch(job.submitted, node, around.licences)
     if unwanted is not None:
-        return refuse(RejectionCode.INVALID, f"Job {job.job_id} cannot run on {name}: {unwanted}.", job)
+        return refuse(RejectionCode.INVALID, f"Job {_called(job)} cannot run on {name}: {unwanted}.", job)
     wanted = node.total_cpus if job.submitted.exclusive else job.submitted.total_cpus
     if len(cpu_ids) != wanted or len(set(cpu_ids)) != wanted:
         return refuse(
             RejectionCode.INVALID,
-            f"Job {job.job_id} needs {wanted} different CPUs; {len(set(cpu_ids))} were named.",
+            f"Job {_called(job)} needs {wanted} different CPUs; {len(set(cpu_ids))} were named.",
             job,
             field="cpu_ids",
         )
@@ -304,7 +309,7 @@ def _wrong_gres(command: Reserve, job: Job, node: Node, licences: Collection[str
         if name in licences and name not in command.gres:
             continue
         if len(ids) != count or len(set(ids)) != count:
-            return f"Job {job.job_id} needs {count} different {name}; {len(set(ids))} were named."
+            return f"Job {_called(job)} needs {count} different {name}; {len(set(ids))} were named."
         foreign = [number for number in ids if not 0 <= number < node.gres.get(name, 0)]
         if foreign and name not in licences:
             return f"Node {node.node_name} has no {name} number {foreign[0]}; they count from 0."

@@ -37,7 +37,7 @@ def test_an_array_is_submitted_shown_and_changed_whole_or_in_part(
     assert conduct("hold", "1_[2-4]").stdout.startswith("Array 1_[2-4]: 3 tasks are held now")
     assert "its tasks that wait were held already" in conduct("hold", "1_[2-4]").stdout
     assert "none of the 2 tasks that wait was held" in conduct("unhold", "1_[5-6]").stdout
-    assert conduct("unhold", "1_3").stdout == "Job 1_3 may run.\n"
+    assert conduct("unhold", 3).stdout == "Job 1_3 may run.\n"
     assert conduct("reprioritize", 5, 1).stdout == "Array 1: 9 tasks have priority 5 now.\n"
     assert conduct("cancel", "1_[8,9]").stdout == "Array 1_[8,9]: 2 tasks are cancelled.\n"
     assert conduct("cancel", "1").stdout == "Array 1: 9 tasks are cancelled.\n"
@@ -64,3 +64,12 @@ def test_very_many_tasks_in_a_line_are_cut_within_the_brackets() -> None:
     assert shortened("42_[0-99%10]") == "42_[0-99%10]"
     assert shortened("42_[1,3,5,7,9,11,13,15,17,19%2]") == "42_[1,3,5,7,9,11,...%2]"
     assert shortened("123456789_[4000000-4000001,4000003]") == "123456789_[...]"
+
+
+def test_a_task_goes_by_its_name_in_messages(api: Api, conduct: Type) -> None:
+    incarnation = api.register()
+    head = api.submit(array="0-9")
+    assert conduct("reprioritize", 3, head + 4).stdout == f"Job {head}_4 has priority 3.\n"
+    allocation = api.start(head + 4, incarnation=incarnation)
+    assert f"Job {head}_4 is RUNNING" in conduct("hold", head + 4).stderr
+    api.end(allocation, incarnation=incarnation)

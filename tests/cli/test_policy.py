@@ -98,3 +98,13 @@ def test_fair_share_is_listed(api: Api, conduct: Type) -> None:
     assert "1000 points" in conduct("policy", "--fair-share").stdout
     told = json.loads(conduct("policy", "--fair-share", "--json").stdout)
     assert (told["accounts"], told["fair_share_weight"]) == ([], 1000)
+
+
+def test_changes_may_have_commas_between_as_in_whatif() -> None:
+    given = ["order=backfill,guard_seconds=5,licences=matlab:5,abaqus:2", "user_max_cpus=none"]
+    assert parsed_changes(given, Screen.open()) == {
+        "order": "backfill",
+        "guard_seconds": 5,
+        "licences": {"matlab": 5, "abaqus": 2},
+        "user_max_cpus": None,
+    }

@@ -168,3 +168,12 @@ def test_a_step_that_came_before_its_cause_by_the_clock_shows_it(capsys: pytest.
     early = replace(steps[1], at=steps[0].at - timedelta(seconds=1), delay_seconds=-1.0)
     show_timeline(42, [steps[0], early], screen())
     assert "-1.000s" in capsys.readouterr().out
+
+
+def test_a_cause_that_is_a_task_of_an_array_has_its_name_beside_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    story = running().then("ResourcesReleased", cause="job-7@4", reason="cancelled", exit_signal=15)
+    show_timeline(42, timeline(story.events), screen(), {"job-7": "6_1"})
+    shown = capsys.readouterr().out
+    assert "← job-7@4 (6_1)" in " ".join(shown.split())
