@@ -109,7 +109,7 @@ def test_plain_submissions_never_look_at_what_nodes_have(
 
     async def story(engine: Engine) -> None:
         await two_nodes(engine)
-        await engine.submit(cpus_per_task=8, exclusive=True)
+        await engine.submit(cpus_per_task=8)
 
     engine.run(story)
 
