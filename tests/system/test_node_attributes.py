@@ -1,7 +1,7 @@
 """Nodes of different kinds, real processes: jobs go where what they ask for is, and are told what they got."""
 
 from conductor.core.commands import DrainNode, ResumeNode
-from conductor.core.identifiers import JobId, NodeName
+from conductor.core.identifiers import NodeName
 from tests.fix_system import System
 
 ENVIRONMENT = "echo ${CONDUCTOR_GRES-unset} ${CUDA_VISIBLE_DEVICES-unset} ${SLURM_JOB_GPUS-unset}\n"
@@ -100,11 +100,8 @@ def test_a_node_that_comes_back_with_less_starts_nothing_that_it_cannot_hold_any
     node = system.node("node-1", 4, CONDUCTOR_NODE_GRES="gpu:3", CONDUCTOR_LEASE_SECONDS="60")
     node.executor.kill()
     node.executor.wait()
-    system.engine.sql(
-        "UPDATE node_leases SET accepting = false"
-    )  # so that only what is told here is promised
     wide = system.submit(gres={"gpu": 3}, memory_mb=10)
-    system.engine.run(lambda engine: engine.reserve(JobId(wide), 3, expires_in_seconds=3600.0))
+    system.until_state(wide, "RESERVED")  # its lease lives, but nobody is there to start it
     node.settings.update(TOTAL_CPUS="2", CONDUCTOR_NODE_GRES="gpu:2")
     node.start_executor()
     system.until_state(wide, "PENDING")
