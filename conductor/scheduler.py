@@ -135,12 +135,10 @@ class Scheduler:
             elif not await self._cycle(memory):
                 await self.wake_up.wait(self.settings.poll_seconds)
         if not memory.outdated:
-            memory.in_touch_since = (
-                time.monotonic()
-            )  # it may have been stopped for long: nobody is lost by that
-            self._memory = (
-                memory  # if it still lies on the log, the next term of our own need not read all of it
-            )
+            # It may have been stopped for long: nobody is lost by that. If it still lies on the log, the next term of
+            # our own need not read all of it.
+            memory.in_touch_since = time.monotonic()
+            self._memory = memory
         logger.info("scheduler.stands_by", term=self.term)
 
     async def _record_setting(self) -> None:

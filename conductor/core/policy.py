@@ -57,12 +57,10 @@ def fault(name: str, value: Any) -> Rejection | None:
         sound = isinstance(value, Mapping) and all(
             isinstance(key, str) and is_gres_name(key) and _is_count(count) for key, count in value.items()
         )
-        return (
-            None
-            if sound
-            else _invalid(
-                name, "licences are names (a letter, then letters, digits, . _ -) with counts: matlab:5."
-            )
+        if sound:
+            return None
+        return _invalid(
+            name, "licences are names (a letter, then letters, digits, . _ -) with counts: matlab:5."
         )
     if value is None and name in _PERHAPS_NONE:
         return None
