@@ -13,7 +13,8 @@ from typing import Any
 import orjson
 from starlette.responses import Response
 
-from api.texts import DETAILS, FIELDS, PHRASES, TITLES, Language, say
+from api.field_texts import FIELDS
+from api.texts import DETAILS, PHRASES, TITLES, Language, say
 from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.misspelt import Misspelt
 from conductor.core.sbatch_texts import DIRECTIVES

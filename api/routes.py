@@ -1,10 +1,6 @@
-"""Every path of the API on one screen."""
+"""Every path of the API on one screen, and whom it is for."""
 
-from collections.abc import Awaitable, Callable
-
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount
 
 from api import (
     acting,
@@ -23,65 +19,55 @@ from api import (
     submitting,
     why,
 )
+from api.operations import get, post, put
+from conductor.core.roles import EVERYBODY, EXECUTORS, OPERATORS, READERS, SUBMITTERS
 
-Endpoint = Callable[[Request], Awaitable[Response]]
-
-
-def get(path: str, endpoint: Endpoint) -> Route:
-    return Route(path, endpoint, methods=["GET"])
-
-
-def post(path: str, endpoint: Endpoint) -> Route:
-    return Route(path, endpoint, methods=["POST"])
-
-
-def put(path: str, endpoint: Endpoint) -> Route:
-    return Route(path, endpoint, methods=["PUT"])
-
-
-VERSION_1 = [
-    post("/jobs/submit", submitting.submit),
-    post("/jobs/submit/batch", submitting.submit_batch),
-    get("/jobs/stats", stats.get_stats),
-    get("/jobs/query/{job_id}", original.query),
-    post("/jobs/cancel/{job_id}", original.cancel),
-    get("/jobs", jobs.list_jobs),
-    get("/jobs/{job_id}", jobs.get_job),
-    get("/jobs/{job_id}/script", jobs.get_script),
-    get("/jobs/{job_id}/environment", jobs.get_environment),
-    get("/jobs/{job_id}/events", events.list_job_events),
-    get("/jobs/{job_id}/why", why.get_why),
-    get("/jobs/{job_id}/output", streaming.get_output),
-    put("/jobs/{job_id}/output", receiving.put_output),
-    post("/jobs/{job_id}/cancel", acting.cancel),
-    post("/jobs/{job_id}/hold", acting.hold),
-    post("/jobs/{job_id}/unhold", acting.unhold),
-    post("/jobs/{job_id}/requeue", acting.requeue),
-    post("/jobs/{job_id}/reprioritize", acting.reprioritize),
-    get("/allocations", stats.list_allocations),
-    get("/nodes", nodes.list_nodes),
-    get("/nodes/{name}", nodes.get_node),
-    put("/nodes/{name}/lease", nodes.renew_lease),
-    post("/nodes/{name}/drain", nodes.drain),
-    post("/nodes/{name}/resume", nodes.resume),
-    post("/nodes/{name}/lost", nodes.lost),
-    post("/nodes/{name}/remove", nodes.remove),
-    get("/policy", policy.get_policy),
-    post("/policy", policy.change),
-    get("/policy/fair-share", policy.get_fair_share),
-    post("/commands", commanding.command),
-    get("/events", events.list_events),
-    get("/audit", auditing.audit),
-    get("/pids", pids.list_processes),
-]
+VERSION_1 = (
+    post("/jobs/submit", submitting.submit, SUBMITTERS),
+    post("/jobs/submit/batch", submitting.submit_batch, SUBMITTERS),
+    get("/jobs/stats", stats.get_stats, READERS),
+    get("/jobs/query/{job_id}", original.query, READERS),
+    post("/jobs/cancel/{job_id}", original.cancel, SUBMITTERS),
+    get("/jobs", jobs.list_jobs, READERS),
+    get("/jobs/{job_id}", jobs.get_job, EVERYBODY),
+    get("/jobs/{job_id}/script", jobs.get_script, EVERYBODY),
+    get("/jobs/{job_id}/environment", jobs.get_environment, EVERYBODY),
+    get("/jobs/{job_id}/events", events.list_job_events, READERS),
+    get("/jobs/{job_id}/why", why.get_why, READERS),
+    get("/jobs/{job_id}/output", streaming.get_output, READERS),
+    put("/jobs/{job_id}/output", receiving.put_output, EXECUTORS),
+    post("/jobs/{job_id}/cancel", acting.cancel, SUBMITTERS),
+    post("/jobs/{job_id}/hold", acting.hold, SUBMITTERS),
+    post("/jobs/{job_id}/unhold", acting.unhold, SUBMITTERS),
+    post("/jobs/{job_id}/requeue", acting.requeue, SUBMITTERS),
+    post("/jobs/{job_id}/reprioritize", acting.reprioritize, SUBMITTERS),
+    get("/allocations", stats.list_allocations, EVERYBODY),
+    get("/nodes", nodes.list_nodes, READERS),
+    get("/nodes/{name}", nodes.get_node, EVERYBODY),
+    put("/nodes/{name}/lease", nodes.renew_lease, EXECUTORS),
+    post("/nodes/{name}/drain", nodes.drain, OPERATORS),
+    post("/nodes/{name}/resume", nodes.resume, OPERATORS),
+    post("/nodes/{name}/lost", nodes.lost, OPERATORS),
+    post("/nodes/{name}/remove", nodes.remove, OPERATORS),
+    get("/policy", policy.get_policy, READERS),
+    post("/policy", policy.change, OPERATORS),
+    get("/policy/fair-share", policy.get_fair_share, READERS),
+    post("/commands", commanding.command, EVERYBODY),  # each command has roles of its own
+    get("/events", events.list_events, EVERYBODY),
+    get("/audit", auditing.audit, READERS),
+    get("/pids", pids.list_processes, READERS),
+)
+# The original system's paths, and those that need no token
+TOP = (
+    post("/jobs/submit", original.submit, SUBMITTERS),
+    get("/jobs/query/{job_id}", original.query, READERS),
+    post("/jobs/cancel/{job_id}", original.cancel, SUBMITTERS),
+    get("/jobs/stats", original.get_stats, READERS),
+    get("/health", health.health, None),
+    get("/ready", health.ready, None),
+)
 
 ROUTES = [
-    Mount("/api/v1", routes=VERSION_1),
-    # The original system's paths
-    post("/jobs/submit", original.submit),
-    get("/jobs/query/{job_id}", original.query),
-    post("/jobs/cancel/{job_id}", original.cancel),
-    get("/jobs/stats", original.get_stats),
-    get("/health", health.health),
-    get("/ready", health.ready),
+    Mount("/api/v1", routes=[operation.route() for operation in VERSION_1]),
+    *(operation.route() for operation in TOP),
 ]

@@ -20,9 +20,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.problems import Problem, problem_response
 from api.texts import Language, language_of
 from conductor.core.events import Provenance
+from conductor.core.roles import Role
 from conductor.settings import Settings
 
-OPEN_PATHS = frozenset({"/health", "/ready"})
+OPEN_PATHS = frozenset({"/health", "/ready", "/docs", "/openapi.json"})
 JSON_TYPES = frozenset({"application/json"})
 NDJSON_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
 BYTES_TYPES = frozenset({"application/octet-stream"})
@@ -34,10 +35,14 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Whose token came: `name` goes into the log, `user_name` owns the jobs that name nobody else."""
+    """Whose token came: `name` goes into the log, `user_name` owns the jobs that name nobody else, and `node_name`
+    is the one node that an executor's token is for.
+    """
 
     name: str
     user_name: str
+    role: Role
+    node_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +98,7 @@ class Guard:
         service = _account_of_this_process()
         # One token exists so far; its jobs belong to the account that runs them unless they name another.
         name = "anonymous" if token is None else "admin"
-        self._identity = Identity(name=name, user_name=service)
+        self._identity = Identity(name=name, user_name=service, role=Role.ADMIN)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -5,7 +5,8 @@ from pathlib import Path
 from string import Formatter
 
 import api.texts
-from api.texts import DETAILS, FIELDS, PHRASES, TITLES, language_of
+from api.field_texts import FIELDS
+from api.texts import DETAILS, PHRASES, TITLES, language_of
 from api.validation import _CODES
 from conductor.core.errors import RejectionCode
 
