@@ -15,6 +15,7 @@ become events.* The rooms are that sentence, in order:
     up          all of it on one machine
     scns        another system's database, brought along as events
     client      the HTTP API, for what a person types
+    doctor      what is wrong with an installation
     cli         what a person types
 
 Beside this package stand `projections` (tables as folds of the log, and replay), `api` (HTTP) and

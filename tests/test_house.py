@@ -49,7 +49,7 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "supervisor_client": ("supervisor",),
     "executor": (
         *("core", "crash_points", "database", "handler", "home", "log", "projections", "running", "settings"),
-        *("output_file", "supervisor", "supervisor_client"),
+        *("output_file", "supervisor", "supervisor_client", "version"),
     ),
     # doors for people and programs
     "api": (
@@ -63,9 +63,22 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
         *("core", "embedded", "home", "leash", "logfile", "migrate", "projections", "settings", "supervisor"),
         "version",
     ),
+    # what a newcomer can get wrong
+    "doctor": (
+        "client",
+        "core",
+        "database",
+        "embedded",
+        "home",
+        "migrate",
+        "settings",
+        "supervisor",
+        "version",
+    ),
     "cli": (
         *("api", "client", "core", "database", "embedded", "executor", "migrate", "projections", "scheduler"),
         *("checkpoint", "evidence_texts", "scns", "settings", "supervisor", "swf", "up", "version"),
+        "doctor",
     ),
 }
 # Modules that lie side by side and are one room.
@@ -99,7 +112,7 @@ DOORS = {
     "psutil": {"executor"},
     "cryptography": {"checkpoint"},
     "psycopg": {"database", "log", "handler", "migrate", "projections", "scheduler", "api", "embedded", "up", "cli",
-                "scns"},
+                "scns", "doctor"},
     "psycopg_pool": {"database", "log"},
     "orjson": {"codec", "database", "api"},
     "msgspec": {"codec"},
@@ -125,7 +138,9 @@ MAY_HANDLE_PROCESSES = {
 }
 
 # Where the environment may be read or handed on, besides `conductor/settings.py`.
-MAY_READ_ENVIRONMENT: Mapping[str, str] = {}
+MAY_READ_ENVIRONMENT: Mapping[str, str] = {
+    "conductor/doctor/environment.py": "says where each setting was found, and what else in it changes how we work",
+}
 
 
 def room_of(module: str) -> str | None:

@@ -12,6 +12,7 @@ from conductor.cli import (
     as_of,
     audit,
     cluster,
+    doctor,
     evidence,
     import_scns,
     jobs,
@@ -67,6 +68,7 @@ COMMANDS: tuple[tuple[str, str, Callable[..., int | None], dict[str, bool]], ...
     ("events", "Read the log.", cluster.events, {}),
     ("pids", "Which job ran as a PID, and by whose commands.", pids.pids, {}),
     ("audit", "Say what is wrong, and what mends it.", audit.audit, {}),
+    ("doctor", "Say what is wrong with this installation.", doctor.doctor, {}),
     ("repair", "Mend what the audit found.", repair.repair, {}),
     ("checkpoint", "Sign what the log says now, to be kept elsewhere.", evidence.checkpoint, {}),
     ("export", "Write a case file: events that can be checked anywhere.", evidence.export, {}),
@@ -97,7 +99,7 @@ GROUPS: tuple[tuple[str, str, tuple[tuple[str, str, Callable[..., int | None]], 
 # Every code of `run` but its own belongs to the job.
 FAILURE_OF = {"run": OWN_FAILURE}
 # Their 1 is an answer, something is wrong; that they could not look is another code, for a monitor to tell.
-FAILED_OF = {"audit": OWN_FAILURE, "verify": OWN_FAILURE, "rebuild": OWN_FAILURE}
+FAILED_OF = {"audit": OWN_FAILURE, "doctor": OWN_FAILURE, "verify": OWN_FAILURE, "rebuild": OWN_FAILURE}
 
 
 def build() -> typer.Typer:

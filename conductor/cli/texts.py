@@ -7,6 +7,7 @@ names: they are never translated. Refuses to know when anything is said.
 from collections.abc import Mapping
 from typing import Literal
 
+from conductor.cli.texts_of_the_doctor import TEXTS_OF_THE_DOCTOR
 from conductor.cli.texts_of_the_import import TEXTS_OF_THE_IMPORT
 from conductor.cli.texts_of_the_log import TEXTS_OF_THE_LOG
 from conductor.cli.texts_of_the_nodes import TEXTS_OF_THE_NODES
@@ -342,6 +343,7 @@ _EVERYDAY: Mapping[str, tuple[str, str]] = {
 TEXTS: Mapping[str, tuple[str, str]] = {
     **_EVERYDAY,
     **TEXTS_OF_THE_LOG,
+    **TEXTS_OF_THE_DOCTOR,
     **TEXTS_OF_THE_IMPORT,
     **TEXTS_OF_THE_NODES,
     **TEXTS_OF_THE_POLICY,
