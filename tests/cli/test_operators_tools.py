@@ -70,10 +70,10 @@ def tool(tmp_path: Path, api: Api) -> Run:
     return run
 
 
-def leak(api: Api, hours: float, **process: int) -> tuple[int, int]:
+def leak(api: Api, hours: float) -> tuple[int, int]:
     """A job that began so long ago, and whose process its node says is gone; its number and its allocation's."""
     job_id = api.submit()
-    allocation_id = api.start(job_id, **process)
+    allocation_id = api.start(job_id)
     began = datetime.now(UTC) - timedelta(hours=hours)
     api.sql("UPDATE jobs SET start_time = %s WHERE id = %s", began, job_id)
     return job_id, allocation_id
