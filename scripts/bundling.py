@@ -25,7 +25,7 @@ PLATFORMS = ("aarch64", "x86_64")
 # The oldest glibc that wheels are named after. pip takes manylinux2014 for 2.17 and so on by itself.
 OLDEST_MINOR = {"aarch64": 17, "x86_64": 5}
 DEFAULT_GLIBC = "2.28"  # RHEL 8, openEuler 20.03, Debian 10
-PIP = [sys.executable, "-I", "-m", "pip", "-q", "--disable-pip-version-check", "--no-input"]
+PIP = [sys.executable, "-I", "-m", "pip", "-qq", "--disable-pip-version-check", "--no-input"]
 
 
 def main(project: Path, words: list[str]) -> int:
