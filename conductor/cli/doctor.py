@@ -63,6 +63,7 @@ def _as_json(line: "Line", screen: "Screen") -> dict[str, Any]:
 def _tell(lines: "list[Line]", screen: "Screen") -> None:
     from rich.cells import cell_len
 
+    from conductor.cli.tables import wrapped
     from conductor.doctor.verdict import Level
 
     words = {level: screen.text(f"doctor_{level.value}") for level in Level}
@@ -79,7 +80,8 @@ def _tell(lines: "list[Line]", screen: "Screen") -> None:
             shown = f"\x1b[{_COLOURS[line.level]}m{shown}\x1b[0m"
         _print(line, f"  {shown}  {line.check.name:<{name_width}}  ", level_width + name_width + 6, screen)
         if others:
-            screen.say("doctor_also", names=", ".join(others))
+            for also in wrapped(screen.text("doctor_also", names=", ".join(others)), screen.width() - 4):
+                screen.line(f"    {also}")
 
 
 def _together(lines: "list[Line]") -> "list[tuple[Line, list[str]]]":

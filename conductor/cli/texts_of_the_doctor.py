@@ -14,7 +14,7 @@ TEXTS_OF_THE_DOCTOR: Mapping[str, tuple[str, str]] = {
     "doctor_group_folders": ("Settings and folders", "设置与目录"),
     "doctor_group_database": ("Database", "数据库"),
     "doctor_group_system": ("System", "系统"),
-    "doctor_also": ("    The same: {names}", "    同上：{names}"),
+    "doctor_also": ("The same: {names}", "同上：{names}"),
     "doctor_all_well": ("{checks} checks, nothing to mend.", "共 {checks} 项检查，无需处理。"),
     "doctor_sum": (
         "{checks} checks: {wrong} wrong, {warning} warnings, {unknown} could not look.",

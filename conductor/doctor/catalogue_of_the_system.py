@@ -88,6 +88,11 @@ OF_THE_SYSTEM: Mapping[str, tuple[str, ...]] = {
             "或将 CONDUCTOR_API_TOKEN 设为其 `conductor token show` 的输出"
         ),
     ),
+    "api_token_untried": (
+        "unknown",
+        "{url} answers; the token was not tried, see above",
+        "{url} 有应答；未尝试令牌，原因见上",
+    ),
     "api_no_token": (
         "wrong",
         (

@@ -3,7 +3,7 @@
 A check that lacks a fact says that it could not look, and why. Every check says something.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from conductor.doctor import judging_database as database
@@ -64,11 +64,13 @@ def examine(facts: Facts) -> Iterator[Line]:
     """Every check's lines, in order."""
     for check in CHECKS:
         missing = [need for need in check.needs if getattr(facts, need) is None]
-        verdicts = [_could_not(facts, missing[0])] if missing else check.judge(facts)
+        verdicts = [_could_not(facts, check, missing[0])] if missing else check.judge(facts)
         for verdict in verdicts:
             yield Line(check=check, level=CATALOGUE[verdict.code].level, verdict=verdict)
 
 
-def _could_not(facts: Facts, need: str) -> Verdict:
-    code, values = facts.unknown.get(need, ("not_looked", {}))
+def _could_not(facts: Facts, check: Check, need: str) -> Verdict:
+    """What keeps several from looking is explained once, by the check that it is the business of."""
+    nothing_known: tuple[str, Mapping[str, object]] = ("not_looked", {})
+    code, values = facts.unknown.get(f"check {check.name}") or facts.unknown.get(need, nothing_known)
     return said(code, **values)

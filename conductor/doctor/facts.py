@@ -157,6 +157,7 @@ class Api:
     status: int | None = None
     refused_because: str | None = None
     has_token: bool = True
+    token_unusable: bool = False  # its file is a finding of its own
     positions: tuple[int | None, int | None, int | None] = (None, None, None)
 
 
@@ -168,7 +169,9 @@ class Audit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """Everything. `unknown`: for what is None, why, as a code of the catalogue and its values."""
+    """Everything. `unknown`: for what is None, by its name (or by `check NAME`, for that check alone), why: a code of
+    the catalogue and its values.
+    """
 
     release: str
     environment: Environment

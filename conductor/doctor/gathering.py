@@ -56,7 +56,7 @@ def _look_into_the_database(settings: Settings, found: dict[str, Any], unknown: 
         unknown.update({name: ("no_database", {"home": settings.home}) for name in OF_THE_DATABASE})
     except NotReached as error:
         unknown.update({name: ("see_server", {}) for name in OF_THE_DATABASE})
-        unknown["server"] = ("server_unreachable", {"why": error})
+        unknown["check server"] = ("server_unreachable", {"why": error})
     _look_at_the_api(settings, lambda: None, found, unknown)
 
 

@@ -89,7 +89,9 @@ def api(facts: Facts) -> Iterator[Verdict]:
         yield said("api_unreachable" if not facts.home or not facts.home.running else "api_away", url=found.url,
                    cause=found.refusal)  # fmt: skip
         return
-    if found.status == 401:
+    if found.token_unusable:
+        yield said("api_token_untried", url=found.url)
+    elif found.status == 401:
         yield said("api_token_refused" if found.has_token else "api_no_token", url=found.url)
     elif found.refused_because is not None:
         yield said("api_refused", url=found.url, status=found.status, what=found.refused_because)

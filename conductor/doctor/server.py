@@ -16,10 +16,11 @@ def read_api(settings: Settings, head: Callable[[], int | None]) -> tuple[Api, A
     """`head` reads the position of the log that the settings name, before and after the API tells its own."""
     url = api_url_of(settings)
     loopback = is_loopback(urlsplit(url).hostname or "")
+    token, unusable = None, False
     try:
         token = read_token(settings)
     except SettingsError:
-        token = None  # its file's mode is a finding of its own
+        unusable = True
     with Client(url, token, lang=settings.lang, channel="cli", timeout_seconds=PATIENCE_SECONDS) as client:
         before = head()
         try:
@@ -30,13 +31,14 @@ def read_api(settings: Settings, head: Callable[[], int | None]) -> tuple[Api, A
             return Api(url=url, loopback=loopback, refusal=str(getattr(error, "cause", error))), None
         theirs = health.get("database", {}).get("position")
         positions = (before, theirs, head())
-        status, because, audit = _ask(client)
+        status, because, audit = (None, None, None) if unusable else _ask(client)
     api = Api(
         url=url,
         loopback=loopback,
         status=status,
         refused_because=because,
         has_token=token is not None,
+        token_unusable=unusable,
         positions=positions,
     )
     return api, audit

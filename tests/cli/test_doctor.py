@@ -130,6 +130,7 @@ def test_a_token_that_others_can_read_and_one_of_another_home(api: Api, conduct:
     token.chmod(0o644)
     found = looked(conduct, api, CONDUCTOR_API_TOKEN="")
     assert found["token_open"]["command"] == f"chmod 600 '{token}'"
+    assert "api_token_untried" in found
 
 
 def test_an_api_of_another_database_is_found(api: Api, conduct: Type, empty_database_url: str) -> None:
@@ -191,7 +192,7 @@ def test_the_services_functions_are_those_that_a_fresh_schema_grants() -> None:
 def test_a_database_that_is_away_is_said_without_its_password(home: Path) -> None:
     facts = facts_of("postgresql://me:s3cret@127.0.0.1:1/x", home)
     lines = [str(line.verdict.values) for line in examine(facts)]
-    assert facts.unknown["server"][0] == "server_unreachable"
+    assert facts.unknown["check server"][0] == "server_unreachable"
     assert "s3cret" not in "".join(lines)
 
 

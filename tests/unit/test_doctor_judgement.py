@@ -175,6 +175,7 @@ BROKEN: dict[str, dict[str, Any]] = {
     "api_away": {"api": replace(API, refusal="nothing listens there", status=None)},
     "api_unreachable": {"api": replace(API, refusal="nothing"), "home": replace(HOME, running=False)},
     "api_token_refused": {"api": replace(API, status=401)},
+    "api_token_untried": {"api": replace(API, status=None, token_unusable=True)},
     "api_no_token": {"api": replace(API, status=401, has_token=False)},
     "api_refused": {"api": replace(API, status=500, refused_because="broken")},
     "api_other_database": {"api": replace(API, positions=(9, 900, 9))},
@@ -209,7 +210,7 @@ def test_a_clock_is_not_blamed_for_a_slow_way() -> None:
 
 def test_what_cannot_be_looked_at_says_why_and_keeps_nothing_else_from_being_looked_at() -> None:
     away = dict.fromkeys(("server", "schema", "grants", "canary", "cluster", "api", "audit"))
-    known = facts(**away, unknown={"server": ("server_unreachable", {"why": "gone"})})
+    known = facts(**away, unknown={"check server": ("server_unreachable", {"why": "gone"})})
     lines = list(examine(known))
     assert {line.check.name for line in lines} == {check.name for check in CHECKS}
     codes = {line.check.name: line.verdict.code for line in lines}
