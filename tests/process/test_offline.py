@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import shutil
+import socket
 import subprocess
 import sys
 import zipfile
@@ -145,7 +146,9 @@ def test_the_tests_need_a_bundle_of_their_own(clone: Path) -> None:
     assert checked(clone, "test") == checked(clone, "run")
 
 
-def run(clone: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+def run(
+    clone: Path, *words: str, index: str = "http://127.0.0.1:1/none"
+) -> "subprocess.CompletedProcess[str]":
     """With no index to ask, and a Python that is this one."""
     programs = clone.parent / "bin"
     programs.mkdir(exist_ok=True)
@@ -157,7 +160,9 @@ def run(clone: Path, *words: str) -> "subprocess.CompletedProcess[str]":
     environment = {
         "PATH": str(programs),
         "HOME": str(clone.parent),
-        "PIP_INDEX_URL": "http://127.0.0.1:1/none",
+        "PIP_INDEX_URL": index,
+        "PIP_DEFAULT_TIMEOUT": "1",
+        "PIP_RETRIES": "0",
         "PIP_CONFIG_FILE": os.devnull,
     }
     return subprocess.run(
@@ -184,7 +189,13 @@ def test_it_installs_from_the_folder_alone(clone: Path) -> None:
     """The clone is linked, so `conductor` here is a module of the test's own."""
     (clone / "conductor").mkdir()
     (clone / "conductor/__main__.py").write_text("import smallest, sys; print('ran', sys.argv[1:])\n")
-    done = run(clone, "--offline", "bundle", "job", "1")
+    with socket.create_server(("127.0.0.1", 0)) as index:
+        done = run(
+            clone, "--offline", "bundle", "job", "1", index=f"http://127.0.0.1:{index.getsockname()[1]}/none"
+        )
+        index.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            index.accept()  # nobody asked
     assert (done.returncode, done.stdout) == (0, "ran ['job', '1']\n"), done.stderr
     assert run(clone, "job", "2").stdout == "ran ['job', '2']\n", "and once it is there, without the folder"
     assert not (clone / "scripts/__pycache__").exists()
