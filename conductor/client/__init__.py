@@ -1,6 +1,14 @@
-"""The Python client: what a program uses to talk to a Conductor server."""
+"""The Python client: what a program uses to talk to a Conductor server, blocking (`Client`) or not (`AsyncClient`).
 
-from conductor.client.client import Client, connect
+calls          what to ask and how the answer is read; no waiting: `job_calls`, `cluster_calls`, `log_calls`
+exchange       whether a try was worth another, and what an error says
+aio            the client that awaits: connection, waiting, following, paging
+the rest       the client that blocks, made from `aio` by `scripts/write_sync_client.py`
+"""
+
+from conductor.client.aio.client import AsyncClient
+from conductor.client.client import Client
+from conductor.client.connecting import connect, connect_async
 from conductor.client.errors import ClientError, FieldError, Problem, Refused, UnexpectedAnswer, Unreachable
 from conductor.client.models import (
     ACTIVE_STATES,
@@ -21,26 +29,32 @@ from conductor.client.models import (
     Submitted,
     SubmittedBatch,
 )
+from conductor.client.shapes import AllocationPage, CommandAnswer, Lease, Rejection
 
 __all__ = [
     "ACTIVE_STATES",
     "FINAL_STATES",
     "Allocation",
+    "AllocationPage",
+    "AsyncClient",
     "Changed",
     "Client",
     "ClientError",
+    "CommandAnswer",
     "Event",
     "EventPage",
     "FieldError",
     "Head",
     "Job",
     "JobPage",
+    "Lease",
     "Node",
     "Nodes",
     "Problem",
     "Process",
     "ProcessPage",
     "Refused",
+    "Rejection",
     "Stats",
     "Submission",
     "Submitted",
@@ -48,4 +62,5 @@ __all__ = [
     "UnexpectedAnswer",
     "Unreachable",
     "connect",
+    "connect_async",
 ]
