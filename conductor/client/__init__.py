@@ -29,7 +29,7 @@ from conductor.client.models import (
     Submitted,
     SubmittedBatch,
 )
-from conductor.client.shapes import AllocationPage, CommandAnswer, Lease, Rejection
+from conductor.client.shapes import AllocationPage, CommandAnswer, Lease, Rejection, Token
 
 __all__ = [
     "ACTIVE_STATES",
@@ -59,6 +59,7 @@ __all__ = [
     "Submission",
     "Submitted",
     "SubmittedBatch",
+    "Token",
     "UnexpectedAnswer",
     "Unreachable",
     "connect",

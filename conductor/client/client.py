@@ -335,10 +335,22 @@ class Client:
         after: int = 0,
         stream: str | None = None,
         event_type: str | Sequence[str] | None = None,
+        node_name: str | None = None,
         limit: int | None = None,
     ) -> EventPage:
         """Events after a position, in the order of the log."""
-        return self._connection.ask(log_calls.events(after, stream, event_type, limit))
+        return self._connection.ask(log_calls.events(after, stream, event_type, node_name, limit))
+
+    def iterate_events(
+        self,
+        *,
+        after: int = 0,
+        stream: str | None = None,
+        event_type: str | Sequence[str] | None = None,
+        node_name: str | None = None,
+    ) -> Generator[Event, None, None]:
+        """The same up to the end of the log, over as many pages as it takes."""
+        return paging.iterate_events(self._connection, after, stream, event_type, node_name)
 
     def follow_events(
         self,

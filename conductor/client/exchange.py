@@ -22,8 +22,8 @@ CONNECT_SECONDS = 5.0
 TURN_SECONDS = 300.0
 CONNECTIONS = 100
 WORTH_TRYING_AGAIN = (429, 503)
-# What a server that restarts, or one that stands before it, says of itself.
-AWAY = (502, 503, 504)
+# What a server says of itself that restarts or has too much to do, or one that stands before it.
+AWAY = (429, 502, 503, 504)
 
 
 class Written:
@@ -100,19 +100,30 @@ def problem_of(answer: httpx.Response) -> Problem:
         document = answer.json()
     except ValueError:
         document = None
-    document = document if isinstance(document, dict) else {}
+    return problem_in(
+        document if isinstance(document, dict) else {},
+        status=answer.status_code,
+        title=answer.reason_phrase,
+        retry_after_seconds=_seconds(answer.headers.get("Retry-After")),
+    )
+
+
+def problem_in(
+    document: dict[str, Any], *, status: int, title: str = "", retry_after_seconds: float | None = None
+) -> Problem:
+    """What a document says is wrong, and where it is silent what else is known."""
     rejection = document.get("rejection")
     if isinstance(rejection, dict):
         document = {**rejection, "type": rejection.get("code"), "detail": rejection.get("message")}
     errors = document.get("errors")
     kind = str(document.get("type") or "about:blank")
     return Problem(
-        status=answer.status_code,
+        status=status,
         type=kind,
-        title=str(document.get("title") or answer.reason_phrase),
+        title=str(document.get("title") or title),
         detail=str(document.get("detail") or ""),
         errors=tuple(_field_error(one) for one in errors) if isinstance(errors, list) else (),
-        retry_after_seconds=_seconds(answer.headers.get("Retry-After")),
+        retry_after_seconds=retry_after_seconds,
         code=str(document.get("code") or ("" if kind == "about:blank" else kind.rpartition(":")[2])),
         raw=document,
     )

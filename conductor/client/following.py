@@ -59,23 +59,22 @@ def follow_events(
 ) -> Generator[Event, None, None]:
     """Events after a position (None: from now on) as they are recorded, for ever."""
     patience = Patience(patience_seconds)
-    position = _head(connection) if after is None else after
+    reader = EventReader(_head(connection) if after is None else after)
     while True:
-        call = log_calls.event_stream(position, stream, event_type, node_name)
+        call = log_calls.event_stream(reader.position, stream, event_type, node_name)
         try:
             with connection.stream(call, silence_seconds=SILENCE_SECONDS) as pieces:
                 patience.answered()
-                reader = EventReader()
+                reader = EventReader(reader.position)
                 for piece in pieces:
                     for event in reader.events(piece):
-                        position = event.position
                         yield event
         except ClientError as error:
-            if isinstance(error, Refused) and error.status == 404 and node_name is None:
+            if isinstance(error, Refused) and error.status == 404:
                 break  # an older server: by pages, then
             patience.check(error)
         connection.sleep(AWAY_PAUSE_SECONDS)
-    pages = _follow_pages(connection, position, stream, event_type, patience)
+    pages = _follow_pages(connection, reader.position, stream, event_type, node_name, patience)
     with closing(pages):
         for event in pages:
             yield event
@@ -86,12 +85,14 @@ def _follow_pages(
     position: int,
     stream: str | None,
     event_type: str | Sequence[str] | None,
+    node_name: str | None,
     patience: Patience,
 ) -> Generator[Event, None, None]:
     while True:
         page = EventPage(events=())
         try:
-            page = connection.ask(log_calls.events(position, stream, event_type, EVENTS_PAGE))
+            call = log_calls.events(position, stream, event_type, node_name, EVENTS_PAGE)
+            page = connection.ask(call)
             patience.answered()
         except ClientError as error:
             patience.check(error)
@@ -102,5 +103,5 @@ def _follow_pages(
 
 
 def _head(connection: Connection) -> int:
-    head = connection.ask(log_calls.events(0, None, None, 1)).head
+    head = connection.ask(log_calls.events(0, None, None, None, 1)).head
     return head.position if head is not None else 0

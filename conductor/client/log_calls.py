@@ -35,9 +35,14 @@ def _repeatable(command: Raw) -> Raw:
 
 
 def events(
-    after: int, stream: str | None, event_type: str | Sequence[str] | None, limit: int | None
+    after: int,
+    stream: str | None,
+    event_type: str | Sequence[str] | None,
+    node_name: str | None,
+    limit: int | None,
 ) -> Call[EventPage]:
-    params: Params = {"after": after, "stream": stream, "type": _names(event_type), "limit": limit}
+    kinds = _names(event_type)
+    params: Params = {"after": after, "stream": stream, "type": kinds, "node": node_name, "limit": limit}
     return get(f"{API}/events", as_shape(EventPage), params)
 
 
@@ -49,7 +54,7 @@ def event_stream(
         method="GET",
         path=f"{API}/events/stream",
         reads=as_bytes,
-        params={"stream": stream, "type": _names(event_type), "node_name": node_name},
+        params={"stream": stream, "type": _names(event_type), "node": node_name},
         headers={"Accept": "text/event-stream", "Last-Event-ID": str(after)},
     )
 

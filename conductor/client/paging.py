@@ -2,10 +2,10 @@
 
 # Made from `aio/paging.py` by `scripts/write_sync_client.py`; change it there.
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from itertools import islice
 
-from conductor.client import job_calls
+from conductor.client import job_calls, log_calls
 from conductor.client.calls import EVENTS_PAGE, PAGE, JobName, Moment
 from conductor.client.connection import Connection
 from conductor.client.models import Event, Job, JobPage, Submission, Submitted
@@ -60,3 +60,19 @@ def all_job_events(connection: Connection, job_id: JobName) -> tuple[Event, ...]
         found += events
         if len(events) < EVENTS_PAGE:
             return tuple(found)
+
+
+def iterate_events(
+    connection: Connection,
+    after: int,
+    stream: str | None,
+    event_type: str | Sequence[str] | None,
+    node_name: str | None,
+) -> Generator[Event, None, None]:
+    """Up to the end of the log, a page at a time."""
+    while True:
+        page = connection.ask(log_calls.events(after, stream, event_type, node_name, EVENTS_PAGE))
+        yield from page.events
+        if len(page.events) < EVENTS_PAGE:
+            return
+        after = page.events[-1].position

@@ -1,9 +1,9 @@
 """What comes in pages, over as many pages as it takes; or in batches, over as many batches."""
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from itertools import islice
 
-from conductor.client import job_calls
+from conductor.client import job_calls, log_calls
 from conductor.client.aio.connection import AsyncConnection
 from conductor.client.calls import EVENTS_PAGE, PAGE, JobName, Moment
 from conductor.client.models import Event, Job, JobPage, Submission, Submitted
@@ -60,3 +60,20 @@ async def all_job_events(connection: AsyncConnection, job_id: JobName) -> tuple[
         found += events
         if len(events) < EVENTS_PAGE:
             return tuple(found)
+
+
+async def iterate_events(
+    connection: AsyncConnection,
+    after: int,
+    stream: str | None,
+    event_type: str | Sequence[str] | None,
+    node_name: str | None,
+) -> AsyncGenerator[Event, None]:
+    """Up to the end of the log, a page at a time."""
+    while True:
+        page = await connection.ask(log_calls.events(after, stream, event_type, node_name, EVENTS_PAGE))
+        for event in page.events:
+            yield event
+        if len(page.events) < EVENTS_PAGE:
+            return
+        after = page.events[-1].position
