@@ -164,6 +164,8 @@ def _is_refusal(error: BaseException | None) -> bool:
     if error is None:
         return False
     beside = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
-    return "refused" in str(error).lower() or any(
-        map(_is_refusal, (error.__cause__, error.__context__, *beside))
+    return (
+        isinstance(error, ConnectionRefusedError)
+        or "refused" in str(error).lower()
+        or any(map(_is_refusal, (error.__cause__, error.__context__, *beside)))
     )
