@@ -63,14 +63,21 @@ def pause_after(url: str, outcome: httpx.Response | httpx.TransportError, tries_
             return pause_seconds
         case _:
             problem = problem_of(outcome)
-            if tries_left == 0 or problem.status not in WORTH_TRYING_AGAIN:
+            if tries_left == 0 or not (problem.status in WORTH_TRYING_AGAIN or _is_cut_off(problem)):
                 raise Refused(problem)
             return min(problem.retry_after_seconds or pause_seconds, LONGEST_PAUSE_SECONDS)
 
 
 def is_away(error: ClientError) -> bool:
     """Whether the server may come back: nobody answered, or somebody who said so."""
-    return isinstance(error, Unreachable) or (isinstance(error, Refused) and error.status in AWAY)
+    if isinstance(error, Refused):
+        return error.status in AWAY or _is_cut_off(error.problem)
+    return isinstance(error, Unreachable)
+
+
+def _is_cut_off(problem: Problem) -> bool:
+    """What a server answers that ends with requests under way; a failure of its own has a document."""
+    return problem.status == 500 and not problem.raw
 
 
 def headers_of(token: str | None, lang: str, channel: str) -> Mapping[str, str]:

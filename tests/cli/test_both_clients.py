@@ -222,13 +222,14 @@ def test_a_big_batch_goes_as_lines_and_any_number_as_batches(
 @both
 def test_a_wait_outlives_an_absence_and_no_longer_one_than_its_patience(kind: str) -> None:
     gone, away = httpx.ConnectError("refused"), httpx.Response(503, headers={"Retry-After": "0.001"}, json={})
-    answer, seen = in_turn(gone, away, away, away, away, gone, httpx.Response(200, json=JOB))
+    cut_off = httpx.Response(500, content=b"Internal Server Error")
+    answer, seen = in_turn(gone, away, away, away, away, cut_off, gone, httpx.Response(200, json=JOB))
 
     async def story(client: Any) -> None:
         assert (await client.wait(1)).state == "COMPLETED"
 
     tell_offline(kind, story, answer)
-    assert len(seen) == 7
+    assert len(seen) == 8
 
     async def impatient(client: Any) -> None:
         with pytest.raises(Unreachable):
@@ -237,6 +238,12 @@ def test_a_wait_outlives_an_absence_and_no_longer_one_than_its_patience(kind: st
             await client.wait(1, timeout_seconds=0)
 
     tell_offline(kind, impatient, in_turn(gone)[0])
+
+    async def mistaken(client: Any) -> None:
+        with pytest.raises(Refused, match="a mistake"):
+            await client.wait(1)
+
+    tell_offline(kind, mistaken, in_turn(httpx.Response(500, json={"detail": "a mistake"}))[0])
 
 
 @both
@@ -267,19 +274,10 @@ def test_a_stream_of_output_goes_on_where_it_broke(kind: str) -> None:
 
 
 def sent(*positions: int) -> bytes:
-    events = [
-        {
-            "position": position,
-            "stream": "job-1",
-            "version": 1,
-            "type": "JobHeld",
-            "at": "2026-01-01T00:00:00Z",
-        }
-        for position in positions
-    ]
+    told = {"stream": "job-1", "version": 1, "type": "JobHeld", "at": "2026-01-01T00:00:00Z"}
     return b"".join(
-        b"id: %d\nevent: JobHeld\ndata: %s\n\n" % (event["position"], json.dumps(event).encode())
-        for event in events
+        f"id: {at}\nevent: JobHeld\ndata: {json.dumps({'position': at, **told})}\n\n".encode()
+        for at in positions
     )
 
 
