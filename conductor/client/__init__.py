@@ -6,7 +6,8 @@ aio            the client that awaits: connection, waiting, following, paging
 the rest       the client that blocks, made from `aio` by `scripts/write_sync_client.py`
 """
 
-from conductor.client.aio.client import AsyncClient
+from typing import TYPE_CHECKING
+
 from conductor.client.client import Client
 from conductor.client.connecting import connect, connect_async
 from conductor.client.errors import ClientError, FieldError, Problem, Refused, UnexpectedAnswer, Unreachable
@@ -30,6 +31,9 @@ from conductor.client.models import (
     SubmittedBatch,
 )
 from conductor.client.shapes import AllocationPage, CommandAnswer, Lease, Rejection, Token
+
+if TYPE_CHECKING:
+    from conductor.client.aio.client import AsyncClient
 
 __all__ = [
     "ACTIVE_STATES",
@@ -65,3 +69,12 @@ __all__ = [
     "connect",
     "connect_async",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """What awaits is loaded when it is first named: it brings an event loop, and the command line has no use for one."""
+    if name == "AsyncClient":
+        from conductor.client.aio.client import AsyncClient
+
+        return AsyncClient
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from conductor.client.aio.client import AsyncClient
 from conductor.client.client import Client
 
 if TYPE_CHECKING:
+    from conductor.client.aio.client import AsyncClient
     from conductor.settings import Settings
 
 
@@ -15,8 +15,10 @@ def connect(settings: "Settings | None" = None, *, channel: str = "api") -> Clie
     return Client(url, token, lang=settings.lang, channel=channel)
 
 
-def connect_async(settings: "Settings | None" = None, *, channel: str = "api") -> AsyncClient:
+def connect_async(settings: "Settings | None" = None, *, channel: str = "api") -> "AsyncClient":
     """The same for programs with an event loop."""
+    from conductor.client.aio.client import AsyncClient
+
     settings, url, token = _found(settings)
     return AsyncClient(url, token, lang=settings.lang, channel=channel)
 

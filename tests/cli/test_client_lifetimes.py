@@ -260,6 +260,8 @@ def test_a_machine_without_a_server_needs_httpx_and_pydantic_alone(api: Api) -> 
     assert {name.partition(".")[2] for name in modules.split()} - {""} <= rooms
 
 
-def test_the_settings_are_read_only_by_who_connects_by_them() -> None:
-    done = python("import sys, conductor.client; print('conductor.settings' in sys.modules)")
+@pytest.mark.parametrize("module", ["conductor.settings", "conductor.core.commands", "asyncio"])
+def test_what_a_client_may_never_need_is_not_imported_with_it(module: str) -> None:
+    """A command of the command line is not slower to start for it."""
+    done = python(f"import sys, conductor.client; print({module!r} in sys.modules)")
     assert (done.stdout, done.stderr) == ("False\n", "")
