@@ -89,3 +89,17 @@ class Pieces(httpx.SyncByteStream, httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         self.closed = True
+
+
+def in_turn(*answers: httpx.Response | httpx.TransportError) -> tuple[Answer, list[httpx.Request]]:
+    """Gives the answers one after the other, the last one for ever, and the requests that were made."""
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        now = answers[min(len(seen), len(answers)) - 1]
+        if isinstance(now, httpx.TransportError):
+            raise now
+        return now
+
+    return answer, seen

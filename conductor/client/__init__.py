@@ -72,7 +72,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """What awaits is loaded when it is first named: it brings an event loop, and the command line has no use for one."""
+    """What awaits is loaded when it is first named: it brings an event loop, which the command line never needs."""
     if name == "AsyncClient":
         from conductor.client.aio.client import AsyncClient
 
