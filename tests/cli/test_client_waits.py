@@ -1,4 +1,4 @@
-"""Waits and streams of both clients over connections that break and servers that go: nothing twice, nothing left out."""
+"""Waits and streams of both clients while connections break and servers go: nothing twice, nothing left out."""
 
 import json
 from contextlib import aclosing
@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from conductor.client import Refused, Unreachable
+from conductor.client.patience import Patience
 from tests.both_clients import KINDS, Pieces, in_turn, tell_offline
 
 both = pytest.mark.parametrize("kind", KINDS)
@@ -37,15 +38,31 @@ def test_a_wait_outlives_an_absence_and_no_longer_one_than_its_patience(kind: st
         with pytest.raises(Unreachable):
             await client.wait(1, patience_seconds=0)
         with pytest.raises(Unreachable):
-            await client.wait(1, timeout_seconds=0)
+            await client.wait(1, timeout_seconds=0, patience_seconds=2)
 
-    tell_offline(kind, impatient, in_turn(gone)[0])
+    answer, seen = in_turn(gone)
+    tell_offline(kind, impatient, answer)
+    assert len(seen) == 2, "once each"
 
     async def mistaken(client: Any) -> None:
         with pytest.raises(Refused, match="a mistake"):
             await client.wait(1)
 
     tell_offline(kind, mistaken, in_turn(httpx.Response(500, json={"detail": "a mistake"}))[0])
+
+
+def test_patience_begins_anew_with_every_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("conductor.client.patience.time.monotonic", lambda: now)
+    patience, gone = Patience(60), Unreachable("http://127.0.0.1:9", "nothing listens there")
+    for now in (1000.0, 1059.0):  # however long nothing was asked before
+        patience.check(gone)
+    patience.answered()
+    now = 1100.0
+    patience.check(gone)
+    now = 1160.0
+    with pytest.raises(Unreachable):
+        patience.check(gone)
 
 
 @both
