@@ -2,6 +2,7 @@
 
 import json
 from contextlib import aclosing
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -52,15 +53,13 @@ def test_a_wait_outlives_an_absence_and_no_longer_one_than_its_patience(kind: st
 
 
 def test_patience_begins_anew_with_every_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 0.0
-    monkeypatch.setattr("conductor.client.patience.time.monotonic", lambda: now)
+    times = iter([1000.0, 1059.0, 1100.0, 1160.0])
+    monkeypatch.setattr("conductor.client.patience.time", SimpleNamespace(monotonic=lambda: next(times)))
     patience, gone = Patience(60), Unreachable("http://127.0.0.1:9", "nothing listens there")
-    for now in (1000.0, 1059.0):  # however long nothing was asked before
-        patience.check(gone)
-    patience.answered()
-    now = 1100.0
     patience.check(gone)
-    now = 1160.0
+    patience.check(gone)
+    patience.answered()
+    patience.check(gone)
     with pytest.raises(Unreachable):
         patience.check(gone)
 
