@@ -222,7 +222,7 @@ print("left")
 
 
 def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-X", "dev", "-W", "error", "-c", code, *arguments]
+    command = [sys.executable, "-W", "error", "-c", code, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=60)
 
 
