@@ -30,7 +30,7 @@ from conductor.client.models import (
     Submitted,
     SubmittedBatch,
 )
-from conductor.client.shapes import AllocationPage, CommandAnswer, Lease, Rejection, Token
+from conductor.client.shapes import AllocationPage, CommandAnswer, Lease, Rejection
 
 if TYPE_CHECKING:
     from conductor.client.aio.client import AsyncClient
@@ -63,7 +63,6 @@ __all__ = [
     "Submission",
     "Submitted",
     "SubmittedBatch",
-    "Token",
     "UnexpectedAnswer",
     "Unreachable",
     "connect",

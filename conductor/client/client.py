@@ -62,7 +62,7 @@ class Client:
         lang: str = "en",
         channel: str = "api",
         timeout_seconds: float = 30.0,
-        verify: ssl.SSLContext | str | bool = True,
+        verify: ssl.SSLContext | str | bool | None = None,
         at_least: int | None = None,
         connections: int = CONNECTIONS,
         transport: httpx.BaseTransport | None = None,
@@ -312,6 +312,10 @@ class Client:
     def renew_lease(self, name: str, incarnation: int, allocations: Sequence[int]) -> Lease:
         """For executors: this node is there and has these allocations."""
         return self._connection.ask(cluster_calls.renew_lease(name, incarnation, allocations))
+
+    def queue(self, *, limit: int | None = None) -> Raw:
+        """The waiting jobs in the order in which the scheduler looks at them, and the licences in use."""
+        return self._connection.ask(cluster_calls.queue(limit))
 
     def policy(self, *, as_of: Moment | None = None) -> Raw:
         """How the queue is worked through, since when, by whom and why."""

@@ -53,6 +53,10 @@ def renew_lease(name: str, incarnation: int, allocations: Sequence[int]) -> Call
     return post(f"{API}/nodes/{part(name)}/lease", as_shape(Lease), body, method="PUT")
 
 
+def queue(limit: int | None) -> Call[Raw]:
+    return get(f"{API}/queue", as_object, {"limit": limit}, sees_writes=False)
+
+
 def policy(as_of: Moment | None) -> Call[Raw]:
     return get(f"{API}/policy", as_object, as_of=as_of)
 

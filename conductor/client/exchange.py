@@ -89,11 +89,16 @@ def timeout_of(seconds: float, read_seconds: float | None) -> httpx.Timeout:
     return httpx.Timeout(seconds, connect=CONNECT_SECONDS, read=read_seconds, pool=TURN_SECONDS)
 
 
-def trust_of(url: str, verify: ssl.SSLContext | str | bool) -> ssl.SSLContext | bool:
-    """How the server proves who it is. `verify`: a file of authorities, a context, or whether to ask at all."""
+def trust_of(url: str, verify: ssl.SSLContext | str | bool | None) -> ssl.SSLContext | bool:
+    """How the server proves who it is. `verify`: a file of authorities, a context, or whether to ask at all.
+
+    None: to the authorities that everybody trusts.
+    """
     if urlsplit(url).scheme != "https":
         return False  # nothing to be proved, and no authorities to be read from the disk
-    return ssl.create_default_context(cafile=verify) if isinstance(verify, str) else verify
+    if isinstance(verify, str):
+        return ssl.create_default_context(cafile=verify)
+    return True if verify is None else verify
 
 
 def is_loopback(url: str) -> bool:

@@ -1,4 +1,4 @@
-"""Answers that only programs ask for: allocations as a listing, commands by their answers, leases, tokens.
+"""Answers that only programs ask for: allocations as a listing, commands by their answers, leases.
 
 The same rules as in `models`: a key that a newer server adds is ignored here and kept in `raw`.
 """
@@ -47,21 +47,3 @@ class Lease:
     expires_at: datetime
     cancel: tuple[int, ...] = ()
     raw: Raw = field(default_factory=dict, repr=False, compare=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Token:
-    """Who may talk to the server, and as what. `token` is the secret, which only the answer that made it has."""
-
-    name: str
-    role: str
-    state: str = "active"
-    user_name: str | None = None
-    node_name: str | None = None
-    created_at: datetime | None = None
-    created_by: str | None = None
-    expires_at: datetime | None = None
-    revoked_at: datetime | None = None
-    revoked_by: str | None = None
-    reason: str | None = None
-    token: str | None = field(default=None, repr=False)

@@ -61,7 +61,7 @@ class AsyncClient:
         lang: str = "en",
         channel: str = "api",
         timeout_seconds: float = 30.0,
-        verify: ssl.SSLContext | str | bool = True,
+        verify: ssl.SSLContext | str | bool | None = None,
         at_least: int | None = None,
         connections: int = CONNECTIONS,
         transport: httpx.AsyncBaseTransport | None = None,
@@ -317,6 +317,10 @@ class AsyncClient:
     async def renew_lease(self, name: str, incarnation: int, allocations: Sequence[int]) -> Lease:
         """For executors: this node is there and has these allocations."""
         return await self._connection.ask(cluster_calls.renew_lease(name, incarnation, allocations))
+
+    async def queue(self, *, limit: int | None = None) -> Raw:
+        """The waiting jobs in the order in which the scheduler looks at them, and the licences in use."""
+        return await self._connection.ask(cluster_calls.queue(limit))
 
     async def policy(self, *, as_of: Moment | None = None) -> Raw:
         """How the queue is worked through, since when, by whom and why."""

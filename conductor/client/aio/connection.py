@@ -32,7 +32,7 @@ class AsyncConnection:
         lang: str = "en",
         channel: str = "api",
         timeout_seconds: float = 30.0,
-        verify: ssl.SSLContext | str | bool = True,
+        verify: ssl.SSLContext | str | bool | None = None,
         at_least: int | None = None,
         connections: int = exchange.CONNECTIONS,
         transport: httpx.AsyncBaseTransport | None = None,
