@@ -78,10 +78,9 @@ def submit(
 def _highest_code(client: "Client", job: "Submitted") -> int:
     """Once it has ended; of an array, as sbatch has it, once all tasks have."""
     from conductor.cli.exits import AWAY_SECONDS, code_of_job
-    from conductor.client.array_waiting import wait_for_array
 
     if job.array_tasks is None:
         ended: Sequence[Job] = [client.wait(job.job_id, patience_seconds=AWAY_SECONDS)]
     else:
-        ended = wait_for_array(client, job.job_id, patience_seconds=AWAY_SECONDS)
+        ended = client.wait_array(job.job_id, patience_seconds=AWAY_SECONDS)
     return max(code_of_job(one.state, one.exit_code, one.exit_signal) for one in ended)

@@ -7,7 +7,6 @@ import pytest
 
 from conductor.cli.job_views import shortened
 from conductor.client import Client
-from conductor.client.array_waiting import wait_for_array
 from tests.cli.test_commands import Type, typed_at
 from tests.fix_api import TOKEN, Api
 
@@ -55,7 +54,7 @@ def test_an_array_that_has_ended_is_read_as_a_whole(api: Api) -> None:
     head = api.submit(array="0-3")
     api.post(f"/jobs/{head}/cancel")
     with Client(api.url, TOKEN) as client:
-        ended = wait_for_array(client, head, patience_seconds=0)
+        ended = client.wait_array(head, patience_seconds=0)
     assert [task.state for task in ended] == ["CANCELLED"] * 4
 
 
