@@ -94,12 +94,13 @@ def _since(row: Mapping[str, Any]) -> str:
 def job_sheet(job: Job, steps: Sequence[Step], screen: Screen, names: Mapping[str, str] = NO_NAMES) -> None:
     """All that is known of a job. `names`: of streams that caused a step, where they are tasks of arrays."""
     screen.say("job_title", job_id=job.called, name=job.name)
-    screen.pairs([(f"label_{label}", value) for label, value in _facts(job, screen) if value])
+    screen.pairs([(f"label_{label}", value) for label, value in _facts(job, screen) if value], wrap=True)
     screen.line("")
     show_timeline(job.id, steps, screen, names)
     if job.stdout_note and job.start_time is not None:
         screen.line("")
-        screen.line(job.stdout_note)
+        for line in screen.lines_of(job.stdout_note):
+            screen.line(line)
     if job.stdout:
         screen.line("")
         screen.say("last_output", job_id=job.called)

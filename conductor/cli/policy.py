@@ -165,8 +165,11 @@ def _history(client: "Client", screen: "Screen", *, as_json: bool) -> None:
     for one, before in _pairs(found):
         reason = one.data.get("reason")
         why = screen.text("policy_why", reason=reason) if reason else ""
-        screen.line(f"{one.position:>8}  {local(one.at)}  {one.metadata.get('actor')}{why}")
-        screen.line(f"          {_differences(before, one.data['policy'])}")
+        head = f"{one.position:>8}  {local(one.at)}  {one.metadata.get('actor')}{why}"
+        for line in screen.lines_of(head):
+            screen.line(line)
+        for line in screen.lines_of(f"          {_differences(before, one.data['policy'])}"):
+            screen.line(line)
 
 
 def _pairs(found: Sequence["Event"]) -> Sequence[tuple["Event", Mapping[str, Any]]]:

@@ -1,7 +1,7 @@
 """How anything gets onto a screen: sentences, tables, JSON; plain when it is no screen.
 
-Promises: colours and moving lines only on a terminal; tables within its width (80 columns when there is none),
-where wide characters line up; nothing that came from a job or a server moves a cursor. Standard output has
+Promises: colours and moving lines only on a terminal, or as NO_COLOR, FORCE_COLOR and TERM=dumb say; tables and
+sentences within its width (80 columns when there is none), where wide characters line up; nothing that came from a job or a server moves a cursor. Standard output has
 what was asked for, standard error everything else.
 """
 
@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TextIO
 
 from conductor.cli.tables import Cell, Column, render, wrapped
 from conductor.cli.texts import Language, text
@@ -29,34 +29,45 @@ class Screen:
     language: Language
     out_is_terminal: bool
     err_is_terminal: bool
+    colour_wish: bool | None = None  # None: on a terminal
 
     @classmethod
     def open(cls) -> "Screen":
         """As the settings say; when they cannot even be read, still able to say so."""
         # Imported here: settings bring pydantic, which `--help` need not wait for.
-        from conductor.settings import SettingsError, load_settings
+        from conductor.settings import SettingsError, colour_wish, load_settings
 
         try:
             language = load_settings().lang
         except SettingsError:
             language = "en"
         return cls(
-            language=language, out_is_terminal=sys.stdout.isatty(), err_is_terminal=sys.stderr.isatty()
+            language=language,
+            out_is_terminal=sys.stdout.isatty(),
+            err_is_terminal=sys.stderr.isatty(),
+            colour_wish=colour_wish(),
         )
 
     def text(self, key: str, **values: object) -> str:
         return text(self.language, key, **values)
 
     def say(self, key: str, **values: object) -> None:
-        """A sentence of ours on standard output."""
-        self.line(self.text(key, **values))
+        """A sentence of ours on standard output, within its width."""
+        for line in self.lines_of(self.text(key, **values)):
+            self.line(line)
+
+    def lines_of(self, sentence: str) -> list[str]:
+        """A sentence as it fits standard output."""
+        return wrapped_lines(visible(sentence), self.width())
 
     def line(self, line: str) -> None:
         print(visible(line))
 
     def warn(self, key: str, **values: object) -> None:
-        """A sentence of ours on standard error."""
-        self.note(self.text(key, **values))
+        """A sentence of ours on standard error: one line for a program, lines that fit for a person."""
+        sentence = visible(self.text(key, **values))
+        for line in wrapped_lines(sentence, _width_of(sys.stderr)) if self.err_is_terminal else [sentence]:
+            self.note(line)
 
     def warn_all(self, warnings: Sequence[str]) -> None:
         """A server's sentences on standard error."""
@@ -78,29 +89,53 @@ class Screen:
         headings = [self.text(key) for key, _ in columns]
         kinds = [kind for _, kind in columns]
         for line in render(
-            headings, kinds, rows, width=None if wide else self.width(), colours=self.out_is_terminal
+            headings, kinds, rows, width=None if wide else self.width(), colours=self.colours
         ):
             print(line)
 
     def pairs(self, pairs: Sequence[tuple[str, str]], *, wrap: bool = False) -> None:
-        """Labels (keys of texts) and values, one a line, the values in one column. Values wrap only with `wrap`."""
+        """Labels (keys of texts) and values, one a line, the values in one column. With `wrap` long values wrap, but
+        for a single word, such as a path.
+        """
         from rich.cells import cell_len
 
         labels = [self.text(key) for key, _ in pairs]
         widest = max(map(cell_len, labels), default=0)
         room = max(NARROWEST // 2, self.width() - widest - 4)
         for label, (_, value) in zip(labels, pairs, strict=True):
-            first, *others = wrapped(one_line(value), room) if wrap else [one_line(value)]
+            shown = one_line(value)
+            breaks = wrap and " " in shown and cell_len(shown) > room
+            first, *others = wrapped(shown, room) if breaks else [shown]
             print(f"  {label}{' ' * (widest - cell_len(label))}  {first}")
             for other in others:
                 print(" " * (widest + 4) + other)
 
+    @property
+    def colours(self) -> bool:
+        return self.out_is_terminal if self.colour_wish is None else self.colour_wish
+
     def width(self) -> int:
-        if not self.out_is_terminal:
-            return WIDTH
-        try:
-            columns = os.get_terminal_size(sys.stdout.fileno()).columns
-        except OSError:
-            columns = 0
-        # Some terminals do not know how wide they are and say 0.
-        return max(NARROWEST, columns) if columns else WIDTH
+        return _width_of(sys.stdout) if self.out_is_terminal else WIDTH
+
+
+def wrapped_lines(text: str, width: int) -> list[str]:
+    """Lines that are too long broken at blanks, those that follow as far to the right; others as they are."""
+    from rich.cells import cell_len
+
+    lines: list[str] = []
+    for line in text.split("\n"):
+        if cell_len(line) <= width:
+            lines.append(line)
+            continue
+        begin = " " * (len(line) - len(line.lstrip(" ")))
+        lines += [begin + one for one in wrapped(line, max(1, width - len(begin)))]
+    return lines
+
+
+def _width_of(stream: TextIO) -> int:
+    try:
+        columns = os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError):
+        columns = 0
+    # Some terminals do not know how wide they are and say 0.
+    return max(NARROWEST, columns) if columns else WIDTH

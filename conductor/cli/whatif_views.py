@@ -96,7 +96,7 @@ def tell(found: Found, screen: "Screen") -> None:
         ("label_policy", policy_line(scenario.policy, screen)),
         ("whatif_on", _nodes(found, screen)),
     ]
-    screen.pairs(pairs)
+    screen.pairs(pairs, wrap=True)
     screen.line("")
     if found.thought is None:
         screen.say("whatif_nothing_ran")
@@ -122,7 +122,7 @@ def _notes(found: Found, screen: "Screen") -> None:
         "whatif_never_started": len(simulated.waiting),
         **{f"whatif_{name}": left_out.get(name, 0) for name in _LEFT_OUT},
     }
-    sentences = [screen.text(key, count=f"{count:,}") for key, count in counts.items() if count]
+    sentences = [screen.text(key, count=count) for key, count in counts.items() if count]
     if found.thought is not None:
         sentences.append(screen.text("whatif_terms", seconds=f"{SLOWDOWN_THRESHOLD_SECONDS:g}"))
     if sentences:

@@ -9,8 +9,8 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "%{limit} 不是上限：% 之后是同时运行的任务数",
     ),
     "array_tasks": (
-        "more than {most} tasks; submit several arrays",
-        "任务超过 {most} 个；请分成多个作业数组",
+        "more than {most:,} tasks; submit several arrays",
+        "任务超过 {most:,} 个；请分成多个作业数组",
     ),
     "array_part": (
         "{part} is no index, range (0-99) or range with a step (1-10:2)",
@@ -23,8 +23,8 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "逗号（全部满足）与问号（任一满足）不能混用",
     ),
     "dependency_jobs": (
-        "more than {most} jobs; depend on an array instead",
-        "作业超过 {most} 个；请改为依赖作业数组",
+        "more than {most:,} jobs; depend on an array instead",
+        "作业超过 {most:,} 个；请改为依赖作业数组",
     ),
     "dependency_kind": ("{part} is none of {known}", "{part} 不是 {known} 之一"),
     "dependency_singleton": ("singleton takes no job number", "singleton 不带作业编号"),

@@ -146,7 +146,7 @@ def test_the_log_is_simulated_beside_what_really_happened(api: Api, monkeypatch:
     }
     said = conduct("whatif", "--policy", "strict_fifo,node_choice=pack", "--nodes", "2x2").stdout
     assert "strict_fifo, node_choice=pack" in said
-    assert "Left out: 1 jobs that have not run yet" in said
+    assert "Left out: 1 job that has not run yet" in said
     assert ["MEASURE", "SIMULATED", "REALLY"] in [line.split() for line in said.splitlines()]
     part = json.loads(conduct("whatif", "--from", 2, "--to", 9, "--json").stdout)
     assert (part["jobs"], part["left_out"]["carried_over"], part["simulated"]["jobs"]) == (2, 1, 1)
