@@ -42,8 +42,12 @@ def job_table(
     jobs: Sequence[Job], screen: Screen, *, wide: bool = False, now: datetime | None = None
 ) -> None:
     """`now`: until when running jobs have run, if not until this moment."""
-    now = now or datetime.now(UTC)
-    screen.table(_COLUMNS, [_row(job, now, wide=wide) for job in jobs], wide=wide)
+    for line in job_lines(jobs, screen, wide=wide, now=now or datetime.now(UTC)):
+        print(line)
+
+
+def job_lines(jobs: Sequence[Job], screen: Screen, *, now: datetime, wide: bool = False) -> list[str]:
+    return screen.table_lines(_COLUMNS, [_row(job, now, wide=wide) for job in jobs], wide=wide)
 
 
 def _row(job: Job, now: datetime, *, wide: bool) -> Sequence[Cell]:

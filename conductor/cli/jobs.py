@@ -39,6 +39,7 @@ def jobs(
     expand: Annotated[
         bool, typer.Option("-r", "--expand", help="Each waiting task of an array in a line of its own.")
     ] = False,
+    watching: Annotated[bool, typer.Option("--watch", help="Stay, and keep it true; q ends.")] = False,
     as_of: AsOf = None,
     wide: Wide = False,
     as_json: Json = False,
@@ -52,19 +53,21 @@ def jobs(
 
     screen = Screen.open()
     wanted = [one.upper() for given in states or () for one in given.split(",") if one]
+    filters = {
+        "states": wanted or (() if everything else ACTIVE_STATES),
+        "user_name": user,
+        "name": name,
+        "node_name": node,
+        "array_job_id": array,
+        "fold": None if expand or as_json or as_of is not None else "array",
+        "since": _instant(since, screen),
+        "until": _instant(until, screen),
+    }
     with connect(channel="cli") as client:
-        found = client.all_jobs(
-            limit,
-            states=wanted or (() if everything else ACTIVE_STATES),
-            user_name=user,
-            name=name,
-            node_name=node,
-            array_job_id=array,
-            fold=None if expand or as_json or as_of is not None else "array",
-            since=_instant(since, screen),
-            until=_instant(until, screen),
-            as_of=moment_option(as_of, screen),
-        )
+        if watching:
+            _watch(client, filters, screen, alone=not (as_json or wide or as_of))
+            return
+        found = client.all_jobs(limit, as_of=moment_option(as_of, screen), **filters)
     if as_json:
         screen.json(found.raw)
         return
@@ -76,6 +79,19 @@ def jobs(
     job_table(found.jobs, screen, wide=wide, now=tell_moment(found.raw, screen))
     if found.next is not None:
         screen.warn("more_jobs")
+
+
+def _watch(client: "Client", filters: dict[str, Any], screen: "Screen", *, alone: bool) -> None:
+    from conductor.cli.submission import refuse
+    from conductor.settings import terminal_is_dumb
+
+    if not alone:
+        refuse(screen, "watch_alone")
+    if not screen.out_is_terminal or terminal_is_dumb():
+        refuse(screen, "watch_no_terminal")
+    from conductor.cli.watch import watch
+
+    watch(client, lambda lines: client.jobs(limit=min(lines, 1000), **filters), screen)
 
 
 def job(

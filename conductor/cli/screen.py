@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TextIO
 
-from conductor.cli.tables import Cell, Column, render, wrapped
+from conductor.cli.tables import Cell, Column, render, shortened_to, wrapped
 from conductor.cli.texts import Language, text
 from conductor.cli.visible import one_line, visible
 
@@ -86,16 +86,19 @@ class Screen:
         self, columns: Sequence[tuple[str, Column]], rows: Sequence[Sequence[Cell]], *, wide: bool = False
     ) -> None:
         """Rows under their headings (keys of texts)."""
+        for line in self.table_lines(columns, rows, wide=wide):
+            print(line)
+
+    def table_lines(
+        self, columns: Sequence[tuple[str, Column]], rows: Sequence[Sequence[Cell]], *, wide: bool = False
+    ) -> list[str]:
         headings = [self.text(key) for key, _ in columns]
         kinds = [kind for _, kind in columns]
-        for line in render(
-            headings, kinds, rows, width=None if wide else self.width(), colours=self.colours
-        ):
-            print(line)
+        return render(headings, kinds, rows, width=None if wide else self.width(), colours=self.colours)
 
     def pairs(self, pairs: Sequence[tuple[str, str]], *, wrap: bool = False) -> None:
         """Labels (keys of texts) and values, one a line, the values in one column. With `wrap` long values wrap, but
-        for a single word, such as a path.
+        for a path.
         """
         from rich.cells import cell_len
 
@@ -104,7 +107,7 @@ class Screen:
         room = max(NARROWEST // 2, self.width() - widest - 4)
         for label, (_, value) in zip(labels, pairs, strict=True):
             shown = one_line(value)
-            breaks = wrap and " " in shown and cell_len(shown) > room
+            breaks = wrap and cell_len(shown) > room and (" " in shown or shown[0] != "/")
             first, *others = wrapped(shown, room) if breaks else [shown]
             print(f"  {label}{' ' * (widest - cell_len(label))}  {first}")
             for other in others:
@@ -116,6 +119,11 @@ class Screen:
 
     def width(self) -> int:
         return _width_of(sys.stdout) if self.out_is_terminal else WIDTH
+
+
+def fit(text: str, width: int) -> str:
+    """A line of ours that never wraps: cut, with an ellipsis, where it is too long."""
+    return shortened_to(one_line(text), width)
 
 
 def wrapped_lines(text: str, width: int) -> list[str]:
