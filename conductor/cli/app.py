@@ -25,6 +25,7 @@ from conductor.cli import (
     services,
     submit,
     token,
+    wait,
     whatif,
     why,
 )
@@ -53,6 +54,7 @@ COMMANDS: tuple[tuple[str, str, Callable[..., int | None], dict[str, bool]], ...
     ("job", "Show everything about one job.", jobs.job, {}),
     ("why", "Say why a job waits, and what would help.", why.why, {}),
     ("logs", "Print what a job wrote.", logs.logs, {}),
+    ("wait", "Wait until jobs have ended, with their code.", wait.wait, {}),
     ("cancel", "Cancel jobs.", jobs.cancel, {}),
     ("hold", "Keep jobs from starting.", jobs.hold, {}),
     ("unhold", "Let held jobs run.", jobs.unhold, {}),
@@ -94,8 +96,8 @@ GROUPS: tuple[tuple[str, str, tuple[tuple[str, str, Callable[..., int | None]], 
     ),
     ("token", "The API's bearer token.", (("show", "Print it.", token.show),)),
 )
-# Every code of `run` but its own belongs to the job.
-FAILURE_OF = {"run": OWN_FAILURE}
+# Every code of these but their own belongs to a job.
+FAILURE_OF = {"run": OWN_FAILURE, "wait": OWN_FAILURE}
 # Their 1 is an answer, something is wrong; that they could not look is another code, for a monitor to tell.
 FAILED_OF = {"audit": OWN_FAILURE, "verify": OWN_FAILURE, "rebuild": OWN_FAILURE}
 

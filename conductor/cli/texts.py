@@ -98,7 +98,7 @@ _EVERYDAY: Mapping[str, tuple[str, str]] = {
         "Nothing runs here yet; bringing up a system in {home} for this job ...",
         "尚无系统在运行；正在 {home} 为此作业启动系统 ……",
     ),
-    "status_waiting": ("job {job_id} waiting{why}", "作业 {job_id} 等待中{why}"),
+    "status_waiting": ("job {job_id} waiting{time}{why}", "作业 {job_id} 等待中{time}{why}"),
     "status_running": ("job {job_id} running{where}: {time}", "作业 {job_id} 运行中{where}：{time}"),
     "status_limited": (
         "job {job_id} running{where}: {time} of {limit}",
@@ -113,7 +113,7 @@ _EVERYDAY: Mapping[str, tuple[str, str]] = {
         "Follow it again with `conductor logs -f {job_id}`."),
         "conductor：与服务器失去联系；作业 {job_id} 会继续。重新跟随：`conductor logs -f {job_id}`。",
     ),
-    "ask_cancel": ("Cancel job {job_id}? [y/N] ", "取消作业 {job_id}？[y/N] "),
+    "ask_cancel": ("Cancel job {job_id}? [Y/n] ", "取消作业 {job_id}？[Y/n] "),
     "cancelling": ("conductor: cancelling job {job_id} ...", "conductor：正在取消作业 {job_id} ……"),
     "left_behind": (
         "conductor: no longer waiting for job {job_id}, which was asked to end.",

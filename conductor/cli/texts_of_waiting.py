@@ -2,7 +2,66 @@
 
 from collections.abc import Mapping
 
+# What a reason means, for a line that has little room; `conductor why` says more
+REASONS: Mapping[str, tuple[str, str]] = {
+    "Resources": ("no node has room now", "目前没有节点有空位"),
+    "Priority": ("others go first", "其他作业优先"),
+    "NoNodes": ("no node is registered", "没有已注册的节点"),
+    "NodeDown": ("its node is silent", "其节点已失联"),
+    "ReqNodeNotAvail": ("no node that could run it takes jobs", "能运行它的节点均不接收作业"),
+    "BadConstraints": ("no node could ever run it", "没有节点能够运行它"),
+    "JobHeldUser": ("held; `conductor unhold` lets it run", "已挂起；`conductor unhold` 可放行"),
+    "JobHoldMaxRequeue": ("held after too many lost nodes", "因节点多次失联而挂起"),
+    "Dependency": ("it depends on other jobs", "它依赖其他作业"),
+    "BeginTime": ("not before its time", "尚未到开始时间"),
+    "Starting": ("it is about to start", "即将启动"),
+}
+
 TEXTS_OF_WAITING: Mapping[str, tuple[str, str]] = {
+    # run
+    "status_reserved": ("starting on {node}", "正在 {node} 上启动"),
+    "reason_told": (": {told}", "：{told}"),
+    "reason_meant": (": {reason}, {means}", "：{reason}，{means}"),
+    "let_go": (
+        "conductor: job {job_id} goes on. Follow it: `conductor logs -f {job_id}`; end it: `conductor cancel {job_id}`.",
+        "conductor：作业 {job_id} 会继续。跟随：`conductor logs -f {job_id}`；结束：`conductor cancel {job_id}`。",
+    ),
+    "let_go_alone": (
+        "conductor: job {job_id} is left to itself, and the system that was brought up for it stops. "
+        "`conductor up` takes it up again; then `conductor logs -f {job_id}`.",
+        "conductor：作业 {job_id} 交由其自身，为它启动的系统即将停止。"
+        "用 `conductor up` 接管，再用 `conductor logs -f {job_id}` 跟随。",
+    ),
+    # wait, submit --wait
+    "one_ended": ("Job {job_id}: {state}{how}.", "作业 {job_id}：{state}{how}。"),
+    "all_ended": ("{count:job has|jobs have} ended: {states}.", "{count} 个作业已结束：{states}。"),
+    "no_such_task": (
+        "array {array} has no task {task}; `conductor jobs --all --array {array}` lists those it has",
+        "作业数组 {array} 没有任务 {task}；`conductor jobs --all --array {array}` 列出其任务",
+    ),
+    "goes_on": (
+        "conductor: what was submitted goes on; `conductor wait {job_id}` waits for it again.",
+        "conductor：已提交的作业会继续；`conductor wait {job_id}` 可再次等待。",
+    ),
+    # submit --batch
+    "submitted_batch": (
+        "Submitted {count:batch job|batch jobs}: {first} to {last}",
+        "已提交 {count} 个作业：{first} 至 {last}",
+    ),
+    "batch_alone": (
+        "--batch takes each job's options from its own line; leave {option} out here",
+        "--batch 中每个作业的选项写在各自的行里；请在此去掉 {option}",
+    ),
+    "batch_empty": ("{path} has no job: write one JSON object a line", "{path} 中没有作业：每行写一个 JSON 对象"),
+    "batch_not_json": (
+        'line {line} of {path} is no JSON object such as {{"script": "#!/bin/sh\\ntrue\\n", "cpus": 2}}: {why}',
+        '{path} 第 {line} 行不是 JSON 对象，例如 {{"script": "#!/bin/sh\\ntrue\\n", "cpus": 2}}：{why}',
+    ),
+    "batch_field": (
+        "line {line} of {path}: {field} is no field of a submission{nearest}",
+        "{path} 第 {line} 行：{field} 不是提交的字段{nearest}",
+    ),
+    "batch_nearest": ("; did you mean {field}?", "；是否想写 {field}？"),
     # jobs --watch
     "watch_alone": (
         "--watch shows what is now, as far as the screen goes; leave --json, --wide and --as-of out",
