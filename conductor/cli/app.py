@@ -12,6 +12,7 @@ from conductor.cli import (
     as_of,
     audit,
     cluster,
+    completion,
     evidence,
     import_scns,
     jobs,
@@ -82,6 +83,7 @@ COMMANDS: tuple[tuple[str, str, Callable[..., int | None], dict[str, bool]], ...
     ("migrate", "Bring the database to this release's schema.", services.migrate, {}),
     ("psql", "Open psql on the database.", services.psql, PSQL),
     ("db-url", "Print the database's URL.", services.db_url, {}),
+    ("completion", "Print what teaches a shell to complete.", completion.completion, {}),
 )
 # name, one line in the list, its commands
 GROUPS: tuple[tuple[str, str, tuple[tuple[str, str, Callable[..., int | None]], ...]], ...] = (
@@ -105,7 +107,7 @@ FAILED_OF = {"audit": OWN_FAILURE, "verify": OWN_FAILURE, "rebuild": OWN_FAILURE
 def build() -> typer.Typer:
     """The application, from the table above."""
     names = {"help_option_names": ["-h", "--help"]}
-    built = _group(HELP, _options)
+    built = _group(HELP, _options, completes=True)
     for name, line, command, reading in COMMANDS:
         kind = SbatchCommand if name in ("submit", "run") else None
         settings = {**names, **reading}
@@ -122,12 +124,12 @@ def _ending(name: str, command: Callable[..., int | None]) -> Callable[..., None
     return answering(command, failure=FAILURE_OF.get(name), failed=FAILED_OF.get(name, FAILED))
 
 
-def _group(help_text: str, options: Callable[..., None]) -> typer.Typer:
+def _group(help_text: str, options: Callable[..., None], *, completes: bool = False) -> typer.Typer:
     # Plain help: its boxes would take a quarter of 80 columns. Errors are ours to tell, never a traceback's.
     group = typer.Typer(
         help=help_text,
         context_settings={"help_option_names": ["-h", "--help"]},
-        add_completion=False,
+        add_completion=completes,
         pretty_exceptions_enable=False,
         no_args_is_help=True,
         rich_markup_mode=None,

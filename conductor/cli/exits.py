@@ -31,7 +31,8 @@ EXIT_CODES = (
     "Exit codes: 0 done; 1 refused or failed; 2 wrong usage; 69 no server answers; 130 interrupted. "
     "`audit`, `replay verify` and `replay rebuild` end with 1 when something is wrong, with 125 when they could not "
     "look. "
-    "`run`, `wait` and `submit --wait` end with the job's own code (of several the highest): 128 + signal; TIMEOUT 124, CANCELLED 130, "
+    "`run`, `wait` and `submit --wait` end with the job's own code (of several the highest): 128 + signal; "
+    "TIMEOUT 124, CANCELLED 130, "
     "NODE_FAIL 75, OUT_OF_MEMORY 137; 125 when the job could not be started or followed."
 )
 

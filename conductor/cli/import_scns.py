@@ -116,9 +116,7 @@ def _tell(result: "Imported", screen: "Screen") -> None:
 def _tell_found(found: "Found", screen: "Screen") -> None:
     from conductor.cli.tables import FIXED, NUMBER
 
-    screen.say(
-        "import_found", name=found.source, jobs=found.jobs, allocations=found.allocations
-    )
+    screen.say("import_found", name=found.source, jobs=found.jobs, allocations=found.allocations)
     if found.oldest is not None and found.newest is not None:
         from conductor.cli.times import local
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from conductor.cli import completion
 from conductor.cli.moments import moment_option, tell_moment
 from conductor.cli.options import AsOf, CaseFilePath, JobId, JobIds, Json, Reason, Wide
 
@@ -22,11 +23,20 @@ if TYPE_CHECKING:
 def jobs(
     states: Annotated[
         list[str] | None,
-        typer.Option("-s", "--state", "--states", metavar="STATE", help="Only these; several with commas."),
+        typer.Option(
+            "-s",
+            "--state",
+            "--states",
+            metavar="STATE",
+            help="Only these; several with commas.",
+            autocompletion=completion.states,
+        ),
     ] = None,
     user: Annotated[str | None, typer.Option("-u", "--user", metavar="NAME")] = None,
     name: Annotated[str | None, typer.Option("-n", "--name", metavar="NAME")] = None,
-    node: Annotated[str | None, typer.Option("-w", "--node", metavar="NAME")] = None,
+    node: Annotated[
+        str | None, typer.Option("-w", "--node", metavar="NAME", autocompletion=completion.node_names)
+    ] = None,
     array: Annotated[
         int | None, typer.Option("--array", metavar="ID", min=1, help="Only the tasks of this array.")
     ] = None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from conductor.cli import completion
 from conductor.cli.moments import moment_option, tell_moment
 from conductor.cli.options import AsOf, Json, Reason
 
@@ -29,7 +30,10 @@ _MEANINGS = {
 
 
 def policy(
-    changes: Annotated[list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", hidden=True)] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME=VALUE]...", hidden=True, autocompletion=completion.policy_changes),
+    ] = None,
     reason: Reason = None,
     as_of: AsOf = None,
     history: Annotated[bool, typer.Option("--history", help="Every change, who made it and why.")] = False,

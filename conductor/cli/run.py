@@ -1,8 +1,8 @@
 """`conductor run`: submit, follow, and end as the script ended.
 
 Promises: an interrupt never leaves a job behind unasked: on a terminal it asks once whether to cancel (Enter, or a
-second Ctrl-C, does; n lets the job go on without us), elsewhere it cancels. With nothing to talk to, and no CONDUCTOR_URL that says otherwise, a system is brought up for as
-long as the job takes.
+second Ctrl-C, does; n lets the job go on without us), elsewhere it cancels. With nothing to talk to, and no
+CONDUCTOR_URL that says otherwise, a system is brought up for as long as the job takes.
 """
 
 import signal

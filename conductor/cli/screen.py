@@ -1,8 +1,8 @@
 """How anything gets onto a screen: sentences, tables, JSON; plain when it is no screen.
 
 Promises: colours and moving lines only on a terminal, or as NO_COLOR, FORCE_COLOR and TERM=dumb say; tables and
-sentences within its width (80 columns when there is none), where wide characters line up; nothing that came from a job or a server moves a cursor. Standard output has
-what was asked for, standard error everything else.
+sentences within its width (80 columns when there is none), where wide characters line up; nothing that came from a
+job or a server moves a cursor. Standard output has what was asked for, standard error everything else.
 """
 
 import json

@@ -121,7 +121,8 @@ _EVERYDAY: Mapping[str, tuple[str, str]] = {
     ),
     "ended": ("conductor: job {job_id} {state}{why}", "conductor：作业 {job_id} {state}{why}"),
     # changing jobs and nodes
-    "several_cancelled": ("Array {job_id}: {count:task is|tasks are} cancelled.", "作业数组 {job_id}：{count} 个任务已取消。"),
+    "several_cancelled": ("Array {job_id}: {count:task is|tasks are} cancelled.",
+                          "作业数组 {job_id}：{count} 个任务已取消。"),
     "several_cancel_requested": (
         "Array {job_id}: {count:task was|tasks were} asked to end; the nodes are ending them.",
         "作业数组 {job_id}：已要求 {count} 个任务结束；其节点正在结束它们。",

@@ -16,7 +16,7 @@ TEXTS_OF_THE_IMPORT: Mapping[str, tuple[str, str]] = {
     "state_here": ("STATE HERE", "导入后状态"),
     "jobs_count": ("JOBS", "作业数"),
     "import_leaks": (
-        "Never given back there: {count:allocation|allocations} with {cpus:CPU|CPUs}. None of them holds anything here.",
+        "Never given back there: {count:allocation|allocations} with {cpus:CPU|CPUs}. Nothing is held here for them.",
         "原系统从未归还：{count:,} 个分配，共 {cpus:,} 个 CPU。它们在此不占用任何资源。",
     ),
     "import_leak": (

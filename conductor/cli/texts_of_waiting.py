@@ -23,14 +23,14 @@ TEXTS_OF_WAITING: Mapping[str, tuple[str, str]] = {
     "reason_told": (": {told}", "：{told}"),
     "reason_meant": (": {reason}, {means}", "：{reason}，{means}"),
     "let_go": (
-        "conductor: job {job_id} goes on. Follow it: `conductor logs -f {job_id}`; end it: `conductor cancel {job_id}`.",
+        "conductor: job {job_id} goes on; `conductor logs -f {job_id}` follows, `conductor cancel {job_id}` ends it.",
         "conductor：作业 {job_id} 会继续。跟随：`conductor logs -f {job_id}`；结束：`conductor cancel {job_id}`。",
     ),
     "let_go_alone": (
-        "conductor: job {job_id} is left to itself, and the system that was brought up for it stops. "
-        "`conductor up` takes it up again; then `conductor logs -f {job_id}`.",
-        "conductor：作业 {job_id} 交由其自身，为它启动的系统即将停止。"
-        "用 `conductor up` 接管，再用 `conductor logs -f {job_id}` 跟随。",
+        ("conductor: job {job_id} is left to itself, and the system that was brought up for it stops. "
+        "`conductor up` takes it up again; then `conductor logs -f {job_id}`."),
+        ("conductor：作业 {job_id} 交由其自身，为它启动的系统即将停止。"
+        "用 `conductor up` 接管，再用 `conductor logs -f {job_id}` 跟随。"),
     ),
     # wait, submit --wait
     "one_ended": ("Job {job_id}: {state}{how}.", "作业 {job_id}：{state}{how}。"),
@@ -62,6 +62,8 @@ TEXTS_OF_WAITING: Mapping[str, tuple[str, str]] = {
         "{path} 第 {line} 行：{field} 不是提交的字段{nearest}",
     ),
     "batch_nearest": ("; did you mean {field}?", "；是否想写 {field}？"),
+    # completion
+    "unknown_shell": ("{shell} is no shell that is known here: {known}", "{shell} 不是可用的 shell：{known}"),
     # jobs --watch
     "watch_alone": (
         "--watch shows what is now, as far as the screen goes; leave --json, --wide and --as-of out",

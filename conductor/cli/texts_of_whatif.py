@@ -64,7 +64,7 @@ TEXTS_OF_WHATIF: Mapping[str, tuple[str, str]] = {
         "只运行一次，时长取最后一次尝试：{count:,} 个被重新排队的作业。",
     ),
     "whatif_imported": (
-        "Left out: {count:imported job|imported jobs} that ended in the original system; nobody noted which nodes it had when.",
+        "Left out: {count:imported job|imported jobs} that ended in the original system; nobody noted its nodes.",
         "未计入：{count:,} 个已在原系统中结束的导入作业；无人记录原系统何时有哪些节点。",
     ),
     "whatif_carried_over": (

@@ -1,6 +1,11 @@
 """`conductor wait`: come back when jobs have ended, with the worst of their codes."""
 
+from typing import TYPE_CHECKING, Any
+
 from conductor.cli.options import JobIds, Json
+
+if TYPE_CHECKING:
+    from conductor.client import Job
 
 
 def wait(job_ids: JobIds, as_json: Json = False) -> int:
@@ -18,7 +23,12 @@ def wait(job_ids: JobIds, as_json: Json = False) -> int:
     with connect(channel="cli") as client:
         ended = wait_for_all(client, jobs_named(client, job_ids, screen), screen)
     if as_json:
-        screen.json({"jobs": [job.raw for job in ended]})
+        screen.json({"jobs": [_document(job) for job in ended], "exit_code": highest_code(ended)})
     else:
         tell_ends(ended, screen)
     return highest_code(ended)
+
+
+def _document(job: "Job") -> dict[str, Any]:
+    names = ("id", "name", "state", "reason", "exit_code", "exit_signal", "array_job_id", "array_task_id")
+    return {name: getattr(job, name) for name in names}
