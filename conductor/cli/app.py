@@ -32,6 +32,7 @@ from conductor.cli import (
 )
 from conductor.cli.exits import EXIT_CODES, FAILED, OWN_FAILURE, answering
 from conductor.cli.sbatch_words import SbatchCommand
+from conductor.cli.usage import SentenceGroup
 
 HELP = f"""Run batch scripts on a set of machines, and prove what happened.
 
@@ -127,6 +128,7 @@ def _ending(name: str, command: Callable[..., int | None]) -> Callable[..., None
 def _group(help_text: str, options: Callable[..., None], *, completes: bool = False) -> typer.Typer:
     # Plain help: its boxes would take a quarter of 80 columns. Errors are ours to tell, never a traceback's.
     group = typer.Typer(
+        cls=SentenceGroup,
         help=help_text,
         context_settings={"help_option_names": ["-h", "--help"]},
         add_completion=completes,
@@ -142,14 +144,20 @@ def _nothing() -> None:
     """A group of one command stays a group."""
 
 
-def _options(
-    version: bool = typer.Option(False, "--version", help="Print the version.", is_eager=True),
-) -> None:
-    if version:
+def _print_version(wanted: bool) -> None:
+    if wanted:
         from conductor import __version__
 
         print(f"conductor {__version__}")
         raise typer.Exit
+
+
+def _options(
+    version: bool = typer.Option(
+        False, "--version", help="Print the version.", is_eager=True, callback=_print_version
+    ),
+) -> None:
+    """What comes before the command."""
 
 
 app = build()

@@ -58,7 +58,8 @@ def states(incomplete: str) -> list[str]:
     from conductor.core.job import JobState
 
     done, comma, begun = incomplete.rpartition(",")
-    return _begun([f"{done}{comma}{state}" for state in JobState], f"{done}{comma}{begun.upper()}")
+    names = [str(state).lower() if begun and begun.islower() else str(state) for state in JobState]
+    return _begun([f"{done}{comma}{name}" for name in names], incomplete)
 
 
 def job_ids(incomplete: str) -> list[str]:

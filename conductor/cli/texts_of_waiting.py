@@ -62,6 +62,14 @@ TEXTS_OF_WAITING: Mapping[str, tuple[str, str]] = {
         "{path} 第 {line} 行：{field} 不是提交的字段{nearest}",
     ),
     "batch_nearest": ("; did you mean {field}?", "；是否想写 {field}？"),
+    # words that do not fit
+    "usage": ("conductor: {said}; see `{command} --help`", "conductor：{said}；见 `{command} --help`"),
+    "usage_missing": ("{name} is missing", "缺少 {name}"),
+    "usage_option": ("there is no option {name}{nearest}", "没有选项 {name}{nearest}"),
+    "usage_nearest": (" (did you mean {name}?)", "（是否想写 {name}？）"),
+    "usage_command": ("there is no command {name}{nearest}", "没有命令 {name}{nearest}"),
+    "usage_number": ("{name} must be a number", "{name} 必须是数字"),
+    "usage_other": ("{message}", "用法有误：{message}"),
     # completion
     "unknown_shell": ("{shell} is no shell that is known here: {known}", "{shell} 不是可用的 shell：{known}"),
     # jobs --watch
