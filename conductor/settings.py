@@ -309,20 +309,6 @@ def _plain_environment() -> dict[str, str]:
     return {key: value for key, value in theirs.items() if not key.startswith(PREFIX)}
 
 
-def colour_wish() -> bool | None:
-    """What the customs of terminals say of colours (no-color.org, FORCE_COLOR); None: as the terminal is."""
-    if os.environ.get("NO_COLOR"):
-        return False
-    if os.environ.get("FORCE_COLOR", "0") not in ("", "0"):
-        return True
-    return False if terminal_is_dumb() else None
-
-
-def terminal_is_dumb() -> bool:
-    """Whether the terminal can neither colour nor move its cursor (an editor's shell, a serial line)."""
-    return os.environ.get("TERM") == "dumb"
-
-
 class _Found:
     """A value and the place it was found in, for the sentence that refuses it."""
 

@@ -125,7 +125,9 @@ MAY_HANDLE_PROCESSES = {
 }
 
 # Where the environment may be read or handed on, besides `conductor/settings.py`.
-MAY_READ_ENVIRONMENT: Mapping[str, str] = {}
+MAY_READ_ENVIRONMENT: Mapping[str, str] = {
+    "conductor/cli/terminal.py": "NO_COLOR, FORCE_COLOR and TERM are no settings of ours, but every program's",
+}
 
 
 def room_of(module: str) -> str | None:

@@ -119,7 +119,7 @@ def _look(client: "Client", wanted: Collection[int], known: dict[int, "Job"]) ->
 @contextmanager
 def _bar(screen: "Screen", total: int) -> Iterator[Tell | None]:
     """What to call with the jobs by state; None when nobody looks."""
-    from conductor.settings import terminal_is_dumb
+    from conductor.cli.terminal import terminal_is_dumb
 
     if not screen.err_is_terminal or terminal_is_dumb():
         yield None

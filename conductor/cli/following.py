@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, TextIO
 
 from rich.cells import cell_len, set_cell_size
 
+from conductor.cli.terminal import terminal_is_dumb
 from conductor.cli.visible import VisibleStream, one_line
 from conductor.client.errors import Unreachable
-from conductor.settings import terminal_is_dumb
 
 if TYPE_CHECKING:
     from conductor.client import Client

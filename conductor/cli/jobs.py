@@ -16,7 +16,7 @@ _CAUSES_NAMED = 20
 
 if TYPE_CHECKING:
     from conductor.cli.screen import Screen
-    from conductor.client import Changed, Client
+    from conductor.client import Changed, Client, JobPage
     from conductor.core.timeline import Step
 
 
@@ -78,11 +78,17 @@ def jobs(
             _watch(client, filters, screen, alone=not (as_json or wide or as_of))
             return
         found = client.all_jobs(limit, as_of=moment_option(as_of, screen), **filters)
+    narrowed = wanted or everything or user or name or node or array
+    _show(found, screen, "no_such_jobs" if narrowed else "no_jobs", wide=wide, as_json=as_json)
+
+
+def _show(found: "JobPage", screen: "Screen", none: str, *, wide: bool, as_json: bool) -> None:
+    """`none`: what to say when there is no job."""
     if as_json:
         screen.json(found.raw)
         return
     if not found.jobs:
-        screen.warn("no_such_jobs" if wanted or everything or user or name or node or array else "no_jobs")
+        screen.warn(none)
         return
     from conductor.cli.job_views import job_table
 
@@ -93,7 +99,7 @@ def jobs(
 
 def _watch(client: "Client", filters: dict[str, Any], screen: "Screen", *, alone: bool) -> None:
     from conductor.cli.submission import refuse
-    from conductor.settings import terminal_is_dumb
+    from conductor.cli.terminal import terminal_is_dumb
 
     if not alone:
         refuse(screen, "watch_alone")

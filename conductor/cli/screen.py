@@ -35,7 +35,8 @@ class Screen:
     def open(cls) -> "Screen":
         """As the settings say; when they cannot even be read, still able to say so."""
         # Imported here: settings bring pydantic, which `--help` need not wait for.
-        from conductor.settings import SettingsError, colour_wish, load_settings
+        from conductor.cli.terminal import colour_wish
+        from conductor.settings import SettingsError, load_settings
 
         try:
             language = load_settings().lang

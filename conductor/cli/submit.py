@@ -64,11 +64,6 @@ def submit(
 
     Example: conductor submit -c 4 -t 2:00:00 train.sh
     """
-    from conductor.cli.screen import Screen
-    from conductor.client import connect
-    from conductor.settings import child_environment, load_settings
-
-    settings, screen = load_settings(), Screen.open()
     wishes = option.Wishes(
         command="submit", arguments=arguments or [], wrap=wrap, ntasks=ntasks, ntasks_per_node=ntasks_per_node,
         cpus_per_task=cpus_per_task, time_limit=time_limit, job_name=job_name, work_dir=work_dir, memory=memory,
@@ -78,6 +73,17 @@ def submit(
         as_sbatch=as_sbatch or (),
     )  # fmt: skip
     telling = Telling(parsable=parsable, wait=wait, as_json=as_json)
+    return _submit(wishes, output, error, batch, telling)
+
+
+def _submit(
+    wishes: option.Wishes, output: str | None, error: str | None, batch: str | None, telling: "Telling"
+) -> int:
+    from conductor.cli.screen import Screen
+    from conductor.client import connect
+    from conductor.settings import child_environment, load_settings
+
+    settings, screen = load_settings(), Screen.open()
     if batch is not None:
         _refuse_beside_batch(wishes, output, error, screen)
         return _submit_batch(batch, settings, screen, telling)

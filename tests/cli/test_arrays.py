@@ -44,7 +44,7 @@ def test_an_array_is_submitted_shown_and_changed_whole_or_in_part(
     assert conduct("unhold", "1_9").stdout == (
         "Job 1_9 is CANCELLED: it does not wait, and nothing holds it.\n"
     )
-    assert conduct("unhold", "1").stdout == ("Array 1: 9 tasks do not wait any more; nothing holds them.\n")
+    assert conduct("unhold", "1").stdout == ("Array 1: 9 tasks wait no more; nothing holds them.\n")
     assert conduct("requeue", "1_1", CONDUCTOR_LANG="zh").stdout == "作业 1_1 已重新排队：PENDING。\n"
     assert (conduct("cancel", "1_77").exit_code, conduct("cancel", "x").exit_code) == (1, 2)
     assert "follows one job" in conduct("run", "--array", "1-2", script).stderr
