@@ -49,6 +49,9 @@ def jobs(
     expand: Annotated[
         bool, typer.Option("-r", "--expand", help="Each waiting task of an array in a line of its own.")
     ] = False,
+    queue: Annotated[
+        bool, typer.Option("--queue", help="Those that wait, in the order the scheduler looks at them.")
+    ] = False,
     watching: Annotated[bool, typer.Option("--watch", help="Stay, and keep it true; q ends.")] = False,
     as_of: AsOf = None,
     wide: Wide = False,
@@ -58,6 +61,7 @@ def jobs(
 
     Example: conductor jobs --state FAILED,TIMEOUT --since now-1day
     """
+    from conductor.cli.queue_views import show_queue
     from conductor.cli.screen import Screen
     from conductor.client import ACTIVE_STATES, connect
 
@@ -74,6 +78,11 @@ def jobs(
         "until": _instant(until, screen),
     }
     with connect(channel="cli") as client:
+        if queue:
+            # Filters would tear holes into the order.
+            plain = not (states or user or name or node or array or since or until or as_of or watching)
+            show_queue(client, limit, screen, plain=plain, wide=wide, as_json=as_json)
+            return
         if watching:
             _watch(client, filters, screen, alone=not (as_json or wide or as_of))
             return

@@ -107,10 +107,12 @@ class Run:
     def to_the_end(self, wanted: "Submission") -> int:
         """Gives the exit code."""
         from conductor.cli.following import Follower
+        from conductor.cli.node_names import warn_of_unknown_nodes
 
         self._interrupts.noting = True
         submitted = self._client.submit(wanted)
         self._screen.warn_all(submitted.warnings)
+        warn_of_unknown_nodes(self._client, wanted, self._screen)
         job_id = submitted.job_id
         followers = [
             Follower(self._client, job_id, "stdout", lambda data: self._sheet.write("stdout", data)),

@@ -94,7 +94,17 @@ class Screen:
         self, columns: Sequence[tuple[str, Column]], rows: Sequence[Sequence[Cell]], *, wide: bool = False
     ) -> list[str]:
         headings = [self.text(key) for key, _ in columns]
-        kinds = [kind for _, kind in columns]
+        return self.lines_of_table(headings, [kind for _, kind in columns], rows, wide=wide)
+
+    def lines_of_table(
+        self,
+        headings: Sequence[str],
+        kinds: Sequence[Column],
+        rows: Sequence[Sequence[Cell]],
+        *,
+        wide: bool = False,
+    ) -> list[str]:
+        """The same with headings that are texts themselves."""
         return render(headings, kinds, rows, width=None if wide else self.width(), colours=self.colours)
 
     def pairs(self, pairs: Sequence[tuple[str, str]], *, wrap: bool = False) -> None:

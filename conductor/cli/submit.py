@@ -79,6 +79,7 @@ def submit(
 def _submit(
     wishes: option.Wishes, output: str | None, error: str | None, batch: str | None, telling: "Telling"
 ) -> int:
+    from conductor.cli.node_names import warn_of_unknown_nodes
     from conductor.cli.screen import Screen
     from conductor.client import connect
     from conductor.settings import child_environment, load_settings
@@ -91,6 +92,7 @@ def _submit(
     stdout = option.slurm_output(wanted, output)
     with connect(settings, channel="cli") as client:
         job = client.submit(replace(wanted, stdout_path=stdout, stderr_path=error))
+        warn_of_unknown_nodes(client, wanted, screen)
         return _told(client, [job], job.raw, screen, telling)
 
 

@@ -43,6 +43,10 @@ TEXTS_OF_WAITING: Mapping[str, tuple[str, str]] = {
         "conductor: what was submitted goes on; `conductor wait {job_id}` waits for it again.",
         "conductor：已提交的作业会继续；`conductor wait {job_id}` 可再次等待。",
     ),
+    "unknown_nodes": (
+        "no node is registered as {names}; the job runs on another that it names (`conductor nodes` lists them)",
+        "没有名为 {names} 的已注册节点；作业将在所列的其他节点上运行（`conductor nodes` 列出全部节点）",
+    ),
     # submit --batch
     "submitted_batch": (
         "Submitted {count:batch job|batch jobs}: {first} to {last}",
@@ -72,6 +76,20 @@ TEXTS_OF_WAITING: Mapping[str, tuple[str, str]] = {
     "usage_other": ("{message}", "用法有误：{message}"),
     # completion
     "unknown_shell": ("{shell} is no shell that is known here: {known}", "{shell} 不是可用的 shell：{known}"),
+    # jobs --queue
+    "place": ("PLACE", "位次"),
+    "priority": ("PRIO", "优先级"),
+    "effective": ("EFFECTIVE", "有效优先级"),
+    "queue_alone": (
+        "--queue shows the whole queue in its order; of other options it takes --limit, --wide and --json",
+        "--queue 按次序显示整个队列；其他选项只能用 --limit、--wide 和 --json",
+    ),
+    "queue_empty": (
+        "Nothing is in the queue; `conductor jobs` also shows what is held or waits for a time or another job.",
+        "队列为空；`conductor jobs` 还会显示已挂起、等待时间或等待其他作业的作业。",
+    ),
+    "queue_more": ("{count:more waits|more wait} behind them.", "其后还有 {count} 个在等待。"),
+    "licence_use": ("Licence {name}: {used} of {total} in use.", "许可证 {name}：已用 {used}/{total}。"),
     # jobs --watch
     "watch_alone": (
         "--watch shows what is now, as far as the screen goes; leave --json, --wide and --as-of out",

@@ -13,6 +13,12 @@ TEXTS_OF_WHATIF: Mapping[str, tuple[str, str]] = {
     "whatif_real_nodes": ("as they were", "与当时相同"),
     "whatif_cpus": ("{nodes} (at most {cpus} CPUs)", "{nodes}（最多 {cpus} 个 CPU）"),
     "whatif_measure": ("MEASURE", "指标"),
+    "whatif_policy_is": ("  Policy {number}: {policy}", "  策略 {number}：{policy}"),
+    "whatif_numbered": ("POLICY {number}", "策略 {number}"),
+    "whatif_one_chart": (
+        "--chart draws one simulation; give one --policy",
+        "--chart 只绘制一次模拟；请只给一个 --policy",
+    ),
     "whatif_simulated": ("SIMULATED", "模拟"),
     "whatif_real": ("REALLY", "实际"),
     "whatif_jobs": ("jobs that ran", "运行的作业"),

@@ -274,6 +274,10 @@ class Client:
     def resume(self, name: str, *, reason: str | None = None) -> Raw:
         return self._node_change(name, "resume", reason)
 
+    def queue(self, *, limit: int | None = None) -> Raw:
+        """The waiting jobs in the order in which the scheduler looks at them, and the licences in use."""
+        return _object(self._connection.json("GET", f"{API}/queue", params={"limit": limit}))
+
     def policy(self, *, as_of: Moment | None = None) -> Raw:
         """How the queue is worked through, since when, by whom and why."""
         return _object(self._listing("/policy", {}, as_of))

@@ -47,12 +47,12 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
         "作业要求带有 {name}={value} 的节点，而没有节点有此标签{known}。",
     ),
     "no_named_node": (
-        "The job asks for {names}, but no node of that name is registered{near}.",
-        "作业要求 {names}，而没有该名称的已注册节点{near}。",
+        "The job asks for {names}, but no node of that name is registered{near}",
+        "作业要求 {names}，而没有该名称的已注册节点{near}",
     ),
     "known": ("; there are {names}", "；现有 {names}"),
     "near": ("; did you mean {name}?", "；是否想写 {name}？"),
-    "nodes_are": ("; `conductor nodes` lists them", "；`conductor nodes` 列出全部节点"),
+    "nodes_are": ("; `conductor nodes` lists them.", "；`conductor nodes` 列出全部节点。"),
     "together": (
         ("No node has all that the job asks for together ({wish}). The nearest is {node}, where it cannot run: "
         "{clauses}."),
