@@ -20,38 +20,45 @@ if TYPE_CHECKING:
     from conductor.core.timeline import Step
 
 
+States = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-s",
+        "--state",
+        "--states",
+        metavar="STATE",
+        help="Only these; several with commas.",
+        autocompletion=completion.states,
+    ),
+]
+OnNode = Annotated[
+    str | None, typer.Option("-w", "--node", metavar="NAME", autocompletion=completion.node_names)
+]
+OfArray = Annotated[
+    int | None, typer.Option("--array", metavar="ID", min=1, help="Only the tasks of this array.")
+]
+Expand = Annotated[
+    bool, typer.Option("-r", "--expand", help="Each waiting task of an array in a line of its own.")
+]
+Queue = Annotated[
+    bool, typer.Option("--queue", help="Those that wait, in the order the scheduler looks at them.")
+]
+
+
 def jobs(
-    states: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-s",
-            "--state",
-            "--states",
-            metavar="STATE",
-            help="Only these; several with commas.",
-            autocompletion=completion.states,
-        ),
-    ] = None,
+    states: States = None,
     user: Annotated[str | None, typer.Option("-u", "--user", metavar="NAME")] = None,
     name: Annotated[str | None, typer.Option("-n", "--name", metavar="NAME")] = None,
-    node: Annotated[
-        str | None, typer.Option("-w", "--node", metavar="NAME", autocompletion=completion.node_names)
-    ] = None,
-    array: Annotated[
-        int | None, typer.Option("--array", metavar="ID", min=1, help="Only the tasks of this array.")
-    ] = None,
+    node: OnNode = None,
+    array: OfArray = None,
     since: Annotated[
         str | None, typer.Option("--since", metavar="TIME", help="Submitted since: 2026-01-31, now-2hours.")
     ] = None,
     until: Annotated[str | None, typer.Option("--until", metavar="TIME", help="Submitted before.")] = None,
     everything: Annotated[bool, typer.Option("-a", "--all", help="Also those that ended.")] = False,
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most so many.")] = 50,
-    expand: Annotated[
-        bool, typer.Option("-r", "--expand", help="Each waiting task of an array in a line of its own.")
-    ] = False,
-    queue: Annotated[
-        bool, typer.Option("--queue", help="Those that wait, in the order the scheduler looks at them.")
-    ] = False,
+    expand: Expand = False,
+    queue: Queue = False,
     watching: Annotated[bool, typer.Option("--watch", help="Stay, and keep it true; q ends.")] = False,
     as_of: AsOf = None,
     wide: Wide = False,

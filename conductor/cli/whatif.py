@@ -73,6 +73,8 @@ def whatif(
     from conductor.cli.whatif_views import document, tell, tell_several
 
     screen = Screen.open()
+    if chart is not None and len(policies or ()) > 1:
+        refuse(screen, "whatif_one_chart")
     if chart is not None:
         check_chart(chart, screen)
     if swf is None and (limits is not None or load is not None):
@@ -82,8 +84,6 @@ def whatif(
         wishes_of(screen, policy=policy, nodes=nodes, since=since, until=until, limits=limits, load=load)
         for policy in asked
     ]
-    if chart is not None and len(several) > 1:
-        refuse(screen, "whatif_one_chart")
     each = [_simulated(wishes, swf, screen) for wishes in several]
     if len(each) > 1:
         screen.json({"simulations": [*map(document, each)]}) if as_json else tell_several(each, screen)
