@@ -1,6 +1,6 @@
 """What a shell may offer after Tab, and the lines that teach it to ask.
 
-Promises: whatever goes wrong, nothing is said and nothing is offered; a server is waited for a second at most.
+Promises: whatever goes wrong, nothing is said and nothing is offered; a server is waited for two seconds at most.
 """
 
 import threading
@@ -12,7 +12,7 @@ import typer
 if TYPE_CHECKING:
     from conductor.client import Client
 
-_PATIENCE_SECONDS = 1.0
+_PATIENCE_SECONDS = 2.0
 _OFFERED = 100  # jobs, the newest first
 
 SCRIPTS = {
@@ -104,6 +104,8 @@ def _begun(words: Iterable[str], incomplete: str) -> list[str]:
 
 def _asked(ask: "Callable[[Client], Iterable[str]]") -> list[str]:
     """What the server offers, if it answers at once."""
+    import conductor.client  # noqa: F401 (what loading it takes is not the server's time)
+
     found: list[str] = []
     asking = threading.Thread(target=_ask, args=(ask, found), daemon=True)
     asking.start()

@@ -88,6 +88,7 @@ def explain(error: ConductorError, failed: int = FAILED) -> int:
     """Say what happened and what to do next, on stderr; gives the exit code, `failed` when there is none better."""
     # Imported here: the client brings httpx, a tenth of a second that `--help` need not wait for.
     from conductor.cli.screen import Screen
+    from conductor.cli.texts_of_waiting import CAUSES
     from conductor.client.errors import Refused, Unreachable
     from conductor.evidence_texts import EvidenceError
 
@@ -99,7 +100,8 @@ def explain(error: ConductorError, failed: int = FAILED) -> int:
         case EvidenceError():
             screen.warn("error", what=error.sentence(screen.language))
         case Unreachable():
-            screen.warn("unreachable", url=error.url, cause=error.cause)
+            cause = CAUSES.get(error.cause, error.cause) if screen.language == "zh" else error.cause
+            screen.warn("unreachable", url=error.url, cause=cause)
             return UNREACHABLE
         case Refused() if error.status == 401:
             screen.warn("unauthorized")

@@ -153,7 +153,9 @@ def _array(job: Job, screen: Screen) -> str | None:
     if not isinstance(whole, dict):
         return told
     states = ", ".join(f"{count} {state}" for state, count in whole["jobs_by_state"].items())
-    return f"{told}; {screen.text('array_tasks', tasks=whole['tasks'], states=states)}"
+    return screen.text(
+        "array_whole", task=told, tasks=screen.text("array_tasks", tasks=whole["tasks"], states=states)
+    )
 
 
 def _state(job: Job, screen: Screen) -> str:

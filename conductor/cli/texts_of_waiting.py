@@ -17,6 +17,13 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "Starting": ("it is about to start", "即将启动"),
 }
 
+# Why no server answered, as the client has it -> in Chinese
+CAUSES: Mapping[str, str] = {
+    "nothing listens there": "该地址没有服务在监听",
+    "the connection was not taken up in time": "连接未能及时建立",
+    "the answer did not come in time": "未能及时收到应答",
+}
+
 TEXTS_OF_WAITING: Mapping[str, tuple[str, str]] = {
     # run
     "status_reserved": ("starting on {node}", "正在 {node} 上启动"),
@@ -76,6 +83,7 @@ TEXTS_OF_WAITING: Mapping[str, tuple[str, str]] = {
     "usage_other": ("{message}", "用法有误：{message}"),
     # completion
     "unknown_shell": ("{shell} is no shell that is known here: {known}", "{shell} 不是可用的 shell：{known}"),
+    "array_whole": ("{task}; {tasks}", "{task}；{tasks}"),
     # jobs --queue
     "place": ("PLACE", "位次"),
     "priority": ("PRIO", "优先级"),
