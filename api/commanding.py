@@ -20,6 +20,7 @@ from conductor.codec import event_type
 from conductor.completing import Request as Wish
 from conductor.core.errors import Rejection
 from conductor.core.events import Event, NodeRegistered, RecordedEvent, ResourcesReserved
+from conductor.core.said import in_language
 from conductor.handler import Outcome
 from conductor.settings import Settings
 
@@ -62,18 +63,18 @@ def _wish(command: Command, caller: Caller, settings: Settings) -> Wish:
 
 def _answers(request: Request, asked: Sequence[Asked], outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     settings, language = engine_of(request).settings, caller_of(request).language
-    answers = [_answer(outcome, settings) for outcome in outcomes]
+    answers = [_answer(outcome, settings, language) for outcome in outcomes]
     for one, said in zip(asked, answers, strict=True):
         if one.remarks and said["ok"]:
             said["warnings"] = warnings_of(one.remarks, language)
     return answers
 
 
-def _answer(outcome: Outcome, settings: Settings) -> dict[str, Any]:
+def _answer(outcome: Outcome, settings: Settings, language: str) -> dict[str, Any]:
     if isinstance(outcome, Rejection):
         rejection = {
             "code": outcome.code,
-            "message": outcome.message,
+            "message": in_language(outcome.message, language),
             "state": outcome.state,
             "version": outcome.version,
         }

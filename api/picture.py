@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ import structlog
 
 from api.problems import RETRY_AFTER_SECONDS, Problem
 from conductor.core.identifiers import JobId
+from conductor.core.queue_order import InLine, LicenceUse, first_in_line, licence_use, waiting_count
 from conductor.core.wait_reasons import Judge
 from conductor.core.why import Why, explain_by
 from conductor.database import Pool, open_pool
@@ -51,6 +52,17 @@ class Explained:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queued:
+    """The first of the queue, how many stand in it, and the moment that this is of."""
+
+    first: Sequence[InLine]
+    waiting: int
+    licences: Sequence[LicenceUse]
+    position: int
+    at: datetime
+
+
 class _Followed:
     """The picture itself. Every method runs in its thread, one after the other."""
 
@@ -71,6 +83,17 @@ class _Followed:
                 return None
             why = explain_by(judge, job_id)
             return Explained(why=why, position=judge.cluster.position, at=judge.now)
+
+    async def queue(self, most: int) -> Queued:
+        async with self._lock:
+            judge = await self._judge()
+            return Queued(
+                first=first_in_line(judge, most),
+                waiting=waiting_count(judge),
+                licences=licence_use(judge),
+                position=judge.cluster.position,
+                at=judge.now,
+            )
 
     async def reasons(self, job_ids: Collection[JobId]) -> Mapping[JobId, str]:
         async with self._lock:
@@ -141,11 +164,18 @@ class Picture:
 
     async def explain(self, job_id: JobId) -> Explained | None:
         """None for a job that does not wait any more. Raises `DatabaseUnavailable`, and a problem when many ask."""
+        return await self._one_of_few(lambda followed: followed.explain(job_id))
+
+    async def queue(self, most: int) -> Queued:
+        """The first of those that wait, in the scheduler's order. Raises as `explain` does."""
+        return await self._one_of_few(lambda followed: followed.queue(most))
+
+    async def _one_of_few(self, question: Callable[[_Followed], Coroutine[Any, Any, T]]) -> T:
         if self._explaining >= EXPLAINED_AT_ONCE:
             raise Problem(503, "why_busy", headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
         self._explaining += 1
         try:
-            return await asyncio.wrap_future(self._ask(lambda followed: followed.explain(job_id)))
+            return await asyncio.wrap_future(self._ask(question))
         finally:
             self._explaining -= 1
 

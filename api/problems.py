@@ -17,6 +17,7 @@ from api.field_texts import FIELDS
 from api.texts import DETAILS, PHRASES, TITLES, Language, say
 from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.misspelt import Misspelt
+from conductor.core.said import Said, in_language
 from conductor.core.sbatch_texts import DIRECTIVES
 
 MEDIA_TYPE = "application/problem+json"
@@ -101,7 +102,7 @@ def problem_document(problem: Problem, language: Language) -> dict[str, Any]:
         "type": f"urn:conductor:problem:{problem.code}",
         "title": title,
         "status": problem.status,
-        "detail": say(texts, problem.detail, language, **values),
+        "detail": _detail(problem, texts, language, values),
         "code": problem.code,
         **problem.members,
     }
@@ -110,9 +111,17 @@ def problem_document(problem: Problem, language: Language) -> dict[str, Any]:
     return document
 
 
+def _detail(
+    problem: Problem, texts: Mapping[str, tuple[str, str]], language: Language, values: Mapping[str, Any]
+) -> str:
+    if isinstance(message := problem.values.get("message"), Said):
+        return message.sentence(language)
+    return say(texts, problem.detail, language, **values)
+
+
 def _error(error: FieldError, language: Language) -> dict[str, str]:
     if error.message is not None:
-        return {"field": error.field, "code": error.code, "message": error.message}
+        return {"field": error.field, "code": error.code, "message": in_language(error.message, language)}
     values = dict(error.values)
     if "nearest" in values:
         near = values["nearest"]

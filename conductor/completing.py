@@ -29,6 +29,7 @@ from conductor.core.dependencies import parsed as parsed_dependency
 from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.events import Provenance
 from conductor.core.identifiers import AllocationId, JobId, NodeName
+from conductor.core.said import Said
 from conductor.database import load_queries
 from conductor.log import SQL as LOG_SQL
 
@@ -142,7 +143,7 @@ async def _unfit_dependency(connection: AsyncConnection[Any], text: str) -> Reje
     name = Reference(job_id=JobId(missing[0]), task_id=missing[1])
     return Rejection(
         code=RejectionCode.INVALID,
-        message=f"There is no job {name} to wait for. Look for its number with `conductor jobs --all`.",
+        message=Said("no_awaited_job", name=name),
         field="dependency",
     )
 

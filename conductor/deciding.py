@@ -38,6 +38,7 @@ from conductor.core.held_numbers import spans_text
 from conductor.core.holdings import Holdings
 from conductor.core.identifiers import NodeName, Position, StreamName, Version, event_reference, job_stream
 from conductor.core.job import Job
+from conductor.core.said import Said
 from conductor.log import LOG_CHANNEL, NewEvent, recorded_event
 from conductor.log import SQL as LOG_SQL
 from conductor.remembered import Remembered
@@ -368,12 +369,9 @@ def _version_conflict(request: Request, state: State | None) -> Rejection | None
     version = state.version if state else 0
     if request.expected_version is None or request.expected_version == version:
         return None
-    return Rejection(
-        code=RejectionCode.VERSION_CONFLICT,
-        message=f"It is at version {version}, not {request.expected_version}. Read it again and decide anew.",
-        state=str(state.state) if isinstance(state, Job) else None,
-        version=version,
-    )
+    said = Said("version_differs", version=version, expected=request.expected_version)
+    shown = str(state.state) if isinstance(state, Job) else None
+    return Rejection(code=RejectionCode.VERSION_CONFLICT, message=said, state=shown, version=version)
 
 
 def _keep_bodies(plan: Plan, requests: Sequence[Request], events: Sequence[NewEvent]) -> None:

@@ -140,6 +140,7 @@ MAY_HANDLE_PROCESSES = {
 # Where the environment may be read or handed on, besides `conductor/settings.py`.
 MAY_READ_ENVIRONMENT: Mapping[str, str] = {
     "conductor/doctor/environment.py": "says where each setting was found, and what else in it changes how we work",
+    "conductor/cli/terminal.py": "NO_COLOR, FORCE_COLOR and TERM are no settings of ours, but every program's",
 }
 
 

@@ -12,6 +12,7 @@ from conductor.cli import (
     as_of,
     audit,
     cluster,
+    completion,
     doctor,
     evidence,
     import_scns,
@@ -26,11 +27,13 @@ from conductor.cli import (
     services,
     submit,
     token,
+    wait,
     whatif,
     why,
 )
 from conductor.cli.exits import EXIT_CODES, FAILED, OWN_FAILURE, answering
 from conductor.cli.sbatch_words import SbatchCommand
+from conductor.cli.usage import SentenceGroup
 
 HELP = f"""Run batch scripts on a set of machines, and prove what happened.
 
@@ -54,6 +57,7 @@ COMMANDS: tuple[tuple[str, str, Callable[..., int | None], dict[str, bool]], ...
     ("job", "Show everything about one job.", jobs.job, {}),
     ("why", "Say why a job waits, and what would help.", why.why, {}),
     ("logs", "Print what a job wrote.", logs.logs, {}),
+    ("wait", "Wait until jobs have ended, with their code.", wait.wait, {}),
     ("cancel", "Cancel jobs.", jobs.cancel, {}),
     ("hold", "Keep jobs from starting.", jobs.hold, {}),
     ("unhold", "Let held jobs run.", jobs.unhold, {}),
@@ -82,6 +86,7 @@ COMMANDS: tuple[tuple[str, str, Callable[..., int | None], dict[str, bool]], ...
     ("migrate", "Bring the database to this release's schema.", services.migrate, {}),
     ("psql", "Open psql on the database.", services.psql, PSQL),
     ("db-url", "Print the database's URL.", services.db_url, {}),
+    ("completion", "Print what teaches a shell to complete.", completion.completion, {}),
 )
 # name, one line in the list, its commands
 GROUPS: tuple[tuple[str, str, tuple[tuple[str, str, Callable[..., int | None]], ...]], ...] = (
@@ -96,8 +101,8 @@ GROUPS: tuple[tuple[str, str, tuple[tuple[str, str, Callable[..., int | None]], 
     ),
     ("token", "The API's bearer token.", (("show", "Print it.", token.show),)),
 )
-# Every code of `run` but its own belongs to the job.
-FAILURE_OF = {"run": OWN_FAILURE}
+# Every code of these but their own belongs to a job.
+FAILURE_OF = {"run": OWN_FAILURE, "wait": OWN_FAILURE}
 # Their 1 is an answer, something is wrong; that they could not look is another code, for a monitor to tell.
 FAILED_OF = {"audit": OWN_FAILURE, "doctor": OWN_FAILURE, "verify": OWN_FAILURE, "rebuild": OWN_FAILURE}
 
@@ -105,7 +110,7 @@ FAILED_OF = {"audit": OWN_FAILURE, "doctor": OWN_FAILURE, "verify": OWN_FAILURE,
 def build() -> typer.Typer:
     """The application, from the table above."""
     names = {"help_option_names": ["-h", "--help"]}
-    built = _group(HELP, _options)
+    built = _group(HELP, _options, completes=True)
     for name, line, command, reading in COMMANDS:
         kind = SbatchCommand if name in ("submit", "run") else None
         settings = {**names, **reading}
@@ -122,12 +127,13 @@ def _ending(name: str, command: Callable[..., int | None]) -> Callable[..., None
     return answering(command, failure=FAILURE_OF.get(name), failed=FAILED_OF.get(name, FAILED))
 
 
-def _group(help_text: str, options: Callable[..., None]) -> typer.Typer:
+def _group(help_text: str, options: Callable[..., None], *, completes: bool = False) -> typer.Typer:
     # Plain help: its boxes would take a quarter of 80 columns. Errors are ours to tell, never a traceback's.
     group = typer.Typer(
+        cls=SentenceGroup,
         help=help_text,
         context_settings={"help_option_names": ["-h", "--help"]},
-        add_completion=False,
+        add_completion=completes,
         pretty_exceptions_enable=False,
         no_args_is_help=True,
         rich_markup_mode=None,
@@ -140,14 +146,20 @@ def _nothing() -> None:
     """A group of one command stays a group."""
 
 
-def _options(
-    version: bool = typer.Option(False, "--version", help="Print the version.", is_eager=True),
-) -> None:
-    if version:
+def _print_version(wanted: bool) -> None:
+    if wanted:
         from conductor import __version__
 
         print(f"conductor {__version__}")
         raise typer.Exit
+
+
+def _options(
+    version: bool = typer.Option(
+        False, "--version", help="Print the version.", is_eager=True, callback=_print_version
+    ),
+) -> None:
+    """What comes before the command."""
 
 
 app = build()
