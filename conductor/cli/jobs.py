@@ -75,7 +75,7 @@ def jobs(
 
     screen = Screen.open()
     wanted = [one.upper() for given in states or () for one in given.split(",") if one]
-    filters: "JobFilters" = {
+    filters: JobFilters = {
         "states": wanted or (() if everything else ACTIVE_STATES),
         "user_name": user,
         "name": name,
