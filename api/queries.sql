@@ -175,13 +175,37 @@ SELECT ask_for_output(
 SELECT * FROM take_outputs(%(requests)s, %(withdrawn)s);
 
 -- name: events
-SELECT position, stream, version, type, schema_version, at, recorded_at, data, metadata, encode(hash, 'hex') AS hash
-FROM events
-WHERE position > %(after)s
-  AND (%(stream)s::text IS NULL OR stream = %(stream)s)
-  AND (%(types)s::text[] IS NULL OR type = ANY(%(types)s))
+-- A job's event is about a node from the reservation there to the release, and when it is late news of that.
+SELECT * FROM (
+    SELECT position, stream, version, type, schema_version, at, recorded_at, data, metadata,
+           encode(hash, 'hex') AS hash,
+           CASE WHEN NOT %(with_node)s THEN NULL
+                WHEN starts_with(stream, 'node-') THEN substr(stream, 6)
+                WHEN type = 'ResourcesReserved' THEN data ->> 'node_name'
+                WHEN type = 'LateReport' THEN (
+                    SELECT r.data ->> 'node_name' FROM events r
+                    WHERE r.stream = events.stream AND r.type = 'ResourcesReserved'
+                      AND r.data -> 'allocation_id' = events.data -> 'allocation_id'
+                    LIMIT 1)
+                WHEN starts_with(stream, 'job-') AND version > 1 THEN (
+                    SELECT CASE WHEN r.type = 'ResourcesReserved' THEN r.data ->> 'node_name' END FROM events r
+                    WHERE r.stream = events.stream AND r.version < events.version
+                      AND r.type IN ('ResourcesReserved', 'ResourcesReleased')
+                    ORDER BY r.version DESC
+                    LIMIT 1)
+           END AS node_name
+    FROM events
+    WHERE position > %(after)s
+      AND (%(until)s::bigint IS NULL OR position <= %(until)s)
+      AND (%(stream)s::text IS NULL OR stream = %(stream)s)
+      AND (%(types)s::text[] IS NULL OR type = ANY(%(types)s))
+) found
+WHERE %(node_name)s::text IS NULL OR node_name = %(node_name)s
 ORDER BY position
 LIMIT %(limit)s;
+
+-- name: hash_at
+SELECT encode(hash, 'hex') AS hash FROM events WHERE position = %(position)s;
 
 -- name: count_recorded_commands
 -- How many of these commands are in the log; one query for one key.
@@ -305,7 +329,9 @@ SELECT coalesce(sum(used), 0)::bigint AS used_cpus,
 FROM cpus;
 
 -- name: renew_lease
-SELECT renew_lease(%(node_name)s, %(incarnation)s, %(lease_seconds)s, %(allocations)s) AS expires_at;
+-- One transaction, so that nobody sees a node that accepts jobs in between.
+SELECT renew_lease(%(node_name)s, %(incarnation)s, %(lease_seconds)s, %(allocations)s) AS expires_at,
+       CASE WHEN NOT %(accepting)s THEN stop_accepting(%(node_name)s, %(incarnation)s)::text END AS told;
 
 -- name: to_cancel
 -- What a node should end: jobs somebody cancelled, and whatever it holds that is no longer its own. A wrong row must not
