@@ -48,7 +48,7 @@ class _Answer:
         self._send = send
         self._wants_gzip = wants_gzip
         self._head: Message | None = None
-        self._gzip: "zlib._Compress | None" = None
+        self._gzip: zlib._Compress | None = None
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":

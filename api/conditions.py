@@ -1,8 +1,8 @@
 """`ETag`, `If-None-Match` and `If-Match`: what is asked only as long as a job or a node stands as the client knows it.
 
-Promises: a tag is the version of the job or node, which grows with each of its events and with nothing else (the output,
-the seconds waited and opinions about the cluster are not in it); `If-Match` is checked where the command is decided, so
-that nothing can come in between.
+Promises: a tag is the version of the job or node, which grows with each of its events and with nothing else (the
+output, the seconds waited and opinions about the cluster are not in it); `If-Match` is checked where the command is
+decided, so that nothing can come in between.
 """
 
 import re

@@ -57,7 +57,9 @@ class LogTail:
         self._poll_seconds = poll_seconds
         self._recent: list[Told] = []
         self._bytes = 0
-        self._before: int | None = None  # the position before the first that is kept; None: nothing was read yet
+        self._before: int | None = (
+            None  # the position before the first that is kept; None: nothing was read yet
+        )
         self._hash: str | None = None  # of the last event that was read
         self._wanted = asyncio.Event()
         self._grown = Bell()

@@ -29,6 +29,4 @@ async def fetch_one(pool: Pool, query: str, values: Mapping[str, Any] | None = N
 
 
 def answer(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(
-        orjson.dumps(content), status_code=status, headers=headers, media_type="application/json"
-    )
+    return Response(orjson.dumps(content), status_code=status, headers=headers, media_type="application/json")

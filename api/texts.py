@@ -149,11 +149,12 @@ DETAILS: Mapping[str, tuple[str, str]] = {
     "history_forked": (
         (
             "What stands at position {position} of the log is not what you have read: it was restored from an earlier "
-            "state, or is another system's. It ends at position {head} now. Forget what you read and begin anew, with after=0."
+            "state, or is another system's. It ends at position {head} now. Forget what you read and begin anew, with "
+            "after=0."
         ),
         (
-            "日志位置 {position} 处的内容与您读到的不同：日志已恢复到较早的状态，或属于另一系统。日志目前到位置 {head}。"
-            "请放弃已读内容，从 after=0 重新开始。"
+            "日志位置 {position} 处的内容与您读到的不同：日志已恢复到较早的状态，或属于另一系统。"
+            "日志目前到位置 {head}。请放弃已读内容，从 after=0 重新开始。"
         ),
     ),
     "too_many_followers": (
