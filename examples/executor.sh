@@ -11,7 +11,7 @@ url=${CONDUCTOR_URL:-http://127.0.0.1:8000}/api/v1 node=${NODE_NAME:-$(uname -n)
 umask 077
 mkdir -p "${SPOOL:=$HOME/.conductor-executor}"/{jobs,scripts,output,work} && cd "$SPOOL" || exit 1
 spool=$PWD
-exec 9>lock && flock -n 9 || { echo "Another executor works in $spool." >&2; exit 1; }
+exec 9>lock && flock -w 10 9 || { echo "Another executor works in $spool." >&2; exit 1; }
 [[ -s spool_id ]] || cat /proc/sys/kernel/random/uuid >spool_id
 printf 'Authorization: Bearer %s\n' "${CONDUCTOR_TOKEN:?is not set}" >headers # not an argument, which others could see
 unset CONDUCTOR_TOKEN
@@ -32,11 +32,12 @@ get() { python3 -ISc 'import json, sys; v = json.load(sys.stdin)[sys.argv[1]]; p
 unpack=' # each allocation as a folder of shell code: what there is to know, and the environment; prints the new ones
 import json, math, os, shlex, sys
 for a in json.load(sys.stdin)["allocations"]:
+    if str(a["id"]) in sys.argv: continue
     folder, l = "jobs/%d" % a["id"], a["launch"]
     facts = {"job": a["job_id"], "attempt": a["attempt"], "work_dir": l["work_dir"], "stdout": l["stdout_path"],
              "stderr": l["stdout_path"] if l["join_output"] else l["stderr_path"], "limit": l["time_limit_seconds"],
              "grace": math.ceil(l["kill_grace_seconds"]), "cpu_list": ",".join(map(str, a["cpu_ids"])),
-             "pid": a["process_id"], "ticks": a["process_start_ticks"], "boot_then": a["boot_id"]}
+             "requeue": l["requeue"] or "", "pid": a["process_id"], "ticks": a["process_start_ticks"], "boot_then": a["boot_id"]}
     os.makedirs(folder, exist_ok=True)
     for name, values, before in ("launch", facts, ""), ("standard", l["standard_environment"], "export "):
         with open(folder + "/" + name, "w") as file:
@@ -49,7 +50,7 @@ for name, value in json.load(sys.stdin)["environment"].items(): print("export " 
 gate=' # a shell that is there, and runs nothing until a line comes; the end of its input is the end of it
 IFS= read -r _ || exit 125
 exec </dev/null
-. "$1/own" && . "$1/standard" && cd -- "$2" && shift 2 && exec "$@"'
+. "$1/own" && . "$1/standard" && export SLURM_SUBMIT_DIR="$2" && cd -- "$2" && shift 2 && exec "$@"'
 
 started_at() { # PID: in ticks; nothing when it is gone
     local stat
@@ -57,7 +58,7 @@ started_at() { # PID: in ticks; nothing when it is gone
 }
 release() { # REASON EXIT_CODE EXIT_SIGNAL [DETAIL]: tells the end; a refusal means that it is no longer ours to tell
     command Release "\"allocation_id\": $id, \"incarnation\": $(<incarnation), \"reason\": \"$1\", \"exit_code\": $2,
-        \"exit_signal\": $3, \"detail\": \"${4:-the executor in shell}\"" >/dev/null
+        \"exit_signal\": $3, \"detail\": ${4:-null}" >/dev/null
     rm -rf "jobs/$id"
     exit
 }
@@ -82,7 +83,7 @@ run() { # one allocation, in a process of its own: gate, allocate, open, watch, 
     [[ $stdout == /* ]] || stdout=$work_dir/$stdout
     [[ $stderr == /* ]] || stderr=$work_dir/$stderr
     [[ $pid ]] || start
-    [[ -e jobs/$id/opened ]] || release launch_failed null null "the executor ended before the job began"
+    [[ -e jobs/$id/opened ]] || release launch_failed null null '"the executor ended before the job began"'
     ((began = SECONDS - $(ps -o etimes= -p "$pid" 2>/dev/null || echo 0)))
     while [[ $boot_then == "$boot" && $(started_at "$pid") == "$ticks" ]]; do
         kill -0 $$ 2>/dev/null || exit # the executor is gone; the next one watches
@@ -90,11 +91,12 @@ run() { # one allocation, in a process of its own: gate, allocate, open, watch, 
         [[ $stderr == "$stdout" ]] || send stderr "$stderr"
         [[ $limit ]] && ((SECONDS - began >= limit)) && end timed_out
         [[ -e jobs/$id/end ]] && end "$(<"jobs/$id/end")"
+        [[ $requeue ]] && (($(date +%s) - $(stat -c %Y lease) > $(<lease) - grace)) && end node_lost # it may run elsewhere soon
         [[ $kill_at ]] && ((SECONDS >= kill_at)) && kill -KILL -- "-$pid" 2>/dev/null
         sleep 0.2
     done
     wait "$pid" 2>/dev/null && code=0 || code=$?
-    ((code == 127)) && ! jobs -p | grep -q . && [[ ! ${gate_fd:-} ]] && code=null # not our child: nobody knows
+    [[ ${gate_fd:-} ]] || code=null # no child of ours: nobody knows
     [[ $code != null ]] && ((code > 128)) && signal=$((code - 128)) code=null
     for sign in TERM KILL; do # whatever is left in its group
         for ((i = grace * 5; i > 0; i--)); do kill -$sign -- "-$pid" 2>/dev/null || break 2; sleep 0.2; done
@@ -105,8 +107,8 @@ run() { # one allocation, in a process of its own: gate, allocate, open, watch, 
 }
 start() { # a process stands at its gate; the log hears of it; only then it goes on
     api GET "/jobs/$job/script" -o "$script" && api GET "/jobs/$job/environment" | python3 -ISc "$exports" >"jobs/$id/own" &&
-        mkfifo "jobs/$id/gate" && exec {gate_fd}<>"jobs/$id/gate" || release launch_failed null null "it could not be fetched"
-    [[ -d $work_dir ]] || release launch_failed null null "there is no such work_dir on this node"
+        mkfifo "jobs/$id/gate" && exec {gate_fd}<>"jobs/$id/gate" || release launch_failed null null '"it could not be fetched"'
+    [[ -d $work_dir ]] || release launch_failed null null '"there is no such work_dir on this node"'
     read -r first <"$script"
     program=("$script") && chmod 700 "$script"
     [[ $first == '#!'* ]] || program=(/bin/bash "$script")
@@ -115,9 +117,10 @@ start() { # a process stands at its gate; the log hears of it; only then it goes
         <"jobs/$id/gate" >>"$stdout" 2>>"$stderr" {gate_fd}>&- 9>&- &
     pid=$! boot_then=$boot
     ticks=$(started_at "$pid")
+    [[ $ticks ]] || release launch_failed null null '"its outputs could not be opened"'
     taskset -cp "$cpu_list" "$pid" >/dev/null 2>&1 # as far as this machine has these CPUs
     if ! command Allocate "\"allocation_id\": $id, \"incarnation\": $(<incarnation), \"process\": {\"pid\": $pid,
-        \"boot_id\": \"$boot\", \"start_ticks\": ${ticks:-0}, \"pid_namespace\": \"$(stat -Lc %i /proc/self/ns/pid)\"}" >/dev/null; then
+        \"boot_id\": \"$boot\", \"start_ticks\": $ticks, \"pid_namespace\": \"$(stat -Lc %i /proc/self/ns/pid)\"}" >/dev/null; then
         kill -KILL "$pid" # cancelled meanwhile, expired, or another's: it has run nothing
         rm -rf "jobs/$id"
         exit
@@ -132,11 +135,17 @@ end() { # REASON: SIGTERM now, SIGKILL after the grace
     kill -CONT -- "-$pid" 2>/dev/null
 }
 register() { # a new incarnation; then whatever the log says that we run
-    api POST /commands "${json[@]}" -d "{\"type\": \"RegisterNode\", \"node_name\": \"$node\", \"spool_id\": \"$(<spool_id)\",
-        \"boot_id\": \"$boot\", \"total_cpus\": $cpus}" | get incarnation >incarnation.new || return 1
-    mv incarnation.new incarnation
-    for id in $(api GET "/allocations?node_name=$node&status=allocated&launch=true" | python3 -ISc "$unpack"); do
-        [[ ${watched[$id]:-} ]] && continue
+    local told
+    told=$(command RegisterNode "\"node_name\": \"$node\", \"spool_id\": \"$(<spool_id)\", \"boot_id\": \"$boot\",
+        \"total_cpus\": $cpus") || return
+    get incarnation <<<"$told" >incarnation.new && mv incarnation.new incarnation
+    get lease_seconds <<<"$told" | cut -d. -f1 >lease
+    take status=allocated
+}
+take() { # FILTER: what the log says we have, unless a process of ours has it already
+    local id
+    for id in "${!watched[@]}"; do kill -0 "${watched[$id]}" 2>/dev/null || unset "watched[$id]"; done
+    for id in $(api GET "/allocations?node_name=$node&launch=true&$1" | python3 -ISc "$unpack" "${!watched[@]}"); do
         run "$id" & watched[$id]=$!
     done
 }
@@ -154,13 +163,11 @@ while true; do
         register || sleep 5 # the lease ran out, or somebody else has the node
         continue
     fi
+    touch lease
     for id in $cancel; do [[ -d jobs/$id ]] && echo cancelled >"jobs/$id/end"; done
     ((stopping && ${#held[@]} == 0)) && break
     ((stopping > 1)) && for folder in "${held[@]}"; do echo finished >"$folder/end"; done
     ((stopping)) && { sleep 0.5; continue; }
-    for id in $(api GET "/allocations?node_name=$node&status=reserved&launch=true&wait=1" | python3 -ISc "$unpack"); do
-        [[ ${watched[$id]:-} ]] && continue
-        run "$id" & watched[$id]=$!
-    done
+    take 'status=reserved&wait=1'
     sleep 0.1
 done
