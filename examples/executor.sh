@@ -145,7 +145,7 @@ register() { # a new incarnation; then whatever the log says that we run
 take() { # FILTER: what the log says we have, unless a process of ours has it already
     local id
     for id in "${!watched[@]}"; do kill -0 "${watched[$id]}" 2>/dev/null || unset "watched[$id]"; done
-    for id in $(api GET "/allocations?node_name=$node&launch=true&$1" | python3 -ISc "$unpack" "${!watched[@]}"); do
+    for id in $(trap '' TERM INT; api GET "/allocations?node_name=$node&launch=true&$1" | python3 -ISc "$unpack" "${!watched[@]}"); do
         run "$id" & watched[$id]=$!
     done
 }
@@ -154,12 +154,13 @@ declare -A watched=()
 stopping=0
 trap '((stopping++))' TERM INT
 register || { tail -n 1 errors >&2; exit 1; }
+for folder in jobs/*; do [[ ${watched[${folder#jobs/}]:-} ]] || rm -rf "$folder"; done # never begun
 echo "Node $node, $cpus CPUs, incarnation $(<incarnation)."
 while true; do
     held=(jobs/*)
     accepting=$([[ $stopping == 0 ]] && echo true || echo false)
-    if ! cancel=$(api PUT "/nodes/$node/lease" "${json[@]}" -d "{\"incarnation\": $(<incarnation), \"accepting\": $accepting,
-        \"allocations\": [$(IFS=, && echo "${held[*]#jobs/}")]}" | get cancel); then
+    if ! cancel=$(trap '' TERM INT; api PUT "/nodes/$node/lease" "${json[@]}" -d "{\"incarnation\": $(<incarnation),
+        \"accepting\": $accepting, \"allocations\": [$(IFS=, && echo "${held[*]#jobs/}")]}" | get cancel); then
         register || sleep 5 # the lease ran out, or somebody else has the node
         continue
     fi

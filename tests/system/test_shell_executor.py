@@ -1,4 +1,4 @@
-"""The executor of `examples/executor.sh`, which knows nothing but HTTP: fifty jobs, and the ways in which one can end."""
+"""The executor of `examples/executor.sh`, which knows nothing but HTTP: fifty jobs, and the ways that one can end."""
 
 import os
 import signal
