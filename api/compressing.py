@@ -16,7 +16,7 @@ AT_LEAST_BYTES = 8 * 1024  # a job's document without much output stays as it is
 # Says that an answer comes bit by bit; reverse proxies know it as well.
 UNBUFFERED = {"X-Accel-Buffering": "no"}
 
-_LEVEL = 3  # a page of 1,000 jobs: a twelfth of its size, in 6 ms
+_LEVEL = 3  # a page of 1,000 jobs: a twelfth of its size in 3 ms; level 6: a fifteenth in 30
 _IN_A_THREAD_BYTES = 256 * 1024
 _KINDS = ("application/json", "application/problem+json", "application/x-ndjson", "text/plain")
 _GZIP = 16 + zlib.MAX_WBITS
