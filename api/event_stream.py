@@ -30,6 +30,7 @@ from api.validation import validated_query
 from conductor.database import DatabaseUnavailable, jittered
 
 BEAT_SECONDS = 15.0  # proxies cut what is silent for 30 or 60 seconds
+LIFE_SECONDS = 900.0  # then it ends, and whoever comes back shows a token that is still good
 RETRY_MS = 2000
 
 
@@ -89,8 +90,8 @@ async def _stream(
     tail, forks = engine.tail, engine.tail.forks
     # An id without data is no event, but the client keeps it: so it has a place to come back to from the start on.
     yield f"retry: {RETRY_MS}\nid: {position}\n\n".encode()
-    beat_at = _now() + BEAT_SECONDS
-    while not tail.closed:
+    beat_at, end_at = _now() + BEAT_SECONDS, _now() + LIFE_SECONDS
+    while not tail.closed and _now() < end_at:
         if tail.forks != forks:
             yield _fork(position, tail, language)
             return
@@ -103,7 +104,7 @@ async def _stream(
             yield f": beat\nid: {position}\n\n".encode()
             beat_at = _now() + BEAT_SECONDS
         elif not moved:
-            await tail.grown_past(position, left)
+            await tail.grown_past(position, min(left, end_at - _now()))
 
 
 async def _next(engine: Engine, query: StreamQuery, position: int) -> tuple[list[bytes], int]:
