@@ -70,6 +70,8 @@ async def follow_events(request: Request) -> Response:
     begin = last if last is not None else query.after if query.after is not None else end
     if begin > end:  # nothing that this log told; it has lost its end, or the position is another system's
         await raise_forked(engine, begin)
+    if request.method == "HEAD":  # whose body would never end, and nobody would see it
+        return Response(media_type="text/event-stream", headers=UNBUFFERED)
     engine.tail.join()
     return _Followed(_stream(engine, query, begin, caller_of(request).language), engine.tail.leave)
 

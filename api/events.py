@@ -88,7 +88,7 @@ async def list_events(request: Request) -> Response:
     await check_history(engine, query.after, query.hash)
     wanted = filters(stream=query.stream, types=query.type, node=query.node)
     if as_lines:
-        return await _lines(engine, query, wanted)
+        return await _lines(engine, query, wanted, head_only=request.method == "HEAD")
     return answer(await _page(engine, query.after, query.limit or 1000, wanted))
 
 
@@ -153,12 +153,14 @@ async def read_events(engine: Engine, values: dict[str, Any]) -> list[Row]:
     return rows
 
 
-async def _lines(engine: Engine, query: EventsQuery, wanted: dict[str, Any]) -> Response:
+async def _lines(engine: Engine, query: EventsQuery, wanted: dict[str, Any], *, head_only: bool) -> Response:
     head = await fetch_one(engine.pool, "head")
     until = head["position"] if head else 0
     headers = {"Conductor-Head-Position": str(until)}
     if head:
         headers["Conductor-Head-Hash"] = head["hash"].hex()
+    if head_only:
+        return Response(media_type="application/x-ndjson", headers=headers)
     chunks = _chunks(engine, {**wanted, "until": until}, query.after, query.limit)
     return StreamingResponse(chunks, media_type="application/x-ndjson", headers=headers)
 

@@ -219,6 +219,16 @@ def test_a_stream_has_its_time_so_that_a_token_is_shown_again(
         assert [one.id for one in follower.events()] == [2]
 
 
+def test_a_head_is_answered_and_follows_nothing(shared_api: Api) -> None:
+    answer = shared_api.client.head("/api/v1/events/stream")
+    assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (
+        200,
+        "text/event-stream",
+    )
+    lines = shared_api.client.head("/api/v1/events", headers={"Accept": "application/x-ndjson"})
+    assert (lines.status_code, lines.headers["conductor-head-position"]) == (200, "2")
+
+
 def test_there_are_only_so_many_followers_and_who_leaves_makes_room(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
