@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.bodies import SMALL, json_body, optional_json_body
+from api.conditions import expected_version, refuse_match_of_several, tag_of
 from api.engine import Engine, engine_of
 from api.fields import Priority
 from api.jobs import QUERY, WaitSeconds, Why
@@ -67,7 +68,8 @@ async def _act(act: Act, request: Request) -> Response:
     """200 when it is done; 202 when the node of a job has yet to end its processes."""
     done = await acted(act, request)
     rows = done.get("jobs") or [done]
-    return answer(done, 202 if any(row["cancel_requested_at"] and not row["final"] for row in rows) else 200)
+    status = 202 if any(row["cancel_requested_at"] and not row["final"] for row in rows) else 200
+    return answer(done, status, {} if "jobs" in done else {"ETag": tag_of(done["version"])})
 
 
 async def acted(act: Act, request: Request) -> dict[str, Any]:
@@ -77,9 +79,12 @@ async def acted(act: Act, request: Request) -> dict[str, Any]:
     engine = engine_of(request)
     chosen = await chosen_jobs(engine, request)
     if chosen.whole:
+        refuse_match_of_several(request, request.path_params["job_id"][:40])
         return await _several(act, request, chosen, wish, query.wait)
     [job_id] = chosen.job_ids
-    outcome = await engine.handler.handle(wish(job_id), caller_of(request).provenance())
+    expected = await expected_version(request, partial(_version, engine, job_id))
+    provenance = caller_of(request).provenance()
+    outcome = await engine.handler.handle(wish(job_id), provenance, expected_version=expected)
     if isinstance(outcome, Rejection):
         raise no_such_job(job_id) if outcome.code is RejectionCode.NOT_FOUND else refused(outcome)
     if query.wait:
@@ -88,6 +93,11 @@ async def acted(act: Act, request: Request) -> dict[str, Any]:
     if row is None:
         raise no_such_job(job_id)
     return {**row, "position": outcome.position}
+
+
+async def _version(engine: Engine, job_id: JobId) -> int | None:
+    row = await fetch_one(engine.pool, "job_after_command", {"job_id": job_id})
+    return row["version"] if row else None
 
 
 async def _wish(act: Act, request: Request) -> Wish:

@@ -10,6 +10,7 @@ from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from api.compressing import Compressing
 from api.engine import running_engine
 from api.problems import RETRY_AFTER_SECONDS, Problem, problem_response
 from api.routes import ROUTES
@@ -33,7 +34,7 @@ def create_app(settings: Settings, database_url: str) -> Starlette:
     return Starlette(
         routes=ROUTES,
         lifespan=lifespan,
-        middleware=[Middleware(Guard, settings=settings, token=token)],
+        middleware=[Middleware(Guard, settings=settings, token=token), Middleware(Compressing)],
         exception_handlers={
             Problem: _problem,
             DatabaseUnavailable: _database_unavailable,

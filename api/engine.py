@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from api.log_tail import LogTail
 from api.node_output import NodeOutputs
 from api.past import Past, running_past
 from api.picture import Picture, running_picture
@@ -34,6 +35,7 @@ class Engine:
     handler: Handler
     bell: Bell
     watch: JobWatch
+    tail: LogTail
     node_outputs: NodeOutputs
     replays: Replays
     past: Past
@@ -73,6 +75,7 @@ async def running_engine(settings: Settings, database_url: str) -> AsyncIterator
         running_picture(database_url) as picture,
     ):
         watch = JobWatch(pool, bell, poll_seconds=settings.poll_seconds)
+        tail = LogTail(pool, bell, poll_seconds=settings.poll_seconds)
         node_outputs = NodeOutputs(
             pool, answers, poll_seconds=settings.poll_seconds, poll_only=settings.poll_only
         )
@@ -80,6 +83,7 @@ async def running_engine(settings: Settings, database_url: str) -> AsyncIterator
         keeping = keep_for_days(pool, settings.spool, RECEIVED_FOLDERS, settings.output_keep_days)
         tasks = [
             asyncio.create_task(watch.run(), name="watch"),
+            asyncio.create_task(tail.run(), name="tail"),
             asyncio.create_task(node_outputs.run(), name="outputs"),
             asyncio.create_task(keeping, name="keep"),
         ]
@@ -95,6 +99,7 @@ async def running_engine(settings: Settings, database_url: str) -> AsyncIterator
                 handler=handler,
                 bell=bell,
                 watch=watch,
+                tail=tail,
                 node_outputs=node_outputs,
                 replays=replays,
                 past=past,

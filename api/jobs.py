@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from api.as_of import AsOf, job_then, jobs_then, moment_of
+from api.conditions import tag_of, unchanged
 from api.engine import Engine, engine_of
 from api.fields import Count, Id, Instant, Line, NodeNameText, UserName
 from api.folding import folded_page
@@ -127,7 +128,20 @@ async def get_job(request: Request) -> Response:
     job_id = await one_job(engine, request)
     if query.wait is not None:
         await _wait_for(engine, job_id, query.wait, query.timeout)
-    return answer(await job_document(engine, job_id, caller_of(request).language))
+    if (same := await _unchanged(engine, job_id, request)) is not None:
+        return same
+    document = await job_document(engine, job_id, caller_of(request).language)
+    if "array" in document:  # of which the first task's version says nothing
+        return answer(document)
+    return answer(document, headers={"ETag": tag_of(document["version"])})
+
+
+async def _unchanged(engine: Engine, job_id: JobId, request: Request) -> Response | None:
+    """304 for a client that knows this version of the job, before its outputs are looked for."""
+    if "if-none-match" not in request.headers:
+        return None
+    row = await fetch_one(engine.pool, "job_after_command", {"job_id": job_id})
+    return unchanged(request, row["version"]) if row and row["array_job_id"] != job_id else None
 
 
 async def _wait_for(engine: Engine, job_id: JobId, states: list[str], timeout_seconds: float) -> None:

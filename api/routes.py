@@ -6,6 +6,7 @@ from api import (
     acting,
     auditing,
     commanding,
+    event_stream,
     events,
     health,
     jobs,
@@ -56,6 +57,7 @@ VERSION_1 = (
     get("/policy/fair-share", policy.get_fair_share, READERS),
     post("/commands", commanding.command, EVERYBODY),  # each command has roles of its own
     get("/events", events.list_events, EVERYBODY),
+    get("/events/stream", event_stream.follow_events, EVERYBODY),
     get("/audit", auditing.audit, READERS),
     get("/pids", pids.list_processes, READERS),
 )

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import structlog
 import uvicorn
+from starlette.applications import Starlette
 
 from api.app import create_app
 from api.security import is_loopback
@@ -70,9 +71,21 @@ def listening_socket(host: str, port: int) -> socket.socket:
     return listening
 
 
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, app: Starlette) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Who follows the log is let go at once; uvicorn would wait for them."""
+        self._app.state.engine.tail.close()
+        await super().shutdown(sockets)
+
+
 def make_server(settings: Settings, database_url: str) -> uvicorn.Server:
+    app = create_app(settings, database_url)
     config = uvicorn.Config(
-        create_app(settings, database_url),
+        app,
         host=settings.api_host.strip("[]"),
         port=settings.api_port,
         loop="asyncio",
@@ -85,7 +98,7 @@ def make_server(settings: Settings, database_url: str) -> uvicorn.Server:
         timeout_graceful_shutdown=_DRAIN_SECONDS,
         log_config=None,
     )
-    return uvicorn.Server(config)
+    return _Server(config, app)
 
 
 def refuse_exposure(settings: Settings) -> None:

@@ -41,6 +41,8 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "why_busy": ("Too many ask why at once", "同时询问原因的请求过多"),
     "past_busy": ("Too many look back at once", "同时回溯的请求过多"),
     "log_unreadable": ("The log cannot be folded", "日志无法折叠"),
+    "history_forked": ("History has become another", "历史已不同"),
+    "too_many_followers": ("Too many follow the log", "跟踪日志的客户端过多"),
 }
 
 # Problems as wholes: code -> detail
@@ -143,6 +145,21 @@ DETAILS: Mapping[str, tuple[str, str]] = {
     "past_busy": (
         "Several answers about the past are being folded from the log already. Try again in a moment.",
         "已有若干关于过去的请求正在从日志折叠。请稍后重试。",
+    ),
+    "history_forked": (
+        (
+            "What stands at position {position} of the log is not what you have read: it was restored from an earlier "
+            "state, or is another system's. It ends at position {head} now. Forget what you read and begin anew, with "
+            "after=0."
+        ),
+        (
+            "日志位置 {position} 处的内容与您读到的不同：日志已恢复到较早的状态，或属于另一系统。"
+            "日志目前到位置 {head}。请放弃已读内容，从 after=0 重新开始。"
+        ),
+    ),
+    "too_many_followers": (
+        "{most} clients follow the log already. Try again later, or read it with `GET /api/v1/events`.",
+        "已有 {most} 个客户端在跟踪日志。请稍后重试，或用 `GET /api/v1/events` 读取。",
     ),
     "log_unreadable": (
         "{why}",

@@ -5,10 +5,10 @@ from typing import Any
 
 from conductor.accounts import account_for
 from conductor.core.arrays import parsed as parsed_array
+from conductor.core.job_environment import JobFacts, standard_environment
 from conductor.core.job_rights import parse_limits, parse_run_as
 from conductor.core.output_path import output_path, pattern_values
 from conductor.core.warning_signal import parse_warning_signal
-from conductor.job_environment import JobFacts, standard_environment
 from conductor.machine import Machine
 from conductor.settings import Settings
 from conductor.supervisor_client import GateRequest

@@ -87,7 +87,7 @@ TOGETHER = {
     "scheduler": ("scheduler_memory", "resolving", "leader_lease"),
     "executor": (
         *("node_session", "node_lease", "live_allocation", "observing", "log_memory", "strays", "patiently"),
-        *("starting", "machine", "job_environment", "job_end", "accounts", "output_server"),
+        *("starting", "machine", "job_end", "accounts", "output_server"),
     ),
     "output_file": ("output_keeping",),
     "checkpoint": ("checkpoint_key",),
