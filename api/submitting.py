@@ -30,8 +30,8 @@ from conductor.core.events import JobSubmitted
 from conductor.core.identifiers import JobId
 from conductor.core.job import JobState
 from conductor.crash_points import crash_point
-from conductor.deciding import NOT_DONE
 from conductor.handler import Accepted, Outcome
+from conductor.refusing import NOT_DONE
 
 JOBS_AT_ONCE = 10_000
 MOST_BYTES_OF_TASKS = (

@@ -70,7 +70,7 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
 }
 # Modules that lie side by side and are one room.
 TOGETHER = {
-    "handler": ("deciding", "completing", "remembered", "waking"),
+    "handler": ("deciding", "completing", "refusing", "remembered", "waking"),
     "scheduler": ("scheduler_memory", "resolving", "leader_lease"),
     "executor": (
         *("node_session", "node_lease", "live_allocation", "observing", "log_memory", "strays", "patiently"),
@@ -78,7 +78,7 @@ TOGETHER = {
     ),
     "output_file": ("output_keeping",),
     "checkpoint": ("checkpoint_key",),
-    "settings": ("setting_names",),
+    "settings": ("setting_names", "setting_values"),
     "swf": ("swf_workload",),
     "version": ("",),
     "cli": ("__main__",),

@@ -92,7 +92,9 @@ def _create(command: CreateToken, tokens: Tokens, at: datetime) -> tuple[TokenCr
             f"secret nobody has is ended by `conductor token revoke {taken}`.",
         )
     if (command.role is Role.EXECUTOR) != (command.node_name is not None):
-        return _invalid("node_name", "An executor's token is for one node, which it names; no other names one.")
+        return _invalid(
+            "node_name", "An executor's token is for one node, which it names; no other names one."
+        )
     if command.expires_at is not None and command.expires_at <= at:
         return _invalid("expires_at", "That time has passed. Name one to come.")
     if not _SHA256.fullmatch(command.sha256):

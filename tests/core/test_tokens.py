@@ -8,7 +8,15 @@ from conductor.core.cluster import Cluster
 from conductor.core.commands import CreateToken, RevokeToken
 from conductor.core.errors import IllegalTransition, Rejection, RejectionCode
 from conductor.core.events import JobHeld, Provenance, RecordedEvent
-from conductor.core.identifiers import TOKENS_STREAM, JobId, NodeName, Position, Version, job_stream, node_stream
+from conductor.core.identifiers import (
+    TOKENS_STREAM,
+    JobId,
+    NodeName,
+    Position,
+    Version,
+    job_stream,
+    node_stream,
+)
 from conductor.core.roles import Role
 from conductor.core.token_events import TokenCreated, TokenRevoked
 from conductor.core.tokens import Tokens
@@ -46,7 +54,7 @@ def test_a_name_is_never_given_again_in_no_spelling_and_not_after_its_end() -> N
 
 @pytest.mark.parametrize(
     "name",
-    ["admin", "Admin", "anonymous", "", "a b", "a@b", "a:b", "a;b", "a,b", "*", "-a", "а", "a\n", "x" * 64],  # noqa: RUF001
+    ["admin", "Admin", "anonymous", "", "a b", "a@b", "a:b", "a;b", "a,b", "*", "-a", "а", "a\n", "x" * 64],
 )
 def test_a_name_that_could_be_taken_for_another_is_refused(name: str) -> None:
     assert rejection(World().when(CreateToken(name=name, role=Role.VIEWER, sha256=DIGEST))).field == "name"
