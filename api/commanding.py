@@ -48,6 +48,7 @@ async def command(request: Request) -> Response:
 async def _handled(request: Request, asked: Sequence[Asked], *, atomic: bool) -> list[Outcome]:
     engine, caller = engine_of(request), caller_of(request)
     wishes = [_wish(one.command, caller, engine.settings) for one in asked]
+    await engine.queue_limit.admit(caller.identity, [wish.command for wish in wishes])
     return await engine.handler.handle_requests(wishes, atomic=atomic)
 
 
@@ -57,6 +58,7 @@ def _wish(command: Command, caller: Caller, settings: Settings) -> Wish:
         command=core_command(command, caller.identity, reservation_seconds=seconds),
         provenance=caller.provenance(command.command_id),
         expected_version=command.expected_version,
+        rights=caller.identity.rights,
     )
 
 

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from api.engine import Engine, engine_of
 from api.fields import Count, Line
 from api.jobs import QUERY
+from api.reach import own_stream
 from api.reading import answer, fetch, fetch_one
 from api.selecting import no_such_job, one_job
 from api.validation import complaint, validated_query
@@ -45,6 +46,7 @@ class EventsQuery(BaseModel):
 
 async def list_events(request: Request) -> Response:
     query = validated_query(EventsQuery, request)
+    own_stream(request, query.stream)
     return answer(await _page(engine_of(request), query, query.stream))
 
 

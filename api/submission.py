@@ -32,8 +32,8 @@ from api.fields import (
     WantedGres,
     WantedLabels,
 )
+from api.identity import Identity
 from api.problems import FieldError
-from api.security import Identity
 from api.validation import ERRORS_LISTED, complaint, field_errors, known_names, problem_of
 from conductor.core import commands
 from conductor.core.arrays import parsed

@@ -91,9 +91,9 @@ def forbidden(rights: Rights, command: Command) -> Rejection | None:
 
 def forbidden_here(rights: Rights, command: Command, job: Job | None) -> Rejection | None:
     """The same, with the job that it would change, and its ids filled in."""
-    if rights.role is Role.SUBMITTER and job is not None and job.user_name != rights.user_name:
+    if rights.role is Role.SUBMITTER and job is not None and job.submitted.user_name != rights.user_name:
         return _forbidden(
-            f"Job {job.job_id} is {job.user_name}'s, and this token acts for {rights.user_name}. An operator may."
+            f"Job {job.job_id} is {job.submitted.user_name}'s; this token acts for {rights.user_name}. An operator may."
         )
     return forbidden(rights, command)
 
@@ -114,9 +114,12 @@ def _beyond_a_submitter(rights: Rights, command: Command) -> Rejection | None:
 
 def _beyond_an_executor(rights: Rights, command: Command) -> Rejection | None:
     """The node of a bare allocation's number is filled in later; then it is asked for once more."""
-    known = isinstance(command, RegisterNode | Allocate | Release | ReportCleanup)
-    if known and command.node_name in (None, rights.node_name):
-        return None
+    match command:
+        case RegisterNode() | Allocate() | Release() | ReportCleanup():
+            if command.node_name in (None, rights.node_name):
+                return None
+        case _:
+            pass
     return _forbidden(f"This token is for the node {rights.node_name} and for nothing beyond it.")
 
 

@@ -7,12 +7,13 @@ import pytest
 from conductor.core.cluster import Cluster
 from conductor.core.commands import CreateToken, RevokeToken
 from conductor.core.errors import IllegalTransition, Rejection, RejectionCode
-from conductor.core.events import JobHeld, Provenance, RecordedEvent
+from conductor.core.events import Event, JobHeld, Provenance, RecordedEvent
 from conductor.core.identifiers import (
     TOKENS_STREAM,
     JobId,
     NodeName,
     Position,
+    StreamName,
     Version,
     job_stream,
     node_stream,
@@ -37,7 +38,9 @@ def rejection(outcome: object) -> Rejection:
 def test_a_token_belongs_to_the_user_of_its_own_name_unless_another_is_named() -> None:
     assert World().when(CI) == (CREATED,)
     named = CreateToken(name="ci", role=Role.SUBMITTER, sha256=DIGEST, user_name="alice")
-    [event] = World().when(named)
+    outcome = World().when(named)
+    assert not isinstance(outcome, Rejection)
+    [event] = outcome
     assert isinstance(event, TokenCreated)
     assert event.user_name == "alice"
 
@@ -101,7 +104,10 @@ def test_a_log_that_gives_a_name_twice_or_revokes_what_is_not_there_is_damaged()
 
 def test_the_schedulers_memory_passes_over_tokens_also_with_a_node_of_that_name() -> None:
     cluster = Cluster()
-    told = [(node_stream(NodeName("tokens")), registered(NodeName("tokens"))), (TOKENS_STREAM, CREATED)]
+    told: list[tuple[StreamName, Event]] = [
+        (node_stream(NodeName("tokens")), registered(NodeName("tokens"))),
+        (TOKENS_STREAM, CREATED),
+    ]
     for position, (stream, event) in enumerate(told, start=1):
         cluster.apply(
             RecordedEvent(
