@@ -8,7 +8,7 @@ asked.
 import math
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.held_bodies import Held, HeldBodies
 from api.identity import Identity
 from api.known_tokens import KnownTokens
 from api.limits import Buckets, network_of
@@ -82,6 +83,10 @@ def _bracketed(name: str) -> str:
     return f"[{name}]" if ":" in name and not name.startswith("[") else name
 
 
+class TokenEnded(Exception):
+    """The token expired, or was revoked, while its answer was still being sent."""
+
+
 class Guard:
     """The outermost layer: every request passes it or is answered by it."""
 
@@ -95,6 +100,7 @@ class Guard:
             per_second=settings.api_failure_limit / 60, at_once=settings.api_failure_limit
         )
         self._at_once = 0
+        self._bodies = HeldBodies()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -103,15 +109,19 @@ class Guard:
         headers = _headers(scope)
         refusal, identity = self._admit(scope, headers)
         caller = scope["conductor.caller"] = self._caller(headers, identity)
-        marked = _with_headers(send, caller.request_id)
+        marked = _with_headers(send, caller.request_id, self._still_known(scope, headers))
         if refusal is not None:
             await problem_response(refusal, caller.language)(scope, receive, marked)
             return
         self._at_once += 1
+        held = scope["conductor.held"] = Held(self._bodies)
         try:
             await self._app(scope, receive, marked)
+        except TokenEnded:
+            pass  # the server cuts the connection, so that nobody takes a part for the whole
         finally:
             self._at_once -= 1
+            held.give_back()
 
     def _caller(self, headers: Mapping[str, str], identity: Identity) -> Caller:
         given = headers.get("x-request-id", "")
@@ -141,6 +151,16 @@ class Guard:
         if self._at_once >= MOST_AT_ONCE:
             return _later(503, "busy", RETRY_AFTER_SECONDS), identity
         return _unreadable(headers, takes_bytes=_takes_bytes(scope)), identity
+
+    def _still_known(self, scope: Scope, headers: Mapping[str, str]) -> Callable[[], bool]:
+        """Asked before each further piece of a long answer."""
+
+        def is_known() -> bool:
+            return scope["path"] in OPEN_PATHS or not isinstance(
+                self._tokens.identity(_bearer(headers.get("authorization", ""))), str
+            )
+
+        return is_known
 
     def _unauthorized(self, why: str, scope: Scope) -> Problem:
         if why == "tokens_unknown":  # nothing of the log has been read yet
@@ -211,7 +231,7 @@ def media_type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
-def _with_headers(send: Send, request_id: str) -> Send:
+def _with_headers(send: Send, request_id: str, is_still_known: Callable[[], bool]) -> Send:
     added = [
         (b"x-request-id", request_id.encode()),
         (b"x-content-type-options", b"nosniff"),
@@ -221,6 +241,8 @@ def _with_headers(send: Send, request_id: str) -> Send:
     async def marked(message: Message) -> None:
         if message["type"] == "http.response.start":
             message["headers"] = [*message.get("headers", ()), *added]
+        elif message.get("more_body") and not is_still_known():
+            raise TokenEnded
         await send(message)
 
     return marked

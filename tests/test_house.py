@@ -27,6 +27,7 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "version": (),
     "home": ("core",),
     "settings": ("core", "crash_points", "home"),
+    "tls": ("core",),
     "evidence_texts": ("core",),
     "checkpoint": ("core", "evidence_texts", "home"),
     # the log and its tables
@@ -54,14 +55,14 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     # doors for people and programs
     "api": (
         *("core", "codec", "crash_points", "database", "handler", "log", "output_file", "projections"),
-        *("running", "scheduler", "settings"),
+        *("running", "scheduler", "settings", "tls"),
     ),
-    "client": ("core", "settings"),
+    "client": ("core", "settings", "tls"),
     # the whole system on one machine
     "embedded": ("core", "home", "leash", "logfile"),
     "up": (
         *("core", "embedded", "home", "leash", "logfile", "migrate", "projections", "settings", "supervisor"),
-        "version",
+        *("tls", "version"),
     ),
     "cli": (
         *("api", "client", "core", "database", "embedded", "executor", "migrate", "projections", "scheduler"),

@@ -14,13 +14,14 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
+from ssl import SSLContext
 from types import TracebackType
 from typing import Any, Literal, Self
 from urllib.parse import quote
 
 import httpx
 
-from conductor.client.connection import Connection, Params
+from conductor.client.connection import Connection, Params, verified_by
 from conductor.client.errors import UnexpectedAnswer, Unreachable
 from conductor.client.models import (
     Changed,
@@ -38,6 +39,7 @@ from conductor.client.models import (
     SubmittedBatch,
     read,
 )
+from conductor.client.tokens import Tokens
 from conductor.settings import Settings, api_url_of, load_settings, read_token
 
 API = "/api/v1"
@@ -62,7 +64,9 @@ Moment = int | datetime  # a position of the log, or an aware time
 def connect(settings: Settings | None = None, *, channel: str = "api") -> "Client":
     """A client of the server that the settings name, with the token kept beside them."""
     settings = settings or load_settings()
-    return Client(api_url_of(settings), read_token(settings), lang=settings.lang, channel=channel)
+    url = api_url_of(settings)
+    verify = verified_by(url, settings)
+    return Client(url, read_token(settings), lang=settings.lang, channel=channel, verify=verify)
 
 
 class Client:
@@ -77,10 +81,18 @@ class Client:
         channel: str = "api",
         timeout_seconds: float = 30.0,
         transport: httpx.BaseTransport | None = None,
+        verify: SSLContext | None = None,
     ) -> None:
         self._connection = Connection(
-            url, token, lang=lang, channel=channel, timeout_seconds=timeout_seconds, transport=transport
+            url,
+            token,
+            lang=lang,
+            channel=channel,
+            timeout_seconds=timeout_seconds,
+            transport=transport,
+            verify=verify,
         )
+        self.tokens = Tokens(self._connection)
 
     def __enter__(self) -> Self:
         return self

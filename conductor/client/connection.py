@@ -9,12 +9,15 @@ Refuses to know: what the requests mean.
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from ssl import SSLContext
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
 from conductor.client.errors import FieldError, Problem, Refused, UnexpectedAnswer, Unreachable
+from conductor.settings import Settings
+from conductor.tls import client_context, own_context
 
 TRIES = 4
 LONGEST_PAUSE_SECONDS = 5.0
@@ -37,6 +40,7 @@ class Connection:
         timeout_seconds: float = 30.0,
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        verify: SSLContext | None = None,
     ) -> None:
         self.url = url.rstrip("/")
         self._sleep = sleep
@@ -50,6 +54,7 @@ class Connection:
             headers=headers,
             transport=transport,
             trust_env=not _is_loopback(self.url),
+            verify=True if verify is None else verify,
             timeout=self._timeout(timeout_seconds),
         )
 
@@ -181,6 +186,18 @@ def _cause(error: httpx.TransportError) -> str:
             return "nothing listens there" if "refused" in str(error).lower() else str(error)
         case _:
             return str(error) or type(error).__name__
+
+
+def verified_by(url: str, settings: Settings) -> SSLContext | None:
+    """What says that an https:// server is the right one; None: nothing to say, it is http://. Raises `TlsError`.
+
+    The certificate of an API on this very home is known from its settings.
+    """
+    if urlsplit(url).scheme != "https":
+        return None
+    if settings.tls_ca is None and settings.api_tls_cert is not None and _is_loopback(url):
+        return own_context(settings.api_tls_cert)
+    return client_context(settings.tls_ca)
 
 
 def _is_loopback(url: str) -> bool:
