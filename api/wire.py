@@ -31,14 +31,7 @@ from api.identity import Identity
 from api.policy_changes import ChangePolicy
 from api.problems import FieldError, invalid
 from api.submission import STRICT, Submission, submission_errors
-from api.validation import (
-    ERRORS_LISTED,
-    complaint,
-    field_errors,
-    known_names,
-    problem_of,
-    too_many_fields,
-)
+from api.validation import ERRORS_LISTED, complaint, field_errors, known_names, problem_of
 from conductor.core import commands as core
 from conductor.core.events import ProcessIdentity, ReleaseReason
 from conductor.core.held_numbers import CPU_BLOCK_SIZE
@@ -296,9 +289,6 @@ def commands_of(values: Any) -> list[Asked]:
 
 def _checked(value: Any, field: str, errors: list[FieldError]) -> Asked | None:
     """The command; None, and more errors, when it is not sound."""
-    if (wrong := too_many_fields(value, field)) is not None:
-        errors.append(wrong)
-        return None
     submits = isinstance(value, dict) and value.get("type") == "Submit"
     whole = completed(value) if submits else Completed(value=value)
     try:

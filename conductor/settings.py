@@ -149,7 +149,8 @@ class Settings(BaseModel):
     run_as: RunAs = Field(
         "",
         description="Whose jobs an executor that is root runs as the account they name: identities and accounts, "
-        "`admin:*;ops:alice,bob`; everything else runs as the executor does.",
+        "`admin:*;ops:alice,bob`; other jobs of `admin` run as the executor does, those of other tokens "
+        "fail.",
     )
     limits: Limits = Field(
         "", description="What `ulimit` limits of every job, `nofile=65536,core=0`; -1 is unlimited."

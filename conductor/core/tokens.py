@@ -17,7 +17,8 @@ from conductor.core.token_events import TokenCreated, TokenEvent, TokenRevoked
 
 # Those that requests have without such a token: the home's own, and any where authentication is off.
 HOME_NAME, NOBODYS_NAME = "admin", "anonymous"
-RESERVED = frozenset({HOME_NAME, NOBODYS_NAME})
+# Also what imported jobs say of themselves.
+RESERVED = frozenset({HOME_NAME, NOBODYS_NAME, "scns-conductor"})
 
 # Nothing that CONDUCTOR_RUN_AS separates names by, and no @, which the names of our own processes have.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
@@ -45,6 +46,11 @@ class Tokens:
 
     version: Version = Version(0)
     by_name: Mapping[str, Token] = field(default_factory=dict)
+
+
+def is_tokens_name(identity: str) -> bool:
+    """Whether one of these tokens may be meant, and not the home's own or nobody's."""
+    return _NAME.fullmatch(identity) is not None and identity.lower() not in RESERVED
 
 
 def evolve(tokens: Tokens, event: TokenEvent, *, at: datetime, version: Version) -> Tokens:
