@@ -26,12 +26,10 @@ from conductor.core.errors import ConductorError
 from conductor.core.identifiers import NodeName
 from conductor.core.roles import Role
 from conductor.core.token_events import TokenCreated, TokenRevoked
-from conductor.core.tokens import HOME_NAME, NOBODYS_NAME, Token, Tokens, evolve
+from conductor.core.tokens import HOME_NAME, NOBODYS_NAME, SECRET_PREFIX, Token, Tokens, evolve
 from conductor.database import DatabaseUnavailable, Pool, jittered
 
 logger = structlog.get_logger("api")
-
-PREFIX = "cdr_"  # of every secret that was made here, so that it is recognised where it should not be
 
 Unknown = Literal["unauthorized", "token_expired", "token_revoked", "tokens_unknown"]
 
@@ -71,7 +69,9 @@ class KnownTokens:
         digest = digest_of(secret)
         known = self._by_digest.get(digest)
         if known is None or not hmac.compare_digest(known.sha256, digest):
-            return "unauthorized" if self._is_read or not secret.startswith(PREFIX) else "tokens_unknown"
+            return (
+                "unauthorized" if self._is_read or not secret.startswith(SECRET_PREFIX) else "tokens_unknown"
+            )
         if known.is_revoked:
             return "token_revoked"
         if known.expires_at is not None and known.expires_at <= (now or datetime.now(UTC)):

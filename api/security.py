@@ -169,7 +169,7 @@ class Guard:
         wait_seconds = self._failures.take(network_of(client[0]) if client else "")
         if wait_seconds:
             return _later(429, "too_many_failures", wait_seconds)
-        return Problem(401, "unauthorized", detail=why, headers={"WWW-Authenticate": "Bearer"})
+        return Problem(401, why, headers={"WWW-Authenticate": "Bearer"})
 
 
 def _later(status: int, code: str, wait_seconds: float, name: str = "") -> Problem:

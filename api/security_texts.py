@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 
 TITLES: Mapping[str, tuple[str, str]] = {
+    "token_expired": ("The token has expired", "令牌已过期"),
+    "token_revoked": ("The token was revoked", "令牌已被吊销"),
     "too_many_requests": ("Too many requests", "请求过多"),
     "too_many_failures": ("Too many wrong tokens", "错误令牌过多"),
     "queue_full": ("Too many jobs waiting", "等待的作业过多"),

@@ -11,7 +11,7 @@ from api.bodies import SMALL, json_body, optional_json_body
 from api.engine import Engine, engine_of
 from api.fields import Instant, NodeNameText, UserName
 from api.jobs import ReadQuery, Why
-from api.known_tokens import PREFIX, digest_of, folded
+from api.known_tokens import digest_of, folded
 from api.problems import refused
 from api.reading import Row, answer, fetch
 from api.security import caller_of
@@ -21,7 +21,7 @@ from conductor.core import commands
 from conductor.core.errors import Rejection
 from conductor.core.identifiers import NodeName
 from conductor.core.roles import Role
-from conductor.core.tokens import Token, Tokens
+from conductor.core.tokens import SECRET_PREFIX, Token, Tokens
 
 _SECRET_BYTES = 32
 
@@ -41,7 +41,7 @@ class NewToken(BaseModel):
 async def create(request: Request) -> Response:
     given = validated(NewToken, await json_body(request, SMALL))
     engine, caller = engine_of(request), caller_of(request)
-    secret = PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
+    secret = SECRET_PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
     command = commands.CreateToken(
         name=given.name,
         role=given.role,

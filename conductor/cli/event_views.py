@@ -118,6 +118,10 @@ def _token(data: Data) -> str:
     return ", ".join(filter(None, [str(data.get("name")), str(data.get("role")), str(whose)]))
 
 
+def _revoked(data: Data) -> str:
+    return ", ".join(filter(None, [str(data.get("name")), _reason(data)]))
+
+
 def _policy_changed(data: Data, before: Data) -> str:
     """What is another value now; the whole policy is in every event."""
     told = differences(before, data.get("policy") or {})
@@ -146,4 +150,5 @@ _DETAILS: Mapping[str, Callable[[Data], str]] = {
     "JobImported": _imported,
     "ProjectionsRebuilt": _rebuilt,
     "TokenCreated": _token,
+    "TokenRevoked": _revoked,
 }

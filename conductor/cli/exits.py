@@ -100,7 +100,7 @@ def explain(error: ConductorError, failed: int = FAILED) -> int:
         case Unreachable():
             screen.warn("unreachable", url=error.url, cause=error.cause)
             return UNREACHABLE
-        case Refused() if error.status == 401:
+        case Refused() if error.status == 401 and error.problem.type.endswith("unauthorized"):
             screen.warn("unauthorized")
         case Refused():
             first, *others = map(_as_typed, error.problem.sentences())

@@ -20,6 +20,9 @@ HOME_NAME, NOBODYS_NAME = "admin", "anonymous"
 # Also what imported jobs say of themselves.
 RESERVED = frozenset({HOME_NAME, NOBODYS_NAME, "scns-conductor"})
 
+# Of every secret that is made, so that it is recognised where it should not be; the home's own has none.
+SECRET_PREFIX = "cdr_"  # noqa: S105 (no secret itself)
+
 # Nothing that CONDUCTOR_RUN_AS separates names by, and no @, which the names of our own processes have.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")

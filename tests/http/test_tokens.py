@@ -69,7 +69,7 @@ def test_a_revoked_token_is_refused_at_once_and_says_so(api: Api) -> None:
         done = api.post("/tokens/alice/revoke", {"reason": "lost"}).json()
         assert (done["state"], done["revoked_by"], done["reason"]) == ("revoked", "admin", "lost")
         refused = alice.get("/jobs")
-        assert (refused.status_code, refused.json()["code"]) == (401, "unauthorized")
+        assert (refused.status_code, refused.json()["code"]) == (401, "token_revoked")
         assert "revoked" in refused.json()["detail"]
     before = api.count_events()
     assert api.post("/tokens/alice/revoke").status_code == 200
