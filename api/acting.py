@@ -83,8 +83,10 @@ async def acted(act: Act, request: Request) -> dict[str, Any]:
         return await _several(act, request, chosen, wish, query.wait)
     [job_id] = chosen.job_ids
     expected = await expected_version(request, partial(_version, engine, job_id))
-    provenance = caller_of(request).provenance()
-    outcome = await engine.handler.handle(wish(job_id), provenance, expected_version=expected)
+    caller = caller_of(request)
+    outcome = await engine.handler.handle(
+        wish(job_id), caller.provenance(), expected_version=expected, rights=caller.identity.rights
+    )
     if isinstance(outcome, Rejection):
         raise no_such_job(job_id) if outcome.code is RejectionCode.NOT_FOUND else refused(outcome)
     if query.wait:
@@ -112,13 +114,15 @@ async def _several(
     act: Act, request: Request, chosen: Chosen, wish: Wish, wait_seconds: float | None
 ) -> dict[str, Any]:
     """Ask each task that is meant; refused as a whole when every one is."""
-    engine = engine_of(request)
+    engine, caller = engine_of(request), caller_of(request)
     meant = [job_id for job_id in chosen.job_ids if chosen.states[job_id] in _MEANT[act]]
     asked = meant or (chosen.job_ids[-1:] if act in ("hold", "reprioritize") else [])
     outcomes: list[Outcome] = []
     for begin in range(0, len(asked), AT_ONCE):  # so that others' commands come in between
         asking = [wish(job_id) for job_id in asked[begin : begin + AT_ONCE]]
-        outcomes += await engine.handler.handle_all(asking, caller_of(request).provenance(), atomic=False)
+        outcomes += await engine.handler.handle_all(
+            asking, caller.provenance(), atomic=False, rights=caller.identity.rights
+        )
     refusals = _refusals(asked, outcomes)
     accepted = [one for one in outcomes if isinstance(one, Accepted)]
     if asked and not accepted:

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from api.compressing import Compressing
 from api.engine import running_engine
+from api.known_tokens import KnownTokens
 from api.problems import RETRY_AFTER_SECONDS, Problem, problem_response
 from api.routes import ROUTES
 from api.security import Guard, caller_of
@@ -24,17 +25,18 @@ logger = structlog.get_logger("api")
 def create_app(settings: Settings, database_url: str) -> Starlette:
     """The API over one database. Its engine runs from the application's start to its end."""
 
+    tokens = KnownTokens(None if settings.api_auth == "off" else read_or_make_token(settings))
+
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with running_engine(settings, database_url) as engine:
+        async with running_engine(settings, database_url, tokens) as engine:
             app.state.engine = engine
             yield
 
-    token = None if settings.api_auth == "off" else read_or_make_token(settings)
     return Starlette(
         routes=ROUTES,
         lifespan=lifespan,
-        middleware=[Middleware(Guard, settings=settings, token=token), Middleware(Compressing)],
+        middleware=[Middleware(Guard, settings=settings, tokens=tokens), Middleware(Compressing)],
         exception_handlers={
             Problem: _problem,
             DatabaseUnavailable: _database_unavailable,

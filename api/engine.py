@@ -7,17 +7,19 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from api.known_tokens import KnownTokens
 from api.log_tail import LogTail
 from api.node_output import NodeOutputs
 from api.past import Past, running_past
 from api.picture import Picture, running_picture
 from api.problems import Problem
+from api.queue_limit import QueueLimit
 from api.reading import fetch_one
 from api.replaying import Replays
 from api.watch import Bell, JobWatch
 from conductor.database import Pool, jittered, listen, open_pool
 from conductor.handler import Handler, running_handler
-from conductor.log import LOG_CHANNEL
+from conductor.log import LOG_CHANNEL, TOKENS_CHANNEL
 from conductor.output_file import OUTPUT_ANSWERS_CHANNEL
 from conductor.output_keeping import RECEIVED_FOLDERS, keep_for_days
 from conductor.running import end_tasks
@@ -40,6 +42,8 @@ class Engine:
     replays: Replays
     past: Past
     picture: Picture
+    tokens: KnownTokens
+    queue_limit: QueueLimit
 
     async def caught_up(self, position: int | None) -> None:
         """Return once the tables show that position. Rows are written with their events, so the head is enough."""
@@ -65,9 +69,9 @@ def engine_of(request: Request) -> Engine:
 
 
 @asynccontextmanager
-async def running_engine(settings: Settings, database_url: str) -> AsyncIterator[Engine]:
+async def running_engine(settings: Settings, database_url: str, tokens: KnownTokens) -> AsyncIterator[Engine]:
     """The engine, with the tasks that commit, listen and watch for as long as the block runs."""
-    bell, answers = Bell(), Bell()
+    bell, answers, news_of_tokens = Bell(), Bell(), Bell()
     async with (
         open_pool(database_url, size=settings.database_pool_size) as pool,
         running_handler(pool, changed_rows) as handler,
@@ -86,9 +90,10 @@ async def running_engine(settings: Settings, database_url: str) -> AsyncIterator
             asyncio.create_task(tail.run(), name="tail"),
             asyncio.create_task(node_outputs.run(), name="outputs"),
             asyncio.create_task(keeping, name="keep"),
+            asyncio.create_task(tokens.follow(pool, news_of_tokens, settings.poll_seconds), name="tokens"),
         ]
         if not settings.poll_only:
-            bells = {LOG_CHANNEL: bell, OUTPUT_ANSWERS_CHANNEL: answers}
+            bells = {LOG_CHANNEL: bell, OUTPUT_ANSWERS_CHANNEL: answers, TOKENS_CHANNEL: news_of_tokens}
             listening = listen(database_url, list(bells), lambda channel: bells[channel].ring())
             tasks.append(asyncio.create_task(listening, name="listen"))
         try:
@@ -104,6 +109,8 @@ async def running_engine(settings: Settings, database_url: str) -> AsyncIterator
                 replays=replays,
                 past=past,
                 picture=picture,
+                tokens=tokens,
+                queue_limit=QueueLimit(pool, settings.api_queue_limit),
             )
         finally:
             await replays.close()

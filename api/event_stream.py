@@ -23,6 +23,7 @@ from api.fields import ID_LIMIT, Count, Line, NodeNameText
 from api.jobs import QUERY
 from api.log_tail import PIECE_EVENTS, LogTail, Told, told
 from api.problems import FieldError, Problem, invalid, problem_document
+from api.reach import node_asked
 from api.reading import fetch, fetch_one
 from api.security import caller_of
 from api.texts import Language
@@ -64,6 +65,7 @@ async def follow_events(request: Request) -> Response:
     query = validated_query(StreamQuery, request)
     engine = engine_of(request)
     last = _last_event_id(request)
+    query = query.model_copy(update={"node": node_asked(request, query.node)})
     await check_history(engine, query.after or 0, query.hash)
     head = await fetch_one(engine.pool, "head")
     end = head["position"] if head else 0

@@ -19,6 +19,7 @@ from api.fields import ID_LIMIT, Count, Line, NodeNameText
 from api.jobs import QUERY
 from api.preferences import quality
 from api.problems import FieldError, Problem, invalid
+from api.reach import node_asked
 from api.reading import Row, answer, fetch, fetch_one
 from api.security import JSON_TYPES, NDJSON_TYPES
 from api.selecting import no_such_job, one_job
@@ -86,7 +87,7 @@ async def list_events(request: Request) -> Response:
         raise invalid(FieldError(field="limit", code="too_big", values={"most": _MOST_EVENTS}))
     await engine.caught_up(query.at_least)
     await check_history(engine, query.after, query.hash)
-    wanted = filters(stream=query.stream, types=query.type, node=query.node)
+    wanted = filters(stream=query.stream, types=query.type, node=node_asked(request, query.node))
     if as_lines:
         return await _lines(engine, query, wanted, head_only=request.method == "HEAD")
     return answer(await _page(engine, query.after, query.limit or 1000, wanted))

@@ -15,6 +15,7 @@ from api.engine import Engine, engine_of
 from api.fields import Id, is_node_name
 from api.jobs import MomentQuery, ReadQuery, Why
 from api.problems import Problem, refused
+from api.reach import own_node
 from api.reading import answer, fetch, fetch_one
 from api.security import caller_of
 from api.submission import STRICT
@@ -55,6 +56,7 @@ async def list_nodes(request: Request) -> Response:
 async def get_node(request: Request) -> Response:
     query = validated_query(ReadQuery, request)
     engine, name = engine_of(request), node_name_of(request)
+    own_node(request, name)
     await engine.caught_up(query.at_least)
     row = await fetch_one(engine.pool, "nodes", {"node_name": name})
     if row is None:
@@ -99,6 +101,7 @@ async def renew_lease(request: Request) -> Response:
     """The new end of the lease, and the allocations that this node should end. Never through the handler."""
     lease = validated(Lease, await json_body(request, SMALL))
     engine, name = engine_of(request), node_name_of(request)
+    own_node(request, name)
     values = {
         "node_name": name,
         "incarnation": lease.incarnation,

@@ -394,3 +394,20 @@ LIMIT 1;
 
 -- name: clock
 SELECT clock_timestamp() AS now;
+
+-- name: tokens_since
+-- The tokens' stream from a version on, that one too: its hash tells whether it is still the same log.
+SELECT version, type, schema_version, at, data, metadata, hash, clock_timestamp() AS now
+FROM events
+WHERE stream = 'tokens' AND version >= %(version)s
+ORDER BY version;
+
+-- name: waiting_jobs_of
+-- Counted no further than it matters.
+SELECT count(*)::integer AS jobs
+FROM (SELECT FROM jobs WHERE user_name = %(user_name)s AND state = 'PENDING' LIMIT %(most)s) waiting;
+
+-- name: whose_job
+SELECT j.user_name, a.node_name, a.status
+FROM jobs j LEFT JOIN resource_allocations a ON a.job_id = j.id
+WHERE j.id = %(job_id)s;

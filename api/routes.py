@@ -19,10 +19,11 @@ from api import (
     stats,
     streaming,
     submitting,
+    tokens,
     why,
 )
 from api.operations import get, post, put
-from conductor.core.roles import EVERYBODY, EXECUTORS, OPERATORS, READERS, SUBMITTERS
+from conductor.core.roles import ADMINS, EVERYBODY, EXECUTORS, OPERATORS, READERS, SUBMITTERS
 
 VERSION_1 = (
     post("/jobs/submit", submitting.submit, SUBMITTERS),
@@ -59,6 +60,9 @@ VERSION_1 = (
     get("/events", events.list_events, EVERYBODY),
     get("/events/stream", event_stream.follow_events, EVERYBODY),
     get("/audit", auditing.audit, READERS),
+    get("/tokens", tokens.list_tokens, ADMINS),
+    post("/tokens", tokens.create, ADMINS),
+    post("/tokens/{name}/revoke", tokens.revoke, ADMINS),
     get("/pids", pids.list_processes, READERS),
 )
 # The original system's paths, and those that need no token

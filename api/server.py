@@ -14,9 +14,11 @@ import uvicorn
 from starlette.applications import Starlette
 
 from api.app import create_app
+from api.connections import BoundedProtocol
 from api.security import is_loopback
 from conductor.crash_points import arm
 from conductor.settings import Settings, SettingsError
+from conductor.tls import server_context
 
 logger = structlog.get_logger("api")
 
@@ -89,7 +91,7 @@ def make_server(settings: Settings, database_url: str) -> uvicorn.Server:
         host=settings.api_host.strip("[]"),
         port=settings.api_port,
         loop="asyncio",
-        http="h11",
+        http=BoundedProtocol,
         ws="none",
         lifespan="on",
         access_log=False,
@@ -98,16 +100,21 @@ def make_server(settings: Settings, database_url: str) -> uvicorn.Server:
         timeout_graceful_shutdown=_DRAIN_SECONDS,
         log_config=None,
     )
+    config.load()
+    if settings.api_tls_cert is not None and settings.api_tls_key is not None:
+        config.ssl = server_context(settings.api_tls_cert, settings.api_tls_key)
     return _Server(config, app)
 
 
 def refuse_exposure(settings: Settings) -> None:
     """Raises `SettingsError` for an address beyond loopback when nothing is said to protect the way to it."""
     encrypted = settings.url is not None and urlsplit(settings.url).scheme == "https"
+    encrypted = encrypted or settings.api_tls_cert is not None
     if not (is_loopback(settings.api_host) or encrypted or settings.api_trusted_proxy):
         raise SettingsError(
             f"CONDUCTOR_API_HOST={settings.api_host} can be reached by others and would carry tokens and "
-            "scripts unencrypted; listen on 127.0.0.1, or put a TLS proxy in front and set CONDUCTOR_URL to "
+            "scripts unencrypted; listen on 127.0.0.1, or set CONDUCTOR_API_TLS_CERT and CONDUCTOR_API_TLS_KEY, or "
+            "put a TLS proxy in front and set CONDUCTOR_URL to "
             "its https:// address, or say with CONDUCTOR_API_TRUSTED_PROXY=true that a proxy or a private "
             "network protects the way"
         )

@@ -16,6 +16,7 @@ from api.engine import Engine, engine_of
 from api.fields import Count, Id, NodeNameText
 from api.jobs import QUERY, MomentQuery, WaitSeconds
 from api.launching import with_launches
+from api.reach import node_asked
 from api.reading import Row, answer, fetch, fetch_one
 from api.validation import complaint, validated_query
 from conductor.core.allocation import AllocationStatus
@@ -62,6 +63,7 @@ class AllocationsQuery(BaseModel):
 async def list_allocations(request: Request) -> Response:
     """Live ones unless `status` says otherwise; `wait` holds the answer until there is one."""
     query = validated_query(AllocationsQuery, request)
+    query = query.model_copy(update={"node_name": node_asked(request, query.node_name)})
     if query.as_of is not None:
         present = {"at_least": query.at_least, "wait": query.wait, "launch": query.launch}
         engine, moment = await moment_of(request, query.as_of, **present)

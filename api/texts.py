@@ -7,6 +7,8 @@ is said.
 from collections.abc import Mapping
 from typing import Literal
 
+from api import security_texts
+
 Language = Literal["en", "zh"]
 
 # Problems as wholes: code -> title
@@ -43,6 +45,7 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "log_unreadable": ("The log cannot be folded", "日志无法折叠"),
     "history_forked": ("History has become another", "历史已不同"),
     "too_many_followers": ("Too many follow the log", "跟踪日志的客户端过多"),
+    **security_texts.TITLES,
 }
 
 # Problems as wholes: code -> detail
@@ -61,10 +64,10 @@ DETAILS: Mapping[str, tuple[str, str]] = {
     ),
     "foreign_host": (
         (
-            "This server does not answer to that host name. Use localhost, 127.0.0.1 or [::1], or set CONDUCTOR_URL "
-            "to the address clients use."
+            "This server does not answer to that host name. Use localhost, 127.0.0.1 or [::1], or have the "
+            "site name it in CONDUCTOR_API_HOSTS."
         ),
-        "本服务不响应该主机名。请使用 localhost、127.0.0.1 或 [::1]，或将 CONDUCTOR_URL 设为客户端使用的地址。",
+        "本服务不响应该主机名。请使用 localhost、127.0.0.1 或 [::1]，或请站点在 CONDUCTOR_API_HOSTS 中列出该名称。",
     ),
     "cross_site": (
         "A page of another site sent this request. Call the API from a program, or from its own pages.",
@@ -204,6 +207,7 @@ DETAILS: Mapping[str, tuple[str, str]] = {
         "The piece is larger than {limit_mib} MiB. Send the output in smaller pieces, one after the other.",
         "该片段超过 {limit_mib} MiB。请将输出分成较小的片段依次发送。",
     ),
+    **security_texts.DETAILS,
 }
 
 # Pieces of sentences, and notes: code -> text

@@ -22,6 +22,7 @@ from conductor.core.events import (
     ProjectionsEvent,
     Provenance,
 )
+from conductor.core.token_events import TokenEvent
 
 EVENT_TYPES: Mapping[str, type[Event]] = {
     kind.__name__: kind
@@ -32,6 +33,7 @@ EVENT_TYPES: Mapping[str, type[Event]] = {
         PolicyEvent,
         AuditEvent,
         ProjectionsEvent,
+        *get_args(TokenEvent),
     )
 }
 SCHEMA_VERSIONS: Mapping[str, int] = dict.fromkeys(EVENT_TYPES, 1) | {

@@ -29,6 +29,7 @@ from conductor.core.dependencies import parsed as parsed_dependency
 from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.events import Provenance
 from conductor.core.identifiers import AllocationId, JobId, NodeName
+from conductor.core.rights import Rights
 from conductor.core.said import Said
 from conductor.database import load_queries
 from conductor.log import SQL as LOG_SQL
@@ -50,6 +51,7 @@ class Request:
     digest: str | None = None
     head: "Request | None" = None  # of a task of an array: its first task, earlier in the same entry
     tried: bool = False
+    rights: Rights | None = None  # of whoever asks, where not everything is allowed to him
     unfit: Rejection | None = None  # found while completing it, before anything was decided
 
 

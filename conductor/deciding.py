@@ -22,7 +22,7 @@ from conductor.core.commands import (
 )
 from conductor.core.decider import State, decide, evolve, fold, streams_read
 from conductor.core.dependencies import decided_by
-from conductor.core.errors import Rejection, RejectionCode
+from conductor.core.errors import Rejection
 from conductor.core.events import (
     DependencyMet,
     Event,
@@ -38,9 +38,9 @@ from conductor.core.held_numbers import spans_text
 from conductor.core.holdings import Holdings
 from conductor.core.identifiers import NodeName, Position, StreamName, Version, event_reference, job_stream
 from conductor.core.job import Job
-from conductor.core.said import Said
 from conductor.log import LOG_CHANNEL, NewEvent, recorded_event
 from conductor.log import SQL as LOG_SQL
+from conductor.refusing import NOT_DONE, beyond_rights, repeated, version_conflict
 from conductor.remembered import Remembered
 from conductor.waking import channels_of
 
@@ -221,12 +221,6 @@ def settle(entries: Sequence[tuple[Sequence[Request], bool]], loaded: Loaded) ->
     return plan
 
 
-NOT_DONE = Rejection(
-    code=RejectionCode.INVALID,
-    message="Not done: another command of the same atomic list was refused. Mend that one and send all again.",
-)
-
-
 def _settle_one(request: Request, loaded: Loaded, plan: Plan) -> Verdict:
     command_id = request.provenance.command_id
     if command_id is None:
@@ -236,7 +230,7 @@ def _settle_one(request: Request, loaded: Loaded, plan: Plan) -> Verdict:
     if command_id in loaded.repeats or command_id in plan.answered:
         plan.recognised.add(id(request))
     if command_id in loaded.repeats:
-        return _repeated(request, loaded.repeats[command_id])
+        return repeated(request, loaded.repeats[command_id])
     if command_id in plan.answered:
         return plan.answered[command_id]
     verdict = _decide_one(request, loaded, plan)
@@ -248,7 +242,7 @@ def _settle_one(request: Request, loaded: Loaded, plan: Plan) -> Verdict:
 def _decide_one(request: Request, loaded: Loaded, plan: Plan) -> Verdict:
     states = plan.states
     stream = streams_read(request.command)[0] if request.unfit is None else None
-    conflict = request.unfit or _version_conflict(request, states.get(stream) if stream else None)
+    conflict = _conflict(request, states.get(stream) if stream else None)
     if conflict is not None or stream is None:
         return conflict or NOT_DONE
     decided = decide(
@@ -274,6 +268,10 @@ def _decide_one(request: Request, loaded: Loaded, plan: Plan) -> Verdict:
             cause = _as_cause(plan.events[-1])
         _append(plan, before, stream, event, _provenance(request, index, cause), loaded.at)
     return decided.rejection or slice(start, len(plan.events))
+
+
+def _conflict(request: Request, state: State | None) -> Rejection | None:
+    return request.unfit or beyond_rights(request, state) or version_conflict(request, state)
 
 
 def _awaited(
@@ -353,25 +351,6 @@ def _provenance(request: Request, index: int, cause: Cause | None) -> Provenance
         command_index=index if known else None,
         command_digest=request.digest if known and index == 0 else None,
     )
-
-
-def _repeated(request: Request, events: tuple[RecordedEvent, ...]) -> Verdict:
-    if events[0].provenance.command_digest == request.digest:
-        return events
-    return Rejection(
-        code=RejectionCode.INVALID,
-        message="This command_id was used before for another command. Use a new one for a new wish.",
-        field="command_id",
-    )
-
-
-def _version_conflict(request: Request, state: State | None) -> Rejection | None:
-    version = state.version if state else 0
-    if request.expected_version is None or request.expected_version == version:
-        return None
-    said = Said("version_differs", version=version, expected=request.expected_version)
-    shown = str(state.state) if isinstance(state, Job) else None
-    return Rejection(code=RejectionCode.VERSION_CONFLICT, message=said, state=shown, version=version)
 
 
 def _keep_bodies(plan: Plan, requests: Sequence[Request], events: Sequence[NewEvent]) -> None:

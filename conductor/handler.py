@@ -25,10 +25,12 @@ from conductor.core.decider import State
 from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.events import Provenance, RecordedEvent
 from conductor.core.identifiers import Position, StreamName
+from conductor.core.rights import Rights
 from conductor.crash_points import crash_point
 from conductor.database import DatabaseUnavailable, Pool, jittered
 from conductor.deciding import Loaded, Plan, Verdict, load, settle
 from conductor.log import Batch, CpusTaken, VersionConflict, append, reachable
+from conductor.refusing import forbidden_outright
 from conductor.remembered import Remembered
 from conductor.running import end_tasks
 
@@ -88,30 +90,52 @@ class Handler:
         self._remembered = Remembered()
 
     async def handle(
-        self, command: Command, provenance: Provenance, *, expected_version: int | None = None
+        self,
+        command: Command,
+        provenance: Provenance,
+        *,
+        expected_version: int | None = None,
+        rights: Rights | None = None,
     ) -> Outcome:
         """Decide and commit one command.
 
         Raises `DatabaseUnavailable` when PostgreSQL stays away; whether it happened is unknown then, and handing
         in the same command with the same `command_id` is safe.
         """
-        request = Request(command=command, provenance=provenance, expected_version=expected_version)
+        request = Request(
+            command=command, provenance=provenance, expected_version=expected_version, rights=rights
+        )
         return (await self.handle_requests([request]))[0]
 
     async def handle_all(
-        self, commands: Sequence[Command], provenance: Provenance, *, atomic: bool
+        self,
+        commands: Sequence[Command],
+        provenance: Provenance,
+        *,
+        atomic: bool,
+        rights: Rights | None = None,
     ) -> list[Outcome]:
         """One outcome each, in order; with `atomic`, all or none."""
-        requests = [Request(command=command, provenance=provenance) for command in commands]
+        requests = [Request(command=command, provenance=provenance, rights=rights) for command in commands]
         return await self.handle_requests(requests, atomic=atomic)
 
     async def handle_requests(self, requests: Sequence[Request], *, atomic: bool = False) -> list[Outcome]:
+        refusals = forbidden_outright(requests, atomic=atomic)
+        if refusals:
+            return await self._handle_the_others(requests, refusals)
         if not requests:
             return []
         if atomic:
             return await self._hand_in(Entry(requests=list(requests), atomic=True))
         answers = [self._hand_in(Entry(requests=[request], atomic=False)) for request in requests]
         return [answer for [answer] in await asyncio.gather(*answers)]
+
+    async def _handle_the_others(
+        self, requests: Sequence[Request], refusals: Mapping[int, Rejection]
+    ) -> list[Outcome]:
+        others = [one for index, one in enumerate(requests) if index not in refusals]
+        outcomes = iter(await self.handle_requests(others))
+        return [refusals[i] if i in refusals else next(outcomes) for i in range(len(requests))]
 
     def _hand_in(self, entry: Entry) -> asyncio.Future[list[Outcome]]:
         for request in entry.requests:

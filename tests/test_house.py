@@ -27,6 +27,7 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "version": (),
     "home": ("core",),
     "settings": ("core", "crash_points", "home"),
+    "tls": ("core",),
     "evidence_texts": ("core",),
     "checkpoint": ("core", "evidence_texts", "home"),
     # the log and its tables
@@ -54,14 +55,14 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     # doors for people and programs
     "api": (
         *("core", "codec", "crash_points", "database", "handler", "log", "output_file", "projections"),
-        *("running", "scheduler", "settings"),
+        *("running", "scheduler", "settings", "tls"),
     ),
-    "client": ("core", "settings"),
+    "client": ("core", "settings", "tls"),
     # the whole system on one machine
     "embedded": ("core", "home", "leash", "logfile"),
     "up": (
         *("core", "embedded", "home", "leash", "logfile", "migrate", "projections", "settings", "supervisor"),
-        "version",
+        *("tls", "version"),
     ),
     # what a newcomer can get wrong
     "doctor": (
@@ -83,7 +84,7 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
 }
 # Modules that lie side by side and are one room.
 TOGETHER = {
-    "handler": ("deciding", "completing", "remembered", "waking"),
+    "handler": ("deciding", "completing", "refusing", "remembered", "waking"),
     "scheduler": ("scheduler_memory", "resolving", "leader_lease"),
     "executor": (
         *("node_session", "node_lease", "live_allocation", "observing", "log_memory", "strays", "patiently"),
@@ -91,7 +92,7 @@ TOGETHER = {
     ),
     "output_file": ("output_keeping",),
     "checkpoint": ("checkpoint_key",),
-    "settings": ("setting_names",),
+    "settings": ("setting_names", "setting_values"),
     "swf": ("swf_workload",),
     "version": ("",),
     "cli": ("__main__",),

@@ -99,7 +99,16 @@ GROUPS: tuple[tuple[str, str, tuple[tuple[str, str, Callable[..., int | None]], 
             ("as-of", "Show everything as it stood.", as_of.as_of),
         ),
     ),
-    ("token", "The API's bearer token.", (("show", "Print it.", token.show),)),
+    (
+        "token",
+        "The API's bearer tokens: whose, and in which role.",
+        (
+            ("create", "Make one, and print its secret once.", token.create),
+            ("list", "List them.", token.tokens),
+            ("revoke", "Let nobody in with it any more.", token.revoke),
+            ("show", "Print that of this home.", token.show),
+        ),
+    ),
 )
 # Every code of these but their own belongs to a job.
 FAILURE_OF = {"run": OWN_FAILURE, "wait": OWN_FAILURE}

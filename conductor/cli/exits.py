@@ -103,7 +103,7 @@ def explain(error: ConductorError, failed: int = FAILED) -> int:
             cause = CAUSES.get(error.cause, error.cause) if screen.language == "zh" else error.cause
             screen.warn("unreachable", url=error.url, cause=cause)
             return UNREACHABLE
-        case Refused() if error.status == 401:
+        case Refused() if error.status == 401 and error.problem.type.endswith("unauthorized"):
             screen.warn("unauthorized")
         case Refused():
             first, *others = map(_as_typed, error.problem.sentences())

@@ -353,6 +353,12 @@ def _refuse_strays(submission: "Submission", screen: "Screen") -> None:
 
 
 def user_name() -> str | None:
+    """Of this account; a token that was made for somebody knows itself for whom."""
+    from conductor.core.tokens import SECRET_PREFIX
+    from conductor.settings import load_settings, read_token
+
+    if (read_token(load_settings()) or "").startswith(SECRET_PREFIX):
+        return None
     try:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:

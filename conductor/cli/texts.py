@@ -12,6 +12,7 @@ from conductor.cli.texts_of_the_import import TEXTS_OF_THE_IMPORT
 from conductor.cli.texts_of_the_log import TEXTS_OF_THE_LOG
 from conductor.cli.texts_of_the_nodes import TEXTS_OF_THE_NODES
 from conductor.cli.texts_of_the_policy import TEXTS_OF_THE_POLICY
+from conductor.cli.texts_of_tokens import TEXTS_OF_TOKENS
 from conductor.cli.texts_of_waiting import TEXTS_OF_WAITING
 from conductor.cli.texts_of_whatif import TEXTS_OF_WHATIF
 from conductor.cli.why_texts import WHY_TEXTS
@@ -349,6 +350,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     **TEXTS_OF_THE_IMPORT,
     **TEXTS_OF_THE_NODES,
     **TEXTS_OF_THE_POLICY,
+    **TEXTS_OF_TOKENS,
     **TEXTS_OF_WAITING,
     **TEXTS_OF_WHATIF,
     **WHY_TEXTS,

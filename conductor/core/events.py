@@ -21,6 +21,7 @@ from conductor.core.identifiers import (
     Term,
     Version,
 )
+from conductor.core.token_events import TokenEvent
 
 
 class ReleaseReason(StrEnum):
@@ -351,7 +352,7 @@ LeadershipEvent = LeaderElected
 PolicyEvent = PolicyChanged
 AuditEvent = FindingAcknowledged
 ProjectionsEvent = ProjectionsRebuilt
-Event = JobEvent | NodeEvent | LeadershipEvent | PolicyEvent | AuditEvent | ProjectionsEvent
+Event = JobEvent | NodeEvent | LeadershipEvent | PolicyEvent | AuditEvent | ProjectionsEvent | TokenEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

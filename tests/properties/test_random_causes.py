@@ -69,6 +69,7 @@ from conductor.core.identifiers import (
 )
 from conductor.core.job import Job
 from conductor.core.node import Node
+from conductor.core.token_events import TokenCreated, TokenRevoked
 from conductor.deciding import Loaded, settle
 from tests.given import START
 
@@ -222,7 +223,7 @@ def was_asked_for(event: Event) -> bool:
             return event.reason in (ReleaseReason.CANCELLED, ReleaseReason.REPAIRED)
         case NodeRegistered() | NodeDrained() | NodeResumed():
             return True
-        case FindingAcknowledged() | ProjectionsRebuilt() | PolicyChanged():
+        case FindingAcknowledged() | ProjectionsRebuilt() | PolicyChanged() | TokenCreated() | TokenRevoked():
             return True
         case NodeLost():
             return event.jobs_lost
