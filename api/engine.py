@@ -11,6 +11,7 @@ from api.node_output import NodeOutputs
 from api.past import Past, running_past
 from api.picture import Picture, running_picture
 from api.problems import Problem
+from api.quick_audit import QuickAudit
 from api.reading import fetch_one
 from api.replaying import Replays
 from api.watch import Bell, JobWatch
@@ -21,6 +22,8 @@ from conductor.output_file import OUTPUT_ANSWERS_CHANNEL
 from conductor.output_keeping import RECEIVED_FOLDERS, keep_for_days
 from conductor.running import end_tasks
 from conductor.settings import Settings
+from conductor.telemetry.process import gauge, watch_wake_up, who_is
+from conductor.telemetry.publishing import publishing
 from projections.rows import changed_rows
 
 _CATCH_UP_SECONDS = 5.0
@@ -38,6 +41,7 @@ class Engine:
     replays: Replays
     past: Past
     picture: Picture
+    quick_audit: QuickAudit
 
     async def caught_up(self, position: int | None) -> None:
         """Return once the tables show that position. Rows are written with their events, so the head is enough."""
@@ -71,13 +75,17 @@ async def running_engine(settings: Settings, database_url: str) -> AsyncIterator
         running_handler(pool, changed_rows) as handler,
         running_past(settings, database_url) as past,
         running_picture(database_url) as picture,
+        publishing(pool, who_is("api", settings.node_name)),
     ):
         watch = JobWatch(pool, bell, poll_seconds=settings.poll_seconds)
         node_outputs = NodeOutputs(
             pool, answers, poll_seconds=settings.poll_seconds, poll_only=settings.poll_only
         )
         replays = Replays(settings, database_url)
+        quick_audit = QuickAudit(pool, settings)
         keeping = keep_for_days(pool, settings.spool, RECEIVED_FOLDERS, settings.output_keep_days)
+        watch_wake_up("watch", watch)
+        gauge("conductor_follower_position").read(picture.position, "picture")
         tasks = [
             asyncio.create_task(watch.run(), name="watch"),
             asyncio.create_task(node_outputs.run(), name="outputs"),
@@ -99,7 +107,9 @@ async def running_engine(settings: Settings, database_url: str) -> AsyncIterator
                 replays=replays,
                 past=past,
                 picture=picture,
+                quick_audit=quick_audit,
             )
         finally:
+            await quick_audit.close()
             await replays.close()
             await end_tasks(tasks)

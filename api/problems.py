@@ -18,8 +18,10 @@ from api.texts import DETAILS, PHRASES, TITLES, Language, say
 from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.misspelt import Misspelt
 from conductor.core.sbatch_texts import DIRECTIVES
+from conductor.telemetry.process import counter
 
 MEDIA_TYPE = "application/problem+json"
+_PROBLEMS = counter("conductor_http_problems_total")
 RETRY_AFTER_SECONDS = 2
 
 _STATUS_OF_REJECTION: Mapping[RejectionCode, int] = {
@@ -132,6 +134,7 @@ def _subject(error: FieldError, language: Language) -> str:
 
 
 def problem_response(problem: Problem, language: Language) -> Response:
+    _PROBLEMS.add(problem.code)
     return Response(
         orjson.dumps(problem_document(problem, language)),
         status_code=problem.status,

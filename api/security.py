@@ -10,7 +10,7 @@ import pwd
 import re
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -22,6 +22,8 @@ from api.texts import Language, language_of
 from conductor.core.events import Provenance
 from conductor.core.roles import Role
 from conductor.settings import Settings
+from conductor.telemetry.log_lines import concerning
+from conductor.telemetry.tracing import TraceContext
 
 OPEN_PATHS = frozenset({"/health", "/ready", "/docs", "/openapi.json"})
 JSON_TYPES = frozenset({"application/json"})
@@ -53,6 +55,7 @@ class Caller:
     channel: str
     request_id: str
     language: Language
+    trace: TraceContext | None = None
 
     def provenance(self, command_id: str | None = None) -> Provenance:
         return Provenance(
@@ -60,6 +63,8 @@ class Caller:
             channel=self.channel,
             correlation=self.request_id,
             command_id=command_id,
+            trace_id=self.trace.trace_id if self.trace else None,
+            span_id=self.trace.span_id if self.trace else None,
         )
 
 
@@ -105,8 +110,9 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = _headers(scope)
-        caller = self._caller(headers)
+        caller = replace(self._caller(headers), trace=scope.get("conductor.trace"))
         scope["conductor.caller"] = caller
+        concerning(correlation=caller.request_id)
         marked = _with_headers(send, caller.request_id)
         problem = self._refusal(scope, headers)
         if problem is None:

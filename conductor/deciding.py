@@ -131,10 +131,8 @@ async def load(
         if row[0] is not None:
             recorded = recorded_event(row[:-1])
             fold(states, recorded)
-            stream, correlation = recorded.stream, recorded.provenance.correlation
-            traces[stream] = followed(
-                traces.get(stream, NO_TRACE), recorded.event, recorded.version, correlation
-            )
+            stream, trace = recorded.stream, traces.get(recorded.stream, NO_TRACE)
+            traces[stream] = followed(trace, recorded.event, recorded.version, recorded.provenance)
             position = max(position, recorded.position)
     return Loaded(
         at=max(row[-1] for row in rows),
@@ -326,13 +324,13 @@ def _append(
     if isinstance(after, Job):
         plan.holdings.move(before if isinstance(before, Job) else None, after)
     plan.changed[stream] = plan.states[stream] = after
-    plan.traces[stream] = followed(plan.traces.get(stream, NO_TRACE), event, version, provenance.correlation)
+    plan.traces[stream] = followed(plan.traces.get(stream, NO_TRACE), event, version, provenance)
     plan.events.append(NewEvent(stream=stream, version=version, event=event, provenance=provenance))
 
 
 def _as_cause(new: NewEvent) -> Cause:
     """Of what the same command does next."""
-    return Cause(reference=event_reference(new.stream, new.version), correlation=new.provenance.correlation)
+    return Cause(reference=event_reference(new.stream, new.version), origin=new.provenance)
 
 
 def _provenance(request: Request, index: int, cause: Cause | None) -> Provenance:
@@ -342,6 +340,7 @@ def _provenance(request: Request, index: int, cause: Cause | None) -> Provenance
         return given
     own, correlation = given.correlation, cause.correlation if cause else None
     known = given.command_id is not None
+    traced = cause.origin if cause is not None and cause.origin is not None else given
     return Provenance(
         actor=given.actor,
         channel=given.channel,
@@ -351,6 +350,8 @@ def _provenance(request: Request, index: int, cause: Cause | None) -> Provenance
         command_id=given.command_id,
         command_index=index if known else None,
         command_digest=request.digest if known and index == 0 else None,
+        trace_id=traced.trace_id,
+        span_id=traced.span_id,
     )
 
 

@@ -11,7 +11,7 @@ before the first try and kept, so a commit whose answer was lost is recognised w
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -31,6 +31,8 @@ from conductor.deciding import Loaded, Plan, Verdict, load, settle
 from conductor.log import Batch, CpusTaken, VersionConflict, append, reachable
 from conductor.remembered import Remembered
 from conductor.running import end_tasks
+from conductor.telemetry.committed import BATCHES_RETRIED, count_commands, tell_batch
+from conductor.telemetry.tracing import span
 
 Projector = Callable[
     [Mapping[StreamName, State], Mapping[StreamName, State]],
@@ -156,6 +158,7 @@ class Handler:
         try:
             await self._try_until_settled(entries)
         except CpusTaken as violation:
+            BATCHES_RETRIED.add("cpus_taken")
             if len(entries) == 1:
                 _answer(entries[0], [_taken(violation)] * len(entries[0].requests))
                 return
@@ -170,10 +173,12 @@ class Handler:
                 await self._try_once(entries)
                 return
             except VersionConflict:
+                BATCHES_RETRIED.add("conflict")
                 self._remembered.forget_all()
                 if attempt > 2:  # several losers in step would go on losing in step
                     await asyncio.sleep(jittered(0.001 * min(attempt, 50)))
             except DatabaseUnavailable:
+                BATCHES_RETRIED.add("database_away")
                 self._remembered.forget_all()  # whatever comes back may be another server
                 if time.monotonic() > give_up_at:
                     raise
@@ -202,6 +207,7 @@ class Handler:
             await complete(connection, requests, self._ids)
             loaded, plan = await self._decide(connection, entries, requests)
             recorded: list[RecordedEvent] = []
+            append_seconds = 0.0
             if plan.events:
                 batch = Batch(
                     at=loaded.at,
@@ -217,11 +223,25 @@ class Handler:
                     channels=plan.channels,
                 )
                 crash_point("handler.decided")
-                recorded = await append(connection, batch)
+                began = time.perf_counter()
+                with span("log.append", commands=len(requests), events=len(plan.events)):
+                    recorded = await append(connection, batch)
+                append_seconds = time.perf_counter() - began
                 crash_point("handler.committed")
         self._remembered.keep(plan.states, plan.traces)
         for entry, verdicts in zip(entries, plan.verdicts, strict=True):
             _answer(entry, [_outcome(verdict, recorded, loaded.position) for verdict in verdicts])
+        count_commands(_told(requests, plan))
+        if recorded:
+            tell_batch(recorded, plan.states, append_seconds=append_seconds)
+
+
+def _told(requests: Sequence[Request], plan: Plan) -> Iterator[tuple[str, Rejection | None, bool]]:
+    """What became of each command, for whoever counts."""
+    verdicts = (verdict for entry in plan.verdicts for verdict in entry)
+    for request, verdict in zip(requests, verdicts, strict=True):
+        rejection = verdict if isinstance(verdict, Rejection) else None
+        yield type(request.command).__name__, rejection, isinstance(verdict, slice)
 
 
 def _outcome(verdict: Verdict, recorded: list[RecordedEvent], seen: Position) -> Outcome:

@@ -36,25 +36,27 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "log": ("core", "codec", "database"),
     "projections": ("core", "codec", "database", "evidence_texts", "log", "migrate"),
     "output_file": ("core", "database", "log"),
+    # what is told of the work while it runs
+    "telemetry": ("codec", "core", "database", "log", "running", "settings", "version"),
     # the one door to writing
-    "handler": ("core", "codec", "crash_points", "database", "log", "running"),
+    "handler": ("core", "codec", "crash_points", "database", "log", "running", "telemetry"),
     # from the original system's database
     "scns": ("core", "database", "handler", "migrate", "projections"),
     # the two that act on their own
     "scheduler": (
         *("codec", "core", "crash_points", "database", "handler", "log", "projections", "running"),
-        "settings",
+        *("settings", "telemetry"),
     ),
     "supervisor": (),
     "supervisor_client": ("supervisor",),
     "executor": (
         *("core", "crash_points", "database", "handler", "home", "log", "projections", "running", "settings"),
-        *("output_file", "supervisor", "supervisor_client"),
+        *("output_file", "supervisor", "supervisor_client", "telemetry"),
     ),
     # doors for people and programs
     "api": (
         *("core", "codec", "crash_points", "database", "handler", "log", "output_file", "projections"),
-        *("running", "scheduler", "settings"),
+        *("running", "scheduler", "settings", "telemetry"),
     ),
     "client": ("core", "settings"),
     # the whole system on one machine
@@ -105,7 +107,9 @@ DOORS = {
     "msgspec": {"codec"},
     "pydantic": {"settings", "api", "client"},
     "pydantic_core": {"api"},
-    "structlog": {"scheduler", "executor", "output_file", "api"},
+    "structlog": {"scheduler", "executor", "output_file", "api", "telemetry"},
+    "prometheus_client": {"telemetry"},
+    "opentelemetry": {"telemetry"},
 }  # fmt: skip
 
 # Calls that start, replace, or signal a process, and the rooms that may make them.
