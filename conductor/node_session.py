@@ -38,7 +38,7 @@ from conductor.observing import Observer
 from conductor.output_keeping import NODE_FOLDERS, keep_for_days
 from conductor.output_server import serve_outputs
 from conductor.patiently import patiently
-from conductor.running import end_tasks
+from conductor.running import end_tasks, first_of
 from conductor.settings import Settings
 from conductor.starting import gate_request
 from conductor.strays import Surroundings, spool_name, supervisor_here
@@ -124,9 +124,9 @@ class Session:
         told = asyncio.create_task(_told(stopping))
         tasks = [told, asyncio.create_task(self._begin())]
         try:
-            await _done(tasks, return_when=asyncio.FIRST_COMPLETED)
+            await first_of(tasks, return_when=asyncio.FIRST_COMPLETED)
             tasks = [told, *(asyncio.create_task(work) for work in self._works())]
-            await _done(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            await first_of(tasks, return_when=asyncio.FIRST_EXCEPTION)
         except _Told:
             await self.lease.give_up()
         finally:
@@ -398,10 +398,3 @@ class _Told(Exception):
 async def _told(stopping: asyncio.Event) -> None:
     await stopping.wait()
     raise _Told
-
-
-async def _done(tasks: Collection[asyncio.Task[None]], *, return_when: str) -> None:
-    """Wait; raises what one of them raised."""
-    done, _ = await asyncio.wait(tasks, return_when=return_when)
-    for task in done:
-        task.result()

@@ -1,15 +1,19 @@
 """Numbers as Prometheus reads them, of this process, of others, and of the whole system.
 
+prometheus_client says what each metric is, once; the lines of numbers are written here, because its own writer takes 17
+microseconds a line, and a hundred nodes have twenty thousand lines. Its parser reads every scrape of the tests.
+
 Promises: of every metric one family, whoever counted; what a process of another release counts and this one does not
 know is left out.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.core import Metric as Family
 from prometheus_client.registry import Collector
 
 from conductor.telemetry.instruments import Snapshot
@@ -18,8 +22,6 @@ from conductor.telemetry.process import Who
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 PROCESS_LABELS = ("process", "node", "pid")
-
-Family = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,27 +33,36 @@ class Told:
     position: int | None = None
 
 
-def exposition(processes: Sequence[Told], system: Snapshot) -> bytes:
+def exposition(processes: Sequence[Told], system: Snapshot) -> str:
     """The text of one scrape."""
+    return "".join(part for name in METRICS for part in _family(name, processes, system))
+
+
+def _family(name: str, processes: Sequence[Told], system: Snapshot) -> Iterator[str]:
+    metric = METRICS[name]
+    yield _head(name)
+    if not metric.of_process:
+        yield from _lines(name, metric, system.get(name, ()), "")
+        return
+    for told in processes:
+        who = _labels(PROCESS_LABELS, told.who.labels)
+        yield from _lines(name, metric, _values(name, told), who)
+
+
+@cache
+def _head(name: str) -> str:
+    """HELP and TYPE, as prometheus_client writes them."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Numbers(processes, system))
-    return generate_latest(registry)
+    registry.register(_One(Family(name.removesuffix("_total"), METRICS[name].en, METRICS[name].kind)))
+    return generate_latest(registry).decode()
 
 
-class _Numbers(Collector):
-    def __init__(self, processes: Sequence[Told], system: Snapshot) -> None:
-        self._processes = processes
-        self._system = system
+class _One(Collector):
+    def __init__(self, family: Family) -> None:
+        self._family = family
 
     def collect(self) -> Iterator[Family]:
-        for name, metric in METRICS.items():
-            family = _family(name, metric)
-            if metric.of_process:
-                for told in self._processes:
-                    _add(family, metric, _values(name, told), told.who.labels)
-            else:
-                _add(family, metric, self._system.get(name, ()), ())
-            yield family
+        yield self._family
 
 
 def _values(name: str, told: Told) -> Iterable[tuple[Sequence[str], Any]]:
@@ -64,31 +75,30 @@ def _values(name: str, told: Told) -> Iterable[tuple[Sequence[str], Any]]:
     return [(labels, max(0, head - position)) for labels, position in followed]
 
 
-def _family(name: str, metric: Metric) -> Family:
-    labels = (*PROCESS_LABELS, *metric.labels) if metric.of_process else metric.labels
-    if metric.kind == "histogram":
-        return HistogramMetricFamily(name, metric.en, labels=labels)
-    if metric.kind == "counter":
-        return CounterMetricFamily(name, metric.en, labels=labels)
-    return GaugeMetricFamily(name, metric.en, labels=labels)
-
-
-def _add(
-    family: Family, metric: Metric, values: Iterable[tuple[Sequence[str], Any]], who: Sequence[str]
-) -> None:
+def _lines(name: str, metric: Metric, values: Iterable[tuple[Sequence[str], Any]], who: str) -> Iterator[str]:
     for labels, value in values:
         if len(labels) != len(metric.labels):
             continue  # of another release
-        if isinstance(family, HistogramMetricFamily):
-            if len(value) == len(metric.bounds) + 2:
-                family.add_metric([*who, *labels], list(_buckets(metric.bounds, value)), value[-1])
+        shown = ",".join(filter(None, (who, _labels(metric.labels, labels))))
+        if metric.kind == "histogram":
+            yield from _buckets(name, metric, value, shown)
         else:
-            family.add_metric([*who, *labels], value)
+            yield f"{name}{{{shown}}} {value}\n" if shown else f"{name} {value}\n"
 
 
-def _buckets(bounds: Sequence[float], counts: Sequence[float]) -> Iterator[tuple[str, float]]:
-    total = 0.0
-    for bound, count in zip(bounds, counts, strict=False):
+def _buckets(name: str, metric: Metric, counts: Sequence[float], shown: str) -> Iterator[str]:
+    if len(counts) != len(metric.bounds) + 2:
+        return  # of another release
+    before, total = f"{shown}," if shown else "", 0.0
+    for bound, count in zip((*map(float, metric.bounds), "+Inf"), counts, strict=False):
         total += count
-        yield f"{float(bound)}", total
-    yield "+Inf", total + counts[-2]
+        yield f'{name}_bucket{{{before}le="{bound}"}} {total}\n'
+    yield f"{name}_count{{{shown}}} {total}\n{name}_sum{{{shown}}} {counts[-1]}\n"
+
+
+def _labels(names: Sequence[str], values: Sequence[str]) -> str:
+    return ",".join(f'{name}="{_escaped(value)}"' for name, value in zip(names, values, strict=True))
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")

@@ -213,6 +213,12 @@ _OF_SERVICES: Mapping[str, Line] = {
         "The audit for the metrics failed; the last one stays.",
         "用于指标的审计失败；保留上次结果。",
     ),
+    "process.died": _line(
+        "error",
+        "exc_info exception",
+        "A process ended by an error that nothing caught.",
+        "进程因未捕获的错误而终止。",
+    ),
     "telemetry.failed": _line(
         "error",
         "exc_info exception",

@@ -7,8 +7,10 @@ line, wherever they come from. Refuses to know what lines there are (`log_catalo
 import logging
 import re
 import sys
+from asyncio import CancelledError
 from collections.abc import Mapping, MutableMapping
 from datetime import datetime
+from types import TracebackType
 from typing import Any, TextIO
 from urllib.parse import unquote, urlsplit
 
@@ -102,6 +104,7 @@ def log_to(
     root.handlers[:] = [_Relay()]
     root.setLevel(max(level, logging.WARNING))
     logging.captureWarnings(True)
+    sys.excepthook = _died
     _ON[0] = True
 
 
@@ -116,9 +119,19 @@ class _Relay(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         level = "error" if record.levelno >= logging.ERROR else "warning"
         told = structlog.get_logger("library")
-        getattr(told, level)(
-            "library.said", logger=record.name, message=record.getMessage(), exc_info=record.exc_info or None
-        )
+        error = record.exc_info if record.exc_info and record.exc_info[0] is not CancelledError else None
+        said = {"logger": record.name, "message": _first_line(record.getMessage())}
+        getattr(told, level)("library.said", **said, exc_info=error)
+
+
+def _first_line(message: str) -> str:
+    """Some put a whole traceback into the message."""
+    return message if "CancelledError" not in message else message.partition("\n")[0]
+
+
+def _died(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    """An error that nothing caught, in one line."""
+    structlog.get_logger("process").error("process.died", exc_info=(kind, error, traceback))
 
 
 class _Stamp:
