@@ -228,6 +228,9 @@ _OF_SERVICES: Mapping[str, Line] = {
     "traces.not_sent": _line(
         "warning", "why", "Traces were asked for and cannot be made.", "要求了链路追踪但无法生成。"
     ),
+    "supervisor.said": _line(
+        "info", "message", "What the supervisor tells, in its own log beside the spool.", "监督进程的说明，写在其自己的日志中。"
+    ),
     "library.said": _line(
         "warning",
         "logger message exc_info exception",
