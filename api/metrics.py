@@ -15,7 +15,6 @@ from starlette.responses import Response
 
 from api.engine import Engine, engine_of
 from api.stats import stats
-from conductor.core.job import JobState
 from conductor.core.node import NodeState
 from conductor.database import DatabaseUnavailable, load_queries
 from conductor.log import reachable
@@ -34,13 +33,23 @@ async def get_metrics(request: Request) -> Response:
     me = who_is("api", engine.settings.node_name)
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
-            row, numbers = await _system_row(engine), await stats(engine)
+            row = await _system_row(engine)
             others = [told for told in await published(engine.pool) if told.who != me]
     except (DatabaseUnavailable, TimeoutError, errors.DatabaseError):
         mine = Told(who=me, counted=snapshot_now())
         return _answer([mine], {"conductor_database_up": [((), 0)], **_processes([mine])})
+    numbers = await _numbers(engine)
     told = [Told(who=me, counted=snapshot_now(), position=row["position"]), *others]
     return _answer(told, {**_of_system(engine, row, numbers), **_processes(told)})
+
+
+async def _numbers(engine: Engine) -> Mapping[str, Any]:
+    """Nothing when counting takes too long: the rest is told without."""
+    try:
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            return await stats(engine)
+    except (DatabaseUnavailable, TimeoutError):
+        return {}
 
 
 def _answer(told: Sequence[Told], system: Snapshot) -> Response:
@@ -58,15 +67,15 @@ async def _system_row(engine: Engine) -> Mapping[str, Any]:
 
 def _of_system(engine: Engine, row: Mapping[str, Any], numbers: Mapping[str, Any]) -> Snapshot:
     findings, audit_age = engine.quick_audit.findings(), engine.quick_audit.age_seconds
-    jobs = numbers["jobs_by_state"]
+    jobs, oldest = numbers.get("jobs_by_state", {}), numbers.get("oldest_pending_seconds")
     states = Counter(node["state"] for node in row["nodes"])
     return {
         "conductor_database_up": [((), 1)],
-        "conductor_jobs": [((state,), jobs.get(state, 0)) for state in JobState],
+        "conductor_jobs": [((state,), number) for state, number in jobs.items()],
         "conductor_nodes": [
             ((state,), states[state]) for state in NodeState if state is not NodeState.REMOVED
         ],
-        "conductor_queue_oldest_seconds": [((), numbers["oldest_pending_seconds"] or 0)],
+        "conductor_queue_oldest_seconds": [((), oldest or 0)] if numbers else [],
         "conductor_log_position": [((), row["position"])],
         "conductor_projection_lag_events": [((), 0)],
         "conductor_notification_queue_usage_ratio": [((), row["queue_usage"])],

@@ -131,8 +131,8 @@ async def load(
         if row[0] is not None:
             recorded = recorded_event(row[:-1])
             fold(states, recorded)
-            stream, trace = recorded.stream, traces.get(recorded.stream, NO_TRACE)
-            traces[stream] = followed(trace, recorded.event, recorded.version, recorded.provenance)
+            before = traces.get(recorded.stream, NO_TRACE)
+            traces[recorded.stream] = followed(before, recorded.event, recorded.version, recorded.provenance)
             position = max(position, recorded.position)
     return Loaded(
         at=max(row[-1] for row in rows),
@@ -339,8 +339,7 @@ def _provenance(request: Request, index: int, cause: Cause | None) -> Provenance
     if cause is None and given.command_id is None:
         return given
     own, correlation = given.correlation, cause.correlation if cause else None
-    known = given.command_id is not None
-    traced = cause.origin if cause is not None and cause.origin is not None else given
+    known, first = given.command_id is not None, (cause.origin if cause else None) or given
     return Provenance(
         actor=given.actor,
         channel=given.channel,
@@ -350,8 +349,8 @@ def _provenance(request: Request, index: int, cause: Cause | None) -> Provenance
         command_id=given.command_id,
         command_index=index if known else None,
         command_digest=request.digest if known and index == 0 else None,
-        trace_id=traced.trace_id,
-        span_id=traced.span_id,
+        trace_id=first.trace_id,
+        span_id=first.span_id,
     )
 
 

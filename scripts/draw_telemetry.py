@@ -1,7 +1,7 @@
 """Write the tables of docs/logs.md and docs/metrics.md from the catalogues in conductor/telemetry.
 
-    python scripts/draw_telemetry.py            write them
-    python scripts/draw_telemetry.py --check    only say whether they are as they would be written; exit 1 when not
+python scripts/draw_telemetry.py            write them
+python scripts/draw_telemetry.py --check    only say whether they are as they would be written; exit 1 when not
 """
 
 import re
@@ -45,12 +45,17 @@ def metrics_table() -> str:
 DOCUMENTS: dict[str, Callable[[], str]] = {"docs/logs.md": lines_table, "docs/metrics.md": metrics_table}
 
 
+def with_table(document: str, table: str) -> str:
+    """The document, with this table in its place."""
+    return REGION.sub(lambda _: table, document)
+
+
 def main(arguments: list[str]) -> int:
     stale = []
     for name, table in DOCUMENTS.items():
         path = ROOT / name
         before = path.read_text("utf-8")
-        after = REGION.sub(lambda _, text=table(): text, before)  # type: ignore[misc]
+        after = with_table(before, table())
         if before != after:
             stale.append(name)
             if "--check" not in arguments:

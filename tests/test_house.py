@@ -101,7 +101,7 @@ DOORS = {
     "psutil": {"executor"},
     "cryptography": {"checkpoint"},
     "psycopg": {"database", "log", "handler", "migrate", "projections", "scheduler", "api", "embedded", "up", "cli",
-                "scns"},
+                "scns", "telemetry"},
     "psycopg_pool": {"database", "log"},
     "orjson": {"codec", "database", "api"},
     "msgspec": {"codec"},

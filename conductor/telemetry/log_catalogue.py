@@ -229,7 +229,10 @@ _OF_SERVICES: Mapping[str, Line] = {
         "warning", "why", "Traces were asked for and cannot be made.", "要求了链路追踪但无法生成。"
     ),
     "supervisor.said": _line(
-        "info", "message", "What the supervisor tells, in its own log beside the spool.", "监督进程的说明，写在其自己的日志中。"
+        "info",
+        "message",
+        "What the supervisor tells, in a log of its own.",
+        "监督进程的说明，写在其自己的日志中。",
     ),
     "library.said": _line(
         "warning",
