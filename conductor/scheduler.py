@@ -40,7 +40,7 @@ from conductor.resolving import StartsWatched, learn
 from conductor.running import end_tasks, stop_on_signals
 from conductor.scheduler_memory import HistoryForked, Memory, follow, load
 from conductor.settings import Settings
-from conductor.telemetry.log_lines import concerning, log_to
+from conductor.telemetry.log_lines import log_to
 from conductor.telemetry.process import counter, gauge, histogram, watch_wake_up, who_is
 from conductor.telemetry.publishing import publishing
 from conductor.telemetry.tracing import end_tracing, span, trace_to
@@ -304,7 +304,6 @@ def main(settings: Settings, database_url: str) -> int:
     arm(settings.crash_at)
     log_to(settings, "scheduler", database_url)
     trace_to(settings.otlp_endpoint, "scheduler", settings.node_name)
-    concerning(host=settings.node_name)
     logger.info("scheduler.started", pid=os.getpid())
     try:
         asyncio.run(schedule(settings, database_url))
