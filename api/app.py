@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from api.engine import running_engine
-from api.measuring import Measured
+from api.measuring import Measured, Named
 from api.problems import RETRY_AFTER_SECONDS, Problem, problem_response
 from api.routes import ROUTES
 from api.security import Guard, caller_of
@@ -34,7 +34,11 @@ def create_app(settings: Settings, database_url: str) -> Starlette:
     return Starlette(
         routes=ROUTES,
         lifespan=lifespan,
-        middleware=[Middleware(Measured), Middleware(Guard, settings=settings, token=token)],
+        middleware=[
+            Middleware(Measured, routes=ROUTES),
+            Middleware(Guard, settings=settings, token=token),
+            Middleware(Named),
+        ],
         exception_handlers={
             Problem: _problem,
             DatabaseUnavailable: _database_unavailable,

@@ -1,14 +1,17 @@
-"""Every request, counted and timed: the outermost layer, so that refusals count too.
+"""Every request, counted, timed and traced, refusals too; and its id on every log line that comes of it.
 
 Promises: a route is told by its template, so that no job number ever becomes a label; what no route answered is `none`.
 """
 
 import time
+from collections.abc import Iterator, Mapping, Sequence
 
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from conductor.telemetry.log_lines import concerning
 from conductor.telemetry.process import counter, gauge, histogram
-from conductor.telemetry.tracing import parsed_traceparent, span
+from conductor.telemetry.tracing import belongs_to, parsed_traceparent, span
 
 _REQUESTS = counter("conductor_http_requests_total")
 _SECONDS = histogram("conductor_http_request_seconds")
@@ -18,8 +21,11 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 
 class Measured:
-    def __init__(self, app: ASGIApp) -> None:
+    """The outermost layer."""
+
+    def __init__(self, app: ASGIApp, *, routes: Sequence[BaseRoute]) -> None:
         self._app = app
+        self._templates: Mapping[int, str] = dict(_templates(routes, ""))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -31,7 +37,7 @@ class Measured:
             nonlocal status, sent
             if message["type"] == "http.response.start":
                 status = message["status"]
-                _IN_PROGRESS.add(1, route_of(scope))
+                _IN_PROGRESS.add(1, self._route(scope))
             else:
                 sent += len(message.get("body", b""))
             await send(message)
@@ -39,14 +45,14 @@ class Measured:
         method = scope["method"] if scope["method"] in _METHODS else "other"
         try:
             with span(f"HTTP {method}", parsed_traceparent(_header(scope, b"traceparent"))) as made:
-                scope["conductor.trace"] = made.context
+                belongs_to(made.context)
                 try:
                     await self._app(scope, receive, counted)
                 finally:
-                    made.rename(f"HTTP {method} {route_of(scope)}")
-                    made.set(**{"http.route": route_of(scope), "http.response.status_code": status})
+                    made.rename(f"HTTP {method} {self._route(scope)}")
+                    made.set(**{"http.route": self._route(scope), "http.response.status_code": status})
         finally:
-            route = route_of(scope)
+            route = self._route(scope)
             if status:
                 _IN_PROGRESS.add(-1, route)
             _REQUESTS.add(method, route, str(status or "none"))
@@ -54,10 +60,29 @@ class Measured:
             if route.endswith("/output"):
                 _OUTPUT_BYTES.add(by=sent)
 
+    def _route(self, scope: Scope) -> str:
+        return self._templates.get(id(scope.get("endpoint")), "none")
 
-def route_of(scope: Scope) -> str:
-    """The template, as the operation that answered it left it."""
-    return str(scope.get("conductor.route", "none"))
+
+class Named:
+    """Inside whatever names the caller: every log line of this request carries its id."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            concerning(correlation=scope["conductor.caller"].request_id)
+        await self._app(scope, receive, send)
+
+
+def _templates(routes: Sequence[BaseRoute], prefix: str) -> Iterator[tuple[int, str]]:
+    """Endpoints, each (it lives as long as its route) with the path it answers."""
+    for route in routes:
+        if isinstance(route, Mount):
+            yield from _templates(route.routes or (), prefix + route.path)
+        elif isinstance(route, Route):
+            yield id(route.endpoint), prefix + route.path
 
 
 def _header(scope: Scope, name: bytes) -> str | None:

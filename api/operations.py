@@ -32,7 +32,6 @@ class Operation:
         return Route(self.path, self._admitting, methods=[self.method])
 
     async def _admitting(self, request: Request) -> Response:
-        request.scope["conductor.route"] = f"{request.scope.get('root_path', '')}{self.path}"
         if self.roles is not None and caller_of(request).identity.role not in self.roles:
             raise Problem(403, "forbidden", detail="role_lacks", role=caller_of(request).identity.role)
         return await self.endpoint(request)

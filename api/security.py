@@ -10,7 +10,7 @@ import pwd
 import re
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -22,8 +22,7 @@ from api.texts import Language, language_of
 from conductor.core.events import Provenance
 from conductor.core.roles import Role
 from conductor.settings import Settings
-from conductor.telemetry.log_lines import concerning
-from conductor.telemetry.tracing import TraceContext
+from conductor.telemetry.tracing import current_trace
 
 OPEN_PATHS = frozenset({"/health", "/ready", "/docs", "/openapi.json"})
 JSON_TYPES = frozenset({"application/json"})
@@ -55,16 +54,16 @@ class Caller:
     channel: str
     request_id: str
     language: Language
-    trace: TraceContext | None = None
 
     def provenance(self, command_id: str | None = None) -> Provenance:
+        trace = current_trace()
         return Provenance(
             actor=self.identity.name,
             channel=self.channel,
             correlation=self.request_id,
             command_id=command_id,
-            trace_id=self.trace.trace_id if self.trace else None,
-            span_id=self.trace.span_id if self.trace else None,
+            trace_id=trace.trace_id if trace else None,
+            span_id=trace.span_id if trace else None,
         )
 
 
@@ -110,9 +109,8 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = _headers(scope)
-        caller = replace(self._caller(headers), trace=scope.get("conductor.trace"))
+        caller = self._caller(headers)
         scope["conductor.caller"] = caller
-        concerning(correlation=caller.request_id)
         marked = _with_headers(send, caller.request_id)
         problem = self._refusal(scope, headers)
         if problem is None:

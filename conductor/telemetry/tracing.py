@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -44,6 +45,20 @@ def parsed_traceparent(header: str | None) -> TraceContext | None:
 
 def traceparent(trace_id: str, span_id: str) -> str:
     return f"00-{trace_id}-{span_id}-01"
+
+
+# Of the request that a task answers.
+_CURRENT: ContextVar[TraceContext | None] = ContextVar("trace", default=None)
+
+
+def current_trace() -> TraceContext | None:
+    """The place in a trace that what this task brings about belongs to."""
+    return _CURRENT.get()
+
+
+def belongs_to(trace: TraceContext | None) -> None:
+    """From now on what this task brings about belongs there."""
+    _CURRENT.set(trace)
 
 
 class _Spans:
