@@ -11,7 +11,7 @@ before the first try and kept, so a commit whose answer was lost is recognised w
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -31,7 +31,7 @@ from conductor.deciding import Loaded, Plan, Verdict, load, settle
 from conductor.log import Batch, CpusTaken, VersionConflict, append, reachable
 from conductor.remembered import Remembered
 from conductor.running import end_tasks
-from conductor.telemetry.committed import BATCHES_RETRIED, count_commands, tell_batch
+from conductor.telemetry.committed import BATCHES_RETRIED, tell_batch
 from conductor.telemetry.tracing import span
 
 Projector = Callable[
@@ -231,17 +231,9 @@ class Handler:
         self._remembered.keep(plan.states, plan.traces)
         for entry, verdicts in zip(entries, plan.verdicts, strict=True):
             _answer(entry, [_outcome(verdict, recorded, loaded.position) for verdict in verdicts])
-        count_commands(_told(requests, plan))
-        if recorded:
-            tell_batch(recorded, plan.states, append_seconds=append_seconds)
-
-
-def _told(requests: Sequence[Request], plan: Plan) -> Iterator[tuple[str, Rejection | None, bool]]:
-    """What became of each command, for whoever counts."""
-    verdicts = (verdict for entry in plan.verdicts for verdict in entry)
-    for request, verdict in zip(requests, verdicts, strict=True):
-        rejection = verdict if isinstance(verdict, Rejection) else None
-        yield type(request.command).__name__, rejection, isinstance(verdict, slice)
+        commands = (request.command for request in requests)
+        verdicts = [verdict for entry in plan.verdicts for verdict in entry]
+        tell_batch(commands, verdicts, recorded, plan.states, append_seconds=append_seconds)
 
 
 def _outcome(verdict: Verdict, recorded: list[RecordedEvent], seen: Position) -> Outcome:

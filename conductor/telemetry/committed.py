@@ -5,12 +5,15 @@ a few tenths of a microsecond an event; at most a few lines of each name a batch
 to know how anything was decided.
 """
 
+from collections import Counter as Counted
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import structlog
 
+from conductor.core.commands import Command
 from conductor.core.decider import State
 from conductor.core.errors import Rejection
 from conductor.core.events import (
@@ -30,11 +33,13 @@ from conductor.core.job import TRANSITIONS, Job, JobState, trigger
 from conductor.telemetry.log_catalogue import LINES
 from conductor.telemetry.log_lines import keeps_a_log
 from conductor.telemetry.process import counter, histogram
-from conductor.telemetry.tracing import tell_event
+from conductor.telemetry.tracing import makes_spans, tell_event
 
 logger = structlog.get_logger("handler")
 
+_COUNTED = frozenset({ResourcesReserved, ResourcesAllocated, ResourcesReleased, JobCancelled, JobRequeued})
 _LINES_AT_ONCE = 20  # of one name in one batch
+_SPANS_AT_ONCE = 200  # in one batch
 
 _COMMANDS = counter("conductor_commands_total")
 _EVENTS = counter("conductor_events_total")
@@ -75,11 +80,18 @@ LINE_OF_EVENT: Mapping[str, str] = {
 
 
 def tell_batch(
-    recorded: Sequence[RecordedEvent], states: Mapping[StreamName, State], *, append_seconds: float
+    commands: Iterable[Command],
+    verdicts: Sequence[object],
+    recorded: Sequence[RecordedEvent],
+    states: Mapping[StreamName, State],
+    *,
+    append_seconds: float,
 ) -> None:
-    """`states` as they are after the batch, by stream."""
+    """`verdicts`: one a command; `states` as they are after the batch, by stream."""
     try:
-        _tell_batch(recorded, states, append_seconds)
+        count_commands(commands, verdicts)
+        if recorded:
+            _tell_batch(recorded, states, append_seconds)
     except Exception:  # what is told of the work is never worth the work
         logger.exception("telemetry.failed")
 
@@ -89,44 +101,42 @@ def _tell_batch(
 ) -> None:
     _BATCH_EVENTS.observe(len(recorded))
     _APPEND.observe(append_seconds)
-    by_type: dict[str, list[RecordedEvent]] = {}
+    by_type: dict[type, list[RecordedEvent]] = {}
     for one in recorded:
-        by_type.setdefault(type(one.event).__name__, []).append(one)
-    for name, events in by_type.items():
+        found = by_type.get(type(one.event))
+        if found is None:
+            found = by_type[type(one.event)] = []
+        found.append(one)
+    for kind, events in by_type.items():
+        name = kind.__name__
         _EVENTS.add(name, by=len(events))
-        _count(name, events, states)
+        if kind is JobSubmitted:
+            _SUBMITTED.add(by=len(events))
+        elif kind in _COUNTED:
+            _count(events, states)
         if name in LINE_OF_EVENT and keeps_a_log():
             _tell(LINE_OF_EVENT[name], events, states)
-    for one in recorded:
-        if one.provenance.trace_id is not None:
+    if makes_spans():
+        traced = (one for one in recorded if one.provenance.trace_id is not None)
+        for one in islice(traced, _SPANS_AT_ONCE):
             tell_event(one, states.get(one.stream))
 
 
-def count_commands(told: Iterable[tuple[str, Rejection | None, bool]]) -> None:
-    """Commands by name, each with its refusal and whether events came of it."""
-    number = 0
-    outcomes: dict[tuple[str, str], int] = {}
-    for name, rejection, changed in told:
-        number += 1
-        outcome = str(rejection.code) if rejection else "accepted" if changed else "unchanged"
-        outcomes[name, outcome] = outcomes.get((name, outcome), 0) + 1
-    _BATCH_COMMANDS.observe(number)
-    for labels, times in outcomes.items():
-        _COMMANDS.add(*labels, by=times)
+def count_commands(commands: Iterable[Command], verdicts: Sequence[object]) -> None:
+    """Commands, and what became of each: a rejection, a slice of the batch's events, or what was recorded before."""
+    _BATCH_COMMANDS.observe(len(verdicts))
+    changes = (_changes(verdict) for verdict in verdicts)
+    for (kind, outcome), times in Counted(zip(map(type, commands), changes, strict=True)).items():
+        _COMMANDS.add(kind.__name__, outcome, by=times)
 
 
-def _count(name: str, events: Sequence[RecordedEvent], states: Mapping[StreamName, State]) -> None:
-    if name == "JobSubmitted":
-        _SUBMITTED.add(by=len(events))
-        return
-    if name not in (
-        "ResourcesReserved",
-        "ResourcesAllocated",
-        "ResourcesReleased",
-        "JobCancelled",
-        "JobRequeued",
-    ):
-        return
+def _changes(verdict: object) -> str:
+    if type(verdict) is slice:
+        return "accepted" if verdict.start != verdict.stop else "unchanged"
+    return str(verdict.code) if isinstance(verdict, Rejection) else "unchanged"
+
+
+def _count(events: Sequence[RecordedEvent], states: Mapping[StreamName, State]) -> None:
     for one in events:
         job = states.get(one.stream)
         if isinstance(job, Job):

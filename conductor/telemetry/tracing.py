@@ -5,7 +5,6 @@ trace of a request (W3C `traceparent`) is kept in its events either way and inhe
 """
 
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -203,6 +202,6 @@ def _context(parent: TraceContext | None) -> Any:
     return set_span_in_context(NonRecordingSpan(remote), Context())
 
 
-def is_loaded() -> bool:
-    """Whether OpenTelemetry has been imported."""
-    return "opentelemetry" in sys.modules
+def makes_spans() -> bool:
+    """Whether anybody wants them."""
+    return _Spans.tracer is not None

@@ -153,7 +153,7 @@ def test_what_cannot_be_told_is_done_all_the_same(engine: Engine, monkeypatch: p
     def broken(*_: object) -> None:
         raise RuntimeError("no room")
 
-    monkeypatch.setattr(committed, "_count", broken)
+    monkeypatch.setattr(committed, "count_commands", broken)
     with structlog.testing.capture_logs() as lines:
         assert engine.run(submit) == 1
     assert [line["event"] for line in lines] == ["telemetry.failed"]
