@@ -13,6 +13,7 @@ from starlette.responses import Response
 from api.compressing import Compressing
 from api.engine import running_engine
 from api.known_tokens import KnownTokens
+from api.measuring import Measured, Named
 from api.problems import RETRY_AFTER_SECONDS, Problem, problem_response
 from api.routes import ROUTES
 from api.security import Guard, caller_of
@@ -36,7 +37,12 @@ def create_app(settings: Settings, database_url: str) -> Starlette:
     return Starlette(
         routes=ROUTES,
         lifespan=lifespan,
-        middleware=[Middleware(Guard, settings=settings, tokens=tokens), Middleware(Compressing)],
+        middleware=[
+            Middleware(Measured, routes=ROUTES),
+            Middleware(Guard, settings=settings, tokens=tokens),
+            Middleware(Compressing),
+            Middleware(Named),
+        ],
         exception_handlers={
             Problem: _problem,
             DatabaseUnavailable: _database_unavailable,
@@ -53,7 +59,7 @@ async def _problem(request: Request, problem: Exception) -> Response:
 
 
 async def _database_unavailable(request: Request, error: Exception) -> Response:
-    logger.warning("database.unavailable", request=caller_of(request).request_id, error=str(error))
+    logger.warning("database.unavailable", error=str(error))
     retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
     problem = Problem(503, "database_unavailable", headers=retry)
     return problem_response(problem, caller_of(request).language)
@@ -75,9 +81,9 @@ async def _gone(_request: Request, _error: Exception) -> Response:
     return Response(status_code=400)  # nobody reads it
 
 
-async def _failure(request: Request, _error: Exception) -> Response:
+async def _failure(request: Request, error: Exception) -> Response:
     """A mistake of ours. The cause is in the server's log, never in the answer."""
     caller = caller_of(request)
-    logger.error("request.failed", request=caller.request_id, path=request.url.path)
+    logger.error("request.failed", path=request.url.path, exc_info=error)
     problem = Problem(500, "internal", request_id=caller.request_id)
     return problem_response(problem, caller.language)

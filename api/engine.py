@@ -14,6 +14,7 @@ from api.past import Past, running_past
 from api.picture import Picture, running_picture
 from api.problems import Problem
 from api.queue_limit import QueueLimit
+from api.quick_audit import QuickAudit
 from api.reading import fetch_one
 from api.replaying import Replays
 from api.watch import Bell, JobWatch
@@ -24,6 +25,8 @@ from conductor.output_file import OUTPUT_ANSWERS_CHANNEL
 from conductor.output_keeping import RECEIVED_FOLDERS, keep_for_days
 from conductor.running import end_tasks
 from conductor.settings import Settings
+from conductor.telemetry.process import gauge, watch_wake_up, who_is
+from conductor.telemetry.publishing import publishing
 from projections.rows import changed_rows
 
 _CATCH_UP_SECONDS = 5.0
@@ -44,6 +47,7 @@ class Engine:
     picture: Picture
     tokens: KnownTokens
     queue_limit: QueueLimit
+    quick_audit: QuickAudit
 
     async def caught_up(self, position: int | None) -> None:
         """Return once the tables show that position. Rows are written with their events, so the head is enough."""
@@ -77,6 +81,7 @@ async def running_engine(settings: Settings, database_url: str, tokens: KnownTok
         running_handler(pool, changed_rows) as handler,
         running_past(settings, database_url) as past,
         running_picture(database_url) as picture,
+        publishing(pool, who_is("api", settings.node_name)),
     ):
         watch = JobWatch(pool, bell, poll_seconds=settings.poll_seconds)
         tail = LogTail(pool, bell, poll_seconds=settings.poll_seconds)
@@ -84,7 +89,10 @@ async def running_engine(settings: Settings, database_url: str, tokens: KnownTok
             pool, answers, poll_seconds=settings.poll_seconds, poll_only=settings.poll_only
         )
         replays = Replays(settings, database_url)
+        quick_audit = QuickAudit(pool, settings)
         keeping = keep_for_days(pool, settings.spool, RECEIVED_FOLDERS, settings.output_keep_days)
+        watch_wake_up("watch", watch)
+        gauge("conductor_follower_position").read(picture.position, "picture")
         tasks = [
             asyncio.create_task(watch.run(), name="watch"),
             asyncio.create_task(tail.run(), name="tail"),
@@ -111,7 +119,9 @@ async def running_engine(settings: Settings, database_url: str, tokens: KnownTok
                 picture=picture,
                 tokens=tokens,
                 queue_limit=QueueLimit(pool, settings.api_queue_limit),
+                quick_audit=quick_audit,
             )
         finally:
+            await quick_audit.close()
             await replays.close()
             await end_tasks(tasks)

@@ -75,6 +75,11 @@ class _Followed:
         self._judged: tuple[Any, Judge] | None = None
         self._asked_at = 0.0
 
+    @property
+    def position(self) -> float | None:
+        memory = self._memory
+        return float(memory.cluster.position) if memory is not None else None
+
     async def explain(self, job_id: JobId) -> Explained | None:
         """None for a job that is not in the picture (any more)."""
         async with self._lock:
@@ -161,6 +166,10 @@ class Picture:
         self._followed: _Followed | None = None
         self._waiting = self._explaining = 0
         self._running: set[Future[Any]] = set()
+
+    def position(self) -> float | None:
+        """Up to where it has read; None while there is no picture."""
+        return self._followed.position if self._followed is not None else None
 
     async def explain(self, job_id: JobId) -> Explained | None:
         """None for a job that does not wait any more. Raises `DatabaseUnavailable`, and a problem when many ask."""

@@ -19,8 +19,10 @@ from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.misspelt import Misspelt
 from conductor.core.said import Said, in_language
 from conductor.core.sbatch_texts import DIRECTIVES
+from conductor.telemetry.process import counter
 
 MEDIA_TYPE = "application/problem+json"
+_PROBLEMS = counter("conductor_http_problems_total")
 RETRY_AFTER_SECONDS = 2
 
 _STATUS_OF_REJECTION: Mapping[RejectionCode, int] = {
@@ -141,6 +143,7 @@ def _subject(error: FieldError, language: Language) -> str:
 
 
 def problem_response(problem: Problem, language: Language) -> Response:
+    _PROBLEMS.add(problem.code)
     return Response(
         orjson.dumps(problem_document(problem, language)),
         status_code=problem.status,

@@ -10,6 +10,7 @@ from api import (
     events,
     health,
     jobs,
+    metrics,
     nodes,
     original,
     pids,
@@ -73,6 +74,7 @@ TOP = (
     get("/jobs/stats", original.get_stats, READERS),
     get("/health", health.health, None),
     get("/ready", health.ready, None),
+    get("/metrics", metrics.get_metrics, READERS),
 )
 
 ROUTES = [

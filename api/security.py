@@ -27,6 +27,7 @@ from conductor.core.roles import Role
 from conductor.core.tokens import NOBODYS_NAME
 from conductor.setting_values import host_names
 from conductor.settings import Settings
+from conductor.telemetry.tracing import current_trace
 
 OPEN_PATHS = frozenset({"/health", "/ready", "/docs", "/openapi.json"})
 JSON_TYPES = frozenset({"application/json"})
@@ -51,11 +52,14 @@ class Caller:
     language: Language
 
     def provenance(self, command_id: str | None = None) -> Provenance:
+        trace = current_trace()
         return Provenance(
             actor=self.identity.name,
             channel=self.channel,
             correlation=self.request_id,
             command_id=command_id,
+            trace_id=trace.trace_id if trace else None,
+            span_id=trace.span_id if trace else None,
         )
 
 

@@ -18,6 +18,8 @@ from api.connections import BoundedProtocol
 from api.security import is_loopback
 from conductor.crash_points import arm
 from conductor.settings import Settings, SettingsError
+from conductor.telemetry.log_lines import log_to
+from conductor.telemetry.tracing import end_tracing, trace_to
 from conductor.tls import server_context
 
 logger = structlog.get_logger("api")
@@ -29,6 +31,8 @@ def serve(settings: Settings, database_url: str) -> int:
     """Serve until a signal says otherwise; the exit code."""
     refuse_exposure(settings)
     arm(settings.crash_at)
+    log_to(settings, "api", database_url)
+    trace_to(settings.otlp_endpoint, "api", settings.node_name)
     if settings.api_auth == "off":
         logger.warning(
             "auth.off", meaning="whoever reaches this machine's loopback may run anything as this user"
@@ -44,6 +48,7 @@ def serve(settings: Settings, database_url: str) -> int:
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     server.run(sockets=[listening])
+    end_tracing()
     return 0 if server.started else 1
 
 

@@ -132,10 +132,8 @@ async def load(
         if row[0] is not None:
             recorded = recorded_event(row[:-1])
             fold(states, recorded)
-            stream, correlation = recorded.stream, recorded.provenance.correlation
-            traces[stream] = followed(
-                traces.get(stream, NO_TRACE), recorded.event, recorded.version, correlation
-            )
+            before = traces.get(recorded.stream, NO_TRACE)
+            traces[recorded.stream] = followed(before, recorded.event, recorded.version, recorded.provenance)
             position = max(position, recorded.position)
     return Loaded(
         at=max(row[-1] for row in rows),
@@ -325,13 +323,13 @@ def _append(
     if isinstance(after, Job):
         plan.holdings.move(before if isinstance(before, Job) else None, after)
     plan.changed[stream] = plan.states[stream] = after
-    plan.traces[stream] = followed(plan.traces.get(stream, NO_TRACE), event, version, provenance.correlation)
+    plan.traces[stream] = followed(plan.traces.get(stream, NO_TRACE), event, version, provenance)
     plan.events.append(NewEvent(stream=stream, version=version, event=event, provenance=provenance))
 
 
 def _as_cause(new: NewEvent) -> Cause:
     """Of what the same command does next."""
-    return Cause(reference=event_reference(new.stream, new.version), correlation=new.provenance.correlation)
+    return Cause(reference=event_reference(new.stream, new.version), origin=new.provenance)
 
 
 def _provenance(request: Request, index: int, cause: Cause | None) -> Provenance:
@@ -340,7 +338,7 @@ def _provenance(request: Request, index: int, cause: Cause | None) -> Provenance
     if cause is None and given.command_id is None:
         return given
     own, correlation = given.correlation, cause.correlation if cause else None
-    known = given.command_id is not None
+    known, first = given.command_id is not None, (cause.origin if cause else None) or given
     return Provenance(
         actor=given.actor,
         channel=given.channel,
@@ -350,6 +348,8 @@ def _provenance(request: Request, index: int, cause: Cause | None) -> Provenance
         command_id=given.command_id,
         command_index=index if known else None,
         command_digest=request.digest if known and index == 0 else None,
+        trace_id=first.trace_id,
+        span_id=first.span_id,
     )
 
 

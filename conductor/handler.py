@@ -33,6 +33,8 @@ from conductor.log import Batch, CpusTaken, VersionConflict, append, reachable
 from conductor.refusing import forbidden_outright
 from conductor.remembered import Remembered
 from conductor.running import end_tasks
+from conductor.telemetry.committed import BATCHES_RETRIED, tell_batch
+from conductor.telemetry.tracing import span
 
 Projector = Callable[
     [Mapping[StreamName, State], Mapping[StreamName, State]],
@@ -180,6 +182,7 @@ class Handler:
         try:
             await self._try_until_settled(entries)
         except CpusTaken as violation:
+            BATCHES_RETRIED.add("cpus_taken")
             if len(entries) == 1:
                 _answer(entries[0], [_taken(violation)] * len(entries[0].requests))
                 return
@@ -194,10 +197,12 @@ class Handler:
                 await self._try_once(entries)
                 return
             except VersionConflict:
+                BATCHES_RETRIED.add("conflict")
                 self._remembered.forget_all()
                 if attempt > 2:  # several losers in step would go on losing in step
                     await asyncio.sleep(jittered(0.001 * min(attempt, 50)))
             except DatabaseUnavailable:
+                BATCHES_RETRIED.add("database_away")
                 self._remembered.forget_all()  # whatever comes back may be another server
                 if time.monotonic() > give_up_at:
                     raise
@@ -226,6 +231,7 @@ class Handler:
             await complete(connection, requests, self._ids)
             loaded, plan = await self._decide(connection, entries, requests)
             recorded: list[RecordedEvent] = []
+            append_seconds = 0.0
             if plan.events:
                 batch = Batch(
                     at=loaded.at,
@@ -241,11 +247,17 @@ class Handler:
                     channels=plan.channels,
                 )
                 crash_point("handler.decided")
-                recorded = await append(connection, batch)
+                began = time.perf_counter()
+                with span("log.append", commands=len(requests), events=len(plan.events)):
+                    recorded = await append(connection, batch)
+                append_seconds = time.perf_counter() - began
                 crash_point("handler.committed")
         self._remembered.keep(plan.states, plan.traces)
         for entry, verdicts in zip(entries, plan.verdicts, strict=True):
             _answer(entry, [_outcome(verdict, recorded, loaded.position) for verdict in verdicts])
+        commands = (request.command for request in requests)
+        verdicts = [verdict for entry in plan.verdicts for verdict in entry]
+        tell_batch(commands, verdicts, recorded, plan.states, append_seconds=append_seconds)
 
 
 def _outcome(verdict: Verdict, recorded: list[RecordedEvent], seen: Position) -> Outcome:

@@ -29,7 +29,7 @@ from pydantic import (
 
 from conductor.core.errors import ConductorError
 from conductor.home import create_private, find_running, make_home
-from conductor.setting_names import is_link_by_kubernetes, is_not_a_setting
+from conductor.setting_names import UNPREFIXED, is_link_by_kubernetes, is_not_a_setting
 from conductor.setting_values import (
     AbsolutePath,
     ApiToken,
@@ -50,9 +50,6 @@ PREFIX = "CONDUCTOR_"
 SITE_FILE = Path("/etc/conductor/conductor.toml")
 HOME_FILE_NAME = "conductor.toml"
 TOKEN_NAME = "api_token"  # noqa: S105 (the name of a file)
-
-# The original system's names, which carry no prefix.
-UNPREFIXED = {"node_name": "NODE_NAME", "total_cpus": "TOTAL_CPUS"}
 
 
 class SettingsError(ConductorError):
@@ -146,6 +143,11 @@ class Settings(BaseModel):
     lang: Literal["en", "zh"] = Field(
         default_factory=lambda: _lang_of_locale(os.environ), description="Language of texts: en or zh."
     )
+    log_format: Literal["auto", "json", "console"] = Field(
+        "auto", description="Log lines: json, console, or auto: console on a terminal, json elsewhere."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged.")
+    otlp_endpoint: str | None = Field(None, description="Where traces go, with the extra `otel` installed.")
     run_as: RunAs = Field(
         "",
         description="Whose jobs an executor that is root runs as the account they name: identities and accounts, "

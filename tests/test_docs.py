@@ -16,6 +16,7 @@ from api.routes import ROUTES
 from api.submission import Submission
 from api.wire import Command
 from conductor.core.errors import RejectionCode
+from conductor.setting_names import UNPREFIXED
 from conductor.settings import Settings
 from tests.fix_engine import Engine
 from tests.test_house import MAY_IMPORT
@@ -131,10 +132,9 @@ def test_every_setting_is_documented_with_its_default() -> None:
     rows = re.findall(
         r"^\| `(\w+)` \| (?:`([^`]*)`)? ?\| (.*) \|$", text_of("docs/settings.md"), re.MULTILINE
     )
-    unprefixed = ("node_name", "total_cpus")
     expected = [
         (
-            name.upper() if name in unprefixed else f"CONDUCTOR_{name.upper()}",
+            UNPREFIXED.get(name, f"CONDUCTOR_{name.upper()}"),
             shown(field.default) if field.default_factory is None else "",
             field.description,
         )

@@ -37,25 +37,27 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "log": ("core", "codec", "database"),
     "projections": ("core", "codec", "database", "evidence_texts", "log", "migrate"),
     "output_file": ("core", "database", "log"),
+    # what is told of the work while it runs
+    "telemetry": ("codec", "core", "database", "log", "running", "settings", "version"),
     # the one door to writing
-    "handler": ("core", "codec", "crash_points", "database", "log", "running"),
+    "handler": ("core", "codec", "crash_points", "database", "log", "running", "telemetry"),
     # from the original system's database
     "scns": ("core", "database", "handler", "migrate", "projections"),
     # the two that act on their own
     "scheduler": (
         *("codec", "core", "crash_points", "database", "handler", "log", "projections", "running"),
-        "settings",
+        *("settings", "telemetry"),
     ),
     "supervisor": (),
     "supervisor_client": ("supervisor",),
     "executor": (
         *("core", "crash_points", "database", "handler", "home", "log", "projections", "running", "settings"),
-        *("output_file", "supervisor", "supervisor_client", "version"),
+        *("output_file", "supervisor", "supervisor_client", "telemetry", "version"),
     ),
     # doors for people and programs
     "api": (
         *("core", "codec", "crash_points", "database", "handler", "log", "output_file", "projections"),
-        *("running", "scheduler", "settings", "tls"),
+        *("running", "scheduler", "settings", "telemetry", "tls"),
     ),
     "client": ("core", "settings", "tls"),
     # the whole system on one machine
@@ -113,13 +115,15 @@ DOORS = {
     "psutil": {"executor"},
     "cryptography": {"checkpoint"},
     "psycopg": {"database", "log", "handler", "migrate", "projections", "scheduler", "api", "embedded", "up", "cli",
-                "scns", "doctor"},
+                "scns", "doctor", "telemetry"},
     "psycopg_pool": {"database", "log"},
     "orjson": {"codec", "database", "api"},
     "msgspec": {"codec"},
     "pydantic": {"settings", "api", "client"},
     "pydantic_core": {"api"},
-    "structlog": {"scheduler", "executor", "output_file", "api"},
+    "structlog": {"scheduler", "executor", "output_file", "api", "telemetry"},
+    "prometheus_client": {"telemetry"},
+    "opentelemetry": {"telemetry"},
 }  # fmt: skip
 
 # Calls that start, replace, or signal a process, and the rooms that may make them.

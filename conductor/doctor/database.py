@@ -28,7 +28,7 @@ CANARY_SECONDS = 3.0
 CALLED_BY_THE_SERVICE = (
     *("commit_batch", "script", "take_leadership", "give_up_leadership", "renew_lease", "stop_accepting"),
     *("answer_output", "ask_for_output", "take_outputs", "wanted_outputs", "observe_node", "tell_clock"),
-    "position_at",
+    *("position_at", "publish_metrics", "unsupervised"),
 )
 OUR_OWN_DOOR = "log_door"
 GUARDS = ("events.events_append_only", "cluster.cluster_unchanging")

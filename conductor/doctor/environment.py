@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 
 from conductor.doctor.facts import Environment
 from conductor.doctor.judging_machine import is_loopback
+from conductor.setting_names import UNPREFIXED
 from conductor.settings import (
     HOME_FILE_NAME,
     PREFIX,
     SITE_FILE,
-    UNPREFIXED,
     Settings,
     SettingsError,
     api_url_of,

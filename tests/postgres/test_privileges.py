@@ -17,7 +17,7 @@ HARMLESS = {"event_text", "refuse_change", "refuse_other_cluster"}
 OF_THE_SERVICE = {
     *("commit_batch", "script", "give_up_leadership", "take_leadership", "renew_lease", "stop_accepting"),
     *("answer_output", "ask_for_output", "take_outputs", "wanted_outputs", "observe_node"),
-    *("position_at", "tell_clock", "unsupervised"),
+    *("position_at", "publish_metrics", "tell_clock", "unsupervised"),
 }
 OUTPUTS = {"output_answers", "output_requests", "output_servers"}  # what jobs printed is not for reports
 UNREADABLE = {

@@ -272,7 +272,7 @@ def test_a_trace_is_the_same_from_memory_and_from_the_log(history: History) -> N
     again: dict[StreamName, Trace] = {}
     for one in history.log:
         trace = again.get(one.stream, NO_TRACE)
-        again[one.stream] = followed(trace, one.event, one.version, one.provenance.correlation)
+        again[one.stream] = followed(trace, one.event, one.version, one.provenance)
     assert again == history.traces
 
 
