@@ -35,9 +35,10 @@ from api.fields import (
 from api.problems import FieldError
 from api.security import Identity
 from api.validation import ERRORS_LISTED, complaint, field_errors, known_names, problem_of
+from conductor.completing import environment_id_of
 from conductor.core import commands
 from conductor.core.arrays import parsed
-from conductor.core.identifiers import NodeName
+from conductor.core.identifiers import JobId, NodeName
 from conductor.core.sbatch import Remark
 
 STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -96,7 +97,8 @@ class Submission(BaseModel):
             return 1, self.cpus or 1
         return self.ntasks_per_node or 1, self.cpus_per_task or 1
 
-    def command(self, identity: Identity) -> commands.Submit:
+    def command(self, identity: Identity, job_id: JobId | None = None) -> commands.Submit:
+        """`job_id`: a number that was drawn for it already; never for an array."""
         tasks, cpus_per_task = self.shape
         return commands.Submit(
             script=self.script,
@@ -105,6 +107,7 @@ class Submission(BaseModel):
             name=self.name,
             account=self.account,
             environment=self.environment or {},
+            environment_id=environment_id_of(self.environment) if job_id is not None else None,
             work_dir=self.work_dir,
             ntasks_per_node=tasks,
             cpus_per_task=cpus_per_task,
@@ -124,6 +127,7 @@ class Submission(BaseModel):
             gres=self.gres or {},
             array=self.array,
             dependency=self.dependency,
+            job_id=job_id,
         )
 
 

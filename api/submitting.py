@@ -30,6 +30,7 @@ from conductor.core.events import JobSubmitted
 from conductor.core.identifiers import JobId
 from conductor.core.job import JobState
 from conductor.crash_points import crash_point
+from conductor.database import DatabaseUnavailable
 from conductor.deciding import NOT_DONE
 from conductor.handler import Accepted, Outcome
 
@@ -76,13 +77,38 @@ async def submit_batch(request: Request) -> Response:
     if key is not None:
         await _check_repeat(engine, key, len(wanted))
     _check_weight(wanted, caller, lambda index: f"jobs[{index}].array")
-    groups = [_wishes(one, caller, _command_id(key, i) if key else None) for i, one in enumerate(wanted)]
+    groups = await _groups(engine, wanted, caller, key)
     wishes = [wish for group in groups for wish in group]
     outcomes = await engine.handler.handle_requests(wishes, atomic=True)
     accepted = iter(_all_or_problem(outcomes, groups))
     told = [[next(accepted) for _ in group] for group in groups]
     jobs = [_job(*one, caller.language) for one in zip(groups, told, wanted, strict=True)]
     return answer({"jobs": jobs, "position": max(_position(one) for one in told)}, 201)
+
+
+async def _groups(
+    engine: Engine, wanted: Sequence[Wanted], caller: Caller, key: str | None
+) -> list[list[Wish]]:
+    if key is not None:  # what was asked is remembered as it came, without a number
+        return [_wishes(one, caller, _command_id(key, index)) for index, one in enumerate(wanted)]
+    numbers = iter(await _numbers(engine, sum(one.submission.array is None for one in wanted)))
+    provenance = caller.provenance()
+    return [
+        _wishes(one, caller, None)
+        if one.submission.array is not None
+        else [
+            Wish(command=one.submission.command(caller.identity, next(numbers, None)), provenance=provenance)
+        ]
+        for one in wanted
+    ]
+
+
+async def _numbers(engine: Engine, count: int) -> list[JobId]:
+    """Drawn at once, or none: then the handler draws them, which has more patience."""
+    try:
+        return await engine.handler.draw_job_ids(count)
+    except DatabaseUnavailable:
+        return []
 
 
 def _jobs_of(value: Any) -> list[Any]:

@@ -28,7 +28,7 @@ from conductor.core.dependencies import Reference
 from conductor.core.dependencies import parsed as parsed_dependency
 from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.events import Provenance
-from conductor.core.identifiers import AllocationId, JobId, NodeName
+from conductor.core.identifiers import AllocationId, JobId, NodeName, StreamName
 from conductor.database import load_queries
 from conductor.log import SQL as LOG_SQL
 
@@ -49,6 +49,7 @@ class Request:
     digest: str | None = None
     head: "Request | None" = None  # of a task of an array: its first task, earlier in the same entry
     tried: bool = False
+    read: tuple[StreamName, ...] = ()  # the streams that it rests on, once it has its ids
     unfit: Rejection | None = None  # found while completing it, before anything was decided
 
 
@@ -97,7 +98,7 @@ async def _draw(connection: AsyncConnection[Any], requests: Sequence[Request], s
             request.command = replace(reserve, allocation_id=AllocationId(number))
     for request in requests:
         if isinstance(wish := request.command, ImportJob) and wish.submission.environment_id is None:
-            random_id = str(uuid.uuid4()) if wish.submission.environment else None
+            random_id = environment_id_of(wish.submission.environment)
             request.command = replace(wish, submission=replace(wish.submission, environment_id=random_id))
         if isinstance(request.command, RegisterNode) and request.command.cpu_block is None:
             [number] = await stock.draw(connection, "draw_cpu_blocks", 1)
@@ -110,8 +111,13 @@ def _numbered(submit: Submit, job_id: JobId, head: Request | None) -> Submit:
         array_job_id, environment_id = first.job_id, first.environment_id
     else:
         array_job_id = job_id if submit.array is not None else None
-        environment_id = str(uuid.uuid4()) if submit.environment else None
+        environment_id = environment_id_of(submit.environment)
     return replace(submit, job_id=job_id, array_job_id=array_job_id, environment_id=environment_id)
+
+
+def environment_id_of(environment: Mapping[str, str] | None) -> str | None:
+    """A random one, so that values can be forgotten and not be guessed; an empty environment has none."""
+    return str(uuid.uuid4()) if environment else None
 
 
 async def _check_dependencies(connection: AsyncConnection[Any], requests: Sequence[Request]) -> None:

@@ -108,7 +108,9 @@ async def load(
     connection: AsyncConnection[Any], requests: Sequence[Request], remembered: Remembered
 ) -> Loaded:
     """Everything the decisions rest on; the time is later than every event in sight."""
-    streams = {s for r in requests if r.unfit is None for s in streams_read(r.command) if _may_exist(r, s)}
+    for request in requests:
+        request.read = streams_read(request.command) if request.unfit is None else ()
+    streams = {stream for request in requests for stream in _may_exist(request)}
     known = remembered.known(streams)
     states = {stream: state for stream, (state, _) in known.items()}
     traces = {stream: trace for stream, (_, trace) in known.items()}
@@ -184,10 +186,10 @@ async def _read_repeats(
     return found
 
 
-def _may_exist(request: Request, stream: StreamName) -> bool:
+def _may_exist(request: Request) -> tuple[StreamName, ...]:
     """A job id drawn just now has no stream yet; after a lost answer it may."""
-    submits = isinstance(request.command, Submit)
-    return request.tried or not submits or stream != streams_read(request.command)[0]
+    is_new = isinstance(request.command, Submit) and not request.tried
+    return request.read[1:] if is_new else request.read
 
 
 async def _one(cursor: Any) -> Any:
@@ -246,7 +248,7 @@ def _settle_one(request: Request, loaded: Loaded, plan: Plan) -> Verdict:
 
 def _decide_one(request: Request, loaded: Loaded, plan: Plan) -> Verdict:
     states = plan.states
-    stream = streams_read(request.command)[0] if request.unfit is None else None
+    stream = request.read[0] if request.read else None
     conflict = request.unfit or _version_conflict(request, states.get(stream) if stream else None)
     if conflict is not None or stream is None:
         return conflict or NOT_DONE
@@ -391,10 +393,13 @@ def _keep_bodies(plan: Plan, requests: Sequence[Request], events: Sequence[NewEv
 def _note_streams(
     plan: Plan, requests: Sequence[Request], loaded: Loaded, *, written: set[StreamName]
 ) -> None:
-    """Only decisions that led to events rest on versions at the door."""
+    """Only decisions that led to events rest on versions at the door.
+
+    Not named: a stream that begins with this batch. No two events can have its version 1, which the log itself refuses.
+    """
     for request in requests:
-        read = streams_read(request.command) if request.unfit is None else ()
-        if read and read[0] in written:
-            for stream in read:
+        if request.read and request.read[0] in written:
+            for stream in request.read:
                 state = loaded.states.get(stream)
-                plan.streams_read[stream] = int(state.version) if state else 0
+                if state is not None or stream not in written:
+                    plan.streams_read[stream] = int(state.version) if state else 0

@@ -24,7 +24,7 @@ from conductor.core.commands import Command, ImportJob, Submit, submission_of
 from conductor.core.decider import State
 from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.events import Provenance, RecordedEvent
-from conductor.core.identifiers import Position, StreamName
+from conductor.core.identifiers import JobId, Position, StreamName
 from conductor.crash_points import crash_point
 from conductor.database import DatabaseUnavailable, Pool, jittered
 from conductor.deciding import Loaded, Plan, Verdict, load, settle
@@ -112,6 +112,14 @@ class Handler:
             return await self._hand_in(Entry(requests=list(requests), atomic=True))
         answers = [self._hand_in(Entry(requests=[request], atomic=False)) for request in requests]
         return [answer for [answer] in await asyncio.gather(*answers)]
+
+    async def draw_job_ids(self, count: int) -> list[JobId]:
+        """Numbers for submissions that are still to be made: those need not be made twice, without and with one.
+
+        Raises `DatabaseUnavailable`.
+        """
+        async with reachable(self._pool) as connection:
+            return [JobId(number) for number in await self._ids.draw(connection, "draw_job_ids", count)]
 
     def _hand_in(self, entry: Entry) -> asyncio.Future[list[Outcome]]:
         for request in entry.requests:

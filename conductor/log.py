@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 import psycopg
@@ -186,7 +187,8 @@ def _events(events: Sequence[NewEvent]) -> object:
     kind = event_type(events[0].event)
     if len(events) < 2 or any(event_type(new.event) != kind for new in events):
         return [_event(new) for new in events]
-    encoded = {id(new.provenance): encode_provenance(new.provenance) for new in events}
+    distinct = {id(new.provenance): new.provenance for new in events}
+    encoded = {number: encode_provenance(one) for number, one in distinct.items()}
     alike, own = told_once(
         ("stream", "version", "metadata"),
         (
@@ -197,7 +199,8 @@ def _events(events: Sequence[NewEvent]) -> object:
     )
     alike |= {"type": kind, "schema_version": SCHEMA_VERSIONS[kind]}
     names = MEMBERS[kind]
-    columns = [[getattr(new.event, name) for new in events] for name in names]
+    facts = [new.event for new in events]
+    columns = [list(map(attrgetter(name), facts)) for name in names]
     alike["data"], each = told_once(names, columns) if names else ({}, [{}] * len(events))
     for one, data in zip(own, each, strict=True):
         one["data"] = data

@@ -21,6 +21,7 @@ from conductor.core.identifiers import (
     Term,
     Version,
 )
+from conductor.core.made_quickly import made_quickly
 
 
 class ReleaseReason(StrEnum):
@@ -46,6 +47,7 @@ class ProcessIdentity:
     pid_namespace: str | None = None
 
 
+@made_quickly
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSubmitted:
     job_id: JobId
@@ -354,6 +356,7 @@ ProjectionsEvent = ProjectionsRebuilt
 Event = JobEvent | NodeEvent | LeadershipEvent | PolicyEvent | AuditEvent | ProjectionsEvent
 
 
+@made_quickly
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
     """Who brought an event about, through what, in answer to which request and which earlier event.
@@ -372,6 +375,7 @@ class Provenance:
     command_digest: str | None = None  # of what was asked, so that another wish under the same id is noticed
 
 
+@made_quickly
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedEvent:
     """An event in its place: `at` is the batch's time, used for rows; `recorded_at` is set under the lock."""
