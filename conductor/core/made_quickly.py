@@ -1,9 +1,10 @@
 """Frozen dataclasses of many fields, made three times as fast.
 
 Simply put, the class stays what `@dataclass(frozen=True, slots=True, kw_only=True)` made of it. Only its `__init__`
-differs: Python's own sets every field through `object.__setattr__`, which for thirty fields takes longer than deciding on the
-job that they describe. This one sets them while the object is of a twin class with the same slots that is not frozen,
-and then makes it what it is; nobody sees it before. `tests/core/test_made_quickly.py` holds the two against each other.
+differs: Python's own sets every field through `object.__setattr__`, which for thirty fields takes longer than deciding
+on the job that they describe. This one sets them while the object is of a twin class with the same slots that is not
+frozen, and then makes it what it is; nobody sees it before. `tests/core/test_made_quickly.py` holds the two against
+each other.
 """
 
 from collections.abc import Callable
