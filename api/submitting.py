@@ -89,16 +89,15 @@ async def submit_batch(request: Request) -> Response:
 async def _groups(
     engine: Engine, wanted: Sequence[Wanted], caller: Caller, key: str | None
 ) -> list[list[Wish]]:
-    if key is not None:  # what was asked is remembered as it came, without a number
-        return [_wishes(one, caller, _command_id(key, index)) for index, one in enumerate(wanted)]
-    numbers = iter(await _numbers(engine, sum(one.submission.array is None for one in wanted)))
+    """Each submission's wishes. With a key, what was asked is remembered as it came, without a number."""
+    if key is not None or any(one.submission.array is not None for one in wanted):
+        return [
+            _wishes(one, caller, _command_id(key, index) if key else None) for index, one in enumerate(wanted)
+        ]
+    numbers = iter(await _numbers(engine, len(wanted)))
     provenance = caller.provenance()
     return [
-        _wishes(one, caller, None)
-        if one.submission.array is not None
-        else [
-            Wish(command=one.submission.command(caller.identity, next(numbers, None)), provenance=provenance)
-        ]
+        [Wish(command=one.submission.command(caller.identity, next(numbers, None)), provenance=provenance)]
         for one in wanted
     ]
 

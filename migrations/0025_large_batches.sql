@@ -202,6 +202,7 @@ $$;
 
 -- By what a list is most often asked for besides the state and the user.
 CREATE INDEX jobs_by_name ON jobs (name, id);
+CREATE INDEX jobs_not_ended ON jobs (id) WHERE NOT final;
 CREATE INDEX resource_allocations_by_node ON resource_allocations (node_name, job_id);
 
 REVOKE EXECUTE ON FUNCTION own_of(jsonb), alike_of(jsonb), chained(bytea, bytea, text), chain(bytea, text),
