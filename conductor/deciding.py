@@ -70,9 +70,7 @@ class Plan:
     verdicts: list[list[Verdict]] = field(default_factory=list)
     events: list[NewEvent] = field(default_factory=list)
     changed: dict[StreamName, State] = field(default_factory=dict)
-    states: dict[StreamName, State] = field(
-        default_factory=dict
-    )  # of every stream in sight, as they have become
+    states: dict[StreamName, State] = field(default_factory=dict)  # of every stream in sight, as they are now
     traces: dict[StreamName, Trace] = field(default_factory=dict)
     streams_read: dict[StreamName, int] = field(default_factory=dict)
     scripts: dict[str, str] = field(default_factory=dict)
@@ -393,10 +391,7 @@ def _keep_bodies(plan: Plan, requests: Sequence[Request], events: Sequence[NewEv
 def _note_streams(
     plan: Plan, requests: Sequence[Request], loaded: Loaded, *, written: set[StreamName]
 ) -> None:
-    """Only decisions that led to events rest on versions at the door.
-
-    Not named: a stream that begins with this batch. No two events can have its version 1, which the log itself refuses.
-    """
+    """Only decisions that led to events rest on versions at the door. A stream that begins here cannot begin twice."""
     for request in requests:
         if request.read and request.read[0] in written:
             for stream in request.read:
