@@ -10,11 +10,10 @@ LANGUAGE sql IMMUTABLE AS $$ SELECT CASE jsonb_typeof(given) WHEN 'array' THEN '
 
 CREATE OR REPLACE FUNCTION write_jobs(new_rows jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
-DECLARE
-    alike jobs := jsonb_populate_record(NULL::jobs, alike_of(new_rows));
 BEGIN
     INSERT INTO jobs
-    SELECT * FROM jsonb_populate_recordset(alike, own_of(new_rows)) ORDER BY id
+    SELECT * FROM jsonb_populate_recordset(
+        jsonb_populate_record(NULL::jobs, alike_of(new_rows)), own_of(new_rows)) ORDER BY id
     ON CONFLICT (id) DO UPDATE SET
         state = EXCLUDED.state, reason = EXCLUDED.reason, final = EXCLUDED.final,
         allocated_cpus = EXCLUDED.allocated_cpus, priority = EXCLUDED.priority, held = EXCLUDED.held,
@@ -79,9 +78,12 @@ CREATE TABLE ended_jobs (
 CREATE FUNCTION ended_by(new_rows jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
-    alike jobs := jsonb_populate_record(NULL::jobs, alike_of(new_rows));
+    alike         jsonb   := alike_of(new_rows);
+    alike_state   text    := alike ->> 'state';
+    alike_final   boolean := alike ->> 'final';
+    alike_version integer := alike ->> 'version';
 BEGIN
-    IF alike.version = 1 AND NOT alike.final THEN  -- all are new
+    IF alike_version = 1 AND NOT alike_final THEN  -- all are new
         RETURN NULL;
     END IF;
     RETURN (
@@ -90,10 +92,10 @@ BEGIN
             SELECT b.state, sum(b.change) AS change
             FROM jsonb_to_recordset(own_of(new_rows)) AS r (id bigint, state text, final boolean, version integer)
             CROSS JOIN LATERAL (
-                SELECT coalesce(r.state, alike.state) AS state, 1 AS change WHERE coalesce(r.final, alike.final)
+                SELECT coalesce(r.state, alike_state) AS state, 1 AS change WHERE coalesce(r.final, alike_final)
                 UNION ALL
                 (SELECT j.state, -1 FROM jobs j
-                 WHERE j.id = r.id AND j.final AND coalesce(r.version, alike.version) > 1 LIMIT 1)
+                 WHERE j.id = r.id AND j.final AND coalesce(r.version, alike_version) > 1 LIMIT 1)
             ) b
             GROUP BY b.state
             HAVING sum(b.change) <> 0

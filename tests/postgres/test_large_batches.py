@@ -101,11 +101,12 @@ def test_a_batch_takes_four_questions_however_large_it_is(
 def test_large_batches_beside_each_other_are_each_whole_and_in_order(engine: Engine) -> None:
     async def story(engine: Engine) -> None:
         lists = [submissions(150, account=f"project-{number}") for number in range(5)]
+        single = asyncio.create_task(engine.submit(name="single"))
         answers = await asyncio.gather(
-            *(engine.handler.handle_all(one, PROVENANCE, atomic=True) for one in lists),
-            engine.submit(name="single"),
+            *(engine.handler.handle_all(one, PROVENANCE, atomic=True) for one in lists)
         )
-        for number, outcomes in enumerate(answers[:-1]):
+        await single
+        for number, outcomes in enumerate(answers):
             events = [one.events[0] for one in outcomes if isinstance(one, Accepted)]
             assert len(events) == 150
             positions = [event.position for event in events]
