@@ -116,20 +116,18 @@ async def load(
     command_ids = [r.provenance.command_id for r in requests if r.provenance.command_id]
     repeats = await _read_repeats(connection, command_ids) if command_ids else {}
     submits = [request.command for request in requests if isinstance(request.command, Submit)]
-    widest = await _one(await connection.execute(SQL["widest_node_cpus"])) if submits else None
     particular = any(submit.is_particular for submit in submits)
     offers = await _read_offers(connection) if particular else None
     live_leases = await _read_leases(connection, requests)
-    cursor = await connection.execute(
-        LOG_SQL["read_streams_and_clock"], {"streams": list(streams - from_memory)}
-    )
+    wanted = {"streams": list(streams - from_memory), "submits": bool(submits)}
+    cursor = await connection.execute(SQL["read_streams_and_clock"], wanted)
     rows = await cursor.fetchall()
     for request in requests:
         request.tried = True
     position = Position(0)
     for row in rows:
         if row[0] is not None:
-            recorded = recorded_event(row[:-1])
+            recorded = recorded_event(row[:-2])
             fold(states, recorded)
             stream, correlation = recorded.stream, recorded.provenance.correlation
             traces[stream] = followed(
@@ -142,7 +140,7 @@ async def load(
         traces=traces,
         position=position,
         repeats=repeats,
-        widest_node_cpus=widest,
+        widest_node_cpus=rows[0][-2],
         offers=offers,
         live_leases=live_leases,
         from_memory=from_memory,
@@ -188,12 +186,6 @@ def _may_exist(request: Request) -> tuple[StreamName, ...]:
     """A job id drawn just now has no stream yet; after a lost answer it may."""
     is_new = isinstance(request.command, Submit) and not request.tried
     return request.read[1:] if is_new else request.read
-
-
-async def _one(cursor: Any) -> Any:
-    row = await cursor.fetchone()
-    assert row is not None
-    return row[0]
 
 
 def settle(entries: Sequence[tuple[Sequence[Request], bool]], loaded: Loaded) -> Plan:

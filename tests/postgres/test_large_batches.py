@@ -75,7 +75,7 @@ def test_rows_that_are_told_once_are_the_same_rows(count: int) -> None:
         assert given == rows
 
 
-def test_a_batch_takes_four_questions_however_large_it_is(
+def test_a_batch_takes_three_questions_however_large_it_is(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
@@ -95,7 +95,7 @@ def test_a_batch_takes_four_questions_however_large_it_is(
             numbers.append(len(asked))
         return numbers
 
-    assert engine.run(story) == [4, 4]  # ids, the widest node, streams and clock, the commit
+    assert engine.run(story) == [3, 3]  # ids; streams, clock and the widest node; the commit
 
 
 def test_large_batches_beside_each_other_are_each_whole_and_in_order(engine: Engine) -> None:
