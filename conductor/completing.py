@@ -24,6 +24,7 @@ from conductor.core.commands import (
     Reserve,
     Submit,
 )
+from conductor.core.decider import streams_read
 from conductor.core.dependencies import Reference
 from conductor.core.dependencies import parsed as parsed_dependency
 from conductor.core.errors import Rejection, RejectionCode
@@ -49,8 +50,17 @@ class Request:
     digest: str | None = None
     head: "Request | None" = None  # of a task of an array: its first task, earlier in the same entry
     tried: bool = False
-    read: tuple[StreamName, ...] = ()  # the streams that it rests on, once it has its ids
     unfit: Rejection | None = None  # found while completing it, before anything was decided
+    _read: tuple[Command, tuple[StreamName, ...]] | None = None
+
+    @property
+    def read(self) -> tuple[StreamName, ...]:
+        """The streams that it rests on, the one it may write first; it has its ids by then."""
+        if self.unfit is not None:
+            return ()
+        if self._read is None or self._read[0] is not self.command:
+            self._read = self.command, streams_read(self.command)
+        return self._read[1]
 
 
 class IdStock:

@@ -20,7 +20,7 @@ from conductor.core.commands import (
     Submit,
     submission_of,
 )
-from conductor.core.decider import State, decide, evolve, fold, streams_read
+from conductor.core.decider import State, decide, evolve, fold
 from conductor.core.dependencies import decided_by
 from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.events import (
@@ -106,8 +106,6 @@ async def load(
     connection: AsyncConnection[Any], requests: Sequence[Request], remembered: Remembered
 ) -> Loaded:
     """Everything the decisions rest on; the time is later than every event in sight."""
-    for request in requests:
-        request.read = streams_read(request.command) if request.unfit is None else ()
     streams = {stream for request in requests for stream in _may_exist(request)}
     known = remembered.known(streams)
     states = {stream: state for stream, (state, _) in known.items()}
