@@ -19,6 +19,7 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "core": (),
     "codec": ("core",),
     # tools that know nothing of the domain
+    "alike": (),
     "crash_points": (),
     "leash": (),
     "logfile": (),
@@ -34,7 +35,7 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "database": ("core",),
     "migrations": (),
     "migrate": ("core", "database"),
-    "log": ("core", "codec", "database"),
+    "log": ("alike", "core", "codec", "database"),
     "projections": ("core", "codec", "database", "evidence_texts", "log", "migrate"),
     "output_file": ("core", "database", "log"),
     # what is told of the work while it runs
