@@ -52,11 +52,12 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
         *("output_file", "supervisor", "supervisor_client"),
     ),
     # doors for people and programs
+    "wire": ("core",),
     "api": (
         *("core", "codec", "crash_points", "database", "handler", "log", "output_file", "projections"),
-        *("running", "scheduler", "settings"),
+        *("running", "scheduler", "settings", "wire"),
     ),
-    "client": ("core", "settings"),
+    "client": ("core", "settings", "wire"),
     # the whole system on one machine
     "embedded": ("core", "home", "leash", "logfile"),
     "up": (
@@ -103,8 +104,9 @@ DOORS = {
     "psycopg_pool": {"database", "log"},
     "orjson": {"codec", "database", "api"},
     "msgspec": {"codec"},
-    "pydantic": {"settings", "api", "client"},
-    "pydantic_core": {"api"},
+    "pydantic": {"settings", "api", "client", "wire"},
+    "pydantic_core": {"api", "wire"},
+    "openapi_pydantic": {"api"},
     "structlog": {"scheduler", "executor", "output_file", "api"},
 }  # fmt: skip
 
