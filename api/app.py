@@ -30,7 +30,7 @@ def create_app(settings: Settings, database_url: str) -> Starlette:
             yield
 
     token = None if settings.api_auth == "off" else read_or_make_token(settings)
-    return Starlette(
+    app = Starlette(
         routes=ROUTES,
         lifespan=lifespan,
         middleware=[Middleware(Guard, settings=settings, token=token)],
@@ -42,6 +42,8 @@ def create_app(settings: Settings, database_url: str) -> Starlette:
             Exception: _failure,
         },
     )
+    app.router.redirect_slashes = False  # another path is another path; nobody is sent elsewhere
+    return app
 
 
 async def _problem(request: Request, problem: Exception) -> Response:
@@ -56,15 +58,8 @@ async def _database_unavailable(request: Request, error: Exception) -> Response:
     return problem_response(problem, caller_of(request).language)
 
 
-async def _no_route(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    if error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow", "")
-        problem = Problem(
-            405, "method_not_allowed", headers={"Allow": allowed}, method=request.method[:20], allowed=allowed
-        )
-    else:
-        problem = Problem(404, "no_such_path")
+async def _no_route(request: Request, _error: Exception) -> Response:
+    problem = Problem(404, "no_such_path")
     return problem_response(problem, caller_of(request).language)
 
 

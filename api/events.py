@@ -24,11 +24,17 @@ def _types(given: Any) -> list[str]:
     return names
 
 
+_Named = Annotated[str, Field(json_schema_extra={"enum": list(EVENT_TYPES)})]
+_Types = Annotated[
+    list[str], BeforeValidator(_types, json_schema_input_type=Annotated[list[_Named], Field(min_length=1)])
+]
+
+
 class JobEventsQuery(BaseModel):
     model_config = QUERY
 
     after: Count = 0
-    type: Annotated[list[str], BeforeValidator(_types)] | None = None
+    type: _Types | None = None
     limit: Annotated[int, Field(ge=1, le=10_000)] = 1000
     at_least: Count | None = None
 
@@ -38,7 +44,7 @@ class EventsQuery(BaseModel):
 
     after: Count = 0
     stream: Line | None = None
-    type: Annotated[list[str], BeforeValidator(_types)] | None = None
+    type: _Types | None = None
     limit: Annotated[int, Field(ge=1, le=10_000)] = 1000
     at_least: Count | None = None
 

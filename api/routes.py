@@ -1,6 +1,6 @@
 """Every path of the API on one screen, and whom it is for."""
 
-from starlette.routing import Mount
+from dataclasses import replace
 
 from api import (
     acting,
@@ -19,7 +19,7 @@ from api import (
     submitting,
     why,
 )
-from api.operations import get, post, put
+from api.operations import get, post, put, routes_of
 from conductor.core.roles import EVERYBODY, EXECUTORS, OPERATORS, READERS, SUBMITTERS
 
 VERSION_1 = (
@@ -67,7 +67,6 @@ TOP = (
     get("/ready", health.ready, None),
 )
 
-ROUTES = [
-    Mount("/api/v1", routes=[operation.route() for operation in VERSION_1]),
-    *(operation.route() for operation in TOP),
-]
+API = "/api/v1"
+OPERATIONS = (*(replace(operation, path=API + operation.path) for operation in VERSION_1), *TOP)
+ROUTES = routes_of(OPERATIONS)

@@ -19,7 +19,7 @@ from api.engine import Engine, engine_of
 from api.problems import FieldError, Problem, invalid, refused
 from api.reading import answer, fetch_one
 from api.security import Caller, Identity, caller_of
-from api.submission import Wanted, submission_of, submissions_of
+from api.submission import JOBS_AT_ONCE, Wanted, submission_of, submissions_of
 from api.texts import Language
 from conductor.codec import encode
 from conductor.completing import Request as Wish
@@ -33,7 +33,6 @@ from conductor.crash_points import crash_point
 from conductor.deciding import NOT_DONE
 from conductor.handler import Accepted, Outcome
 
-JOBS_AT_ONCE = 10_000
 MOST_BYTES_OF_TASKS = (
     64 * 2**20
 )  # in the log, where each task has all that was asked for but script and environment

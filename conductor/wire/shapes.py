@@ -24,6 +24,7 @@ T = TypeVar("T")
 Raw = dict[str, Any]
 Kept = SkipJsonSchema[Raw]
 
+
 class _WhenThereIsSomethingToSay:
     """Takes the null out of a field's description, and marks it."""
 

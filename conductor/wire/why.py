@@ -80,7 +80,7 @@ class WholeArray:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Why:
+class Explanation:
     """`reason` is null for a job that does not wait. Holders and jobs ahead are the first few of as many as counted."""
 
     job_id: int
