@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 
 import structlog
 from starlette.applications import Starlette
@@ -12,8 +13,9 @@ from starlette.responses import Response
 
 from api.engine import running_engine
 from api.problems import RETRY_AFTER_SECONDS, Problem, problem_response
-from api.routes import ROUTES
+from api.routes import OPERATIONS, ROUTES
 from api.security import Guard, caller_of
+from api.texts import Language
 from conductor.database import DatabaseUnavailable
 from conductor.settings import Settings, read_or_make_token
 
@@ -43,7 +45,17 @@ def create_app(settings: Settings, database_url: str) -> Starlette:
         },
     )
     app.router.redirect_slashes = False  # another path is another path; nobody is sent elsewhere
+    app.state.document = _written
     return app
+
+
+@cache
+def _written(language: Language) -> bytes:
+    """The API's document. What it takes to write one is loaded when somebody first asks for it."""
+    from api.described import DESCRIPTIONS
+    from api.document import document
+
+    return document(OPERATIONS, DESCRIPTIONS, language)
 
 
 async def _problem(request: Request, problem: Exception) -> Response:

@@ -14,6 +14,7 @@ from api import (
     pids,
     policy,
     receiving,
+    reference,
     stats,
     streaming,
     submitting,
@@ -65,6 +66,9 @@ TOP = (
     get("/jobs/stats", original.get_stats, READERS),
     get("/health", health.health, None),
     get("/ready", health.ready, None),
+    get("/openapi.json", reference.get_document, None),
+    get("/docs", reference.get_page, None),
+    get("/docs/{file}", reference.get_page_file, None),
 )
 
 API = "/api/v1"

@@ -130,7 +130,7 @@ class Guard:
             return Problem(403, "foreign_host")
         if _is_cross_site(headers, host):
             return Problem(403, "cross_site")
-        if scope["path"] not in OPEN_PATHS and not self._is_known(headers.get("authorization", "")):
+        if not _is_open(scope["path"]) and not self._is_known(headers.get("authorization", "")):
             return Problem(401, "unauthorized", headers={"WWW-Authenticate": "Bearer"})
         return _unreadable(headers, takes_bytes=_takes_bytes(scope))
 
@@ -139,6 +139,11 @@ class Guard:
             return True
         scheme, _, given = authorization.partition(" ")
         return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self._token)
+
+
+def _is_open(path: str) -> bool:
+    """Those, and the files that the page of the documents is made of."""
+    return path in OPEN_PATHS or path.startswith("/docs/")
 
 
 def _headers(scope: Scope) -> dict[str, str]:

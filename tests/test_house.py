@@ -55,7 +55,7 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "wire": ("core",),
     "api": (
         *("core", "codec", "crash_points", "database", "handler", "log", "output_file", "projections"),
-        *("running", "scheduler", "settings", "wire"),
+        *("running", "scheduler", "settings", "version", "wire"),
     ),
     "client": ("core", "settings", "wire"),
     # the whole system on one machine

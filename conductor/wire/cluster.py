@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from conductor.wire.jobs import Moment
-from conductor.wire.shapes import Kept, NodeStateName, Sometimes, SometimesSome
+from conductor.wire.shapes import Kept, NodeStateName, Partly, Sometimes, SometimesSome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +46,8 @@ class SchedulerLease:
 
     ok: bool
     state: str
-    holder: Sometimes[str] = None
-    lease_expires_at: Sometimes[datetime] = None
+    holder: Partly[str | None] = None
+    lease_expires_at: Partly[datetime | None] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

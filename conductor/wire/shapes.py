@@ -31,8 +31,9 @@ class _WhenThereIsSomethingToSay:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        inner = schema["schema"] if schema["type"] == "nullable" else schema
-        return {**handler(inner), SOMETIMES: True}
+        described = handler(schema)
+        kinds = [one for one in described.get("anyOf", ()) if one != {"type": "null"}]
+        return _marked(kinds[0] if len(kinds) == 1 else described)
 
 
 class _InSomeAnswers:
@@ -41,7 +42,13 @@ class _InSomeAnswers:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        return {**handler(schema), SOMETIMES: True}
+        return _marked(handler(schema))
+
+
+def _marked(described: JsonSchemaValue) -> JsonSchemaValue:
+    # A mark beside a reference would be written into what is referred to.
+    beside = {"allOf": [described]} if "$ref" in described else described
+    return {**beside, SOMETIMES: True}
 
 
 Sometimes = Annotated[T | None, _WhenThereIsSomethingToSay()]
