@@ -167,8 +167,8 @@ def _is_cross_site(headers: Mapping[str, str], host: str) -> bool:
 
 
 def _takes_bytes(scope: Scope) -> bool:
-    """Output that an executor sends is no JSON."""
-    return bool(scope["method"] == "PUT" and scope["path"].endswith("/output"))
+    """Output that an executor sends is no JSON. Whether it may be sent by this method is for the path to say."""
+    return bool(scope["path"].endswith("/output"))
 
 
 def _unreadable(headers: Mapping[str, str], *, takes_bytes: bool) -> Problem | None:
