@@ -61,7 +61,6 @@ class _Document:
         written = {
             "openapi": "3.1.0",
             "info": {"title": self._in(TITLE), "version": __version__, "description": self._in(INFO)},
-            "servers": [{"url": "/"}],
             "tags": [{"name": name, "description": self._in(both)} for name, both in TAGS.items()],
             "paths": paths,
             "components": {

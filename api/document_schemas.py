@@ -48,10 +48,10 @@ class Schemas:
         always = [one for one, found in properties.items() if not found.get(SOMETIMES)]
         told = {
             **schema,
+            "title": name,
             "description": _in(self._language, SHAPES[name]),
             "properties": {one: self._field(name, one, found, answers) for one, found in properties.items()},
         }
-        told.pop("title", None)
         if answers:
             told["required"] = always
         if name == PROBLEM:
