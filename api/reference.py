@@ -4,6 +4,7 @@ Promises: the page loads nothing from elsewhere and runs no script but its own f
 know what is described.
 """
 
+import asyncio
 from collections.abc import Mapping
 from importlib.resources import files
 from typing import Literal
@@ -41,7 +42,8 @@ def _language(request: Request) -> Language:
 
 
 async def get_document(request: Request) -> Response:
-    written: bytes = request.app.state.document(_language(request))
+    # The first one in a language is written; it takes a second of computing.
+    written: bytes = await asyncio.to_thread(request.app.state.document, _language(request))
     return Response(written, media_type="application/json", headers={"Vary": "Accept-Language"})
 
 
