@@ -73,6 +73,7 @@ def asked(api: Api, phases: set[str], examples: int, paths: dict[str, Any]) -> C
         "workers": 1,
         "request-timeout": 20,
         "continue-on-failure": True,
+        "cache": {"enabled": False},
         "phases": {
             name: {"enabled": name in phases} for name in ("examples", "coverage", "fuzzing", "stateful")
         },
