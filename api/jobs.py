@@ -48,7 +48,11 @@ def _states(given: Any) -> list[str]:
     return found
 
 
-States = Annotated[list[str], BeforeValidator(_states)]
+_Named = Annotated[str, Field(json_schema_extra={"enum": [*JobState.__members__, "final"]})]
+States = Annotated[
+    list[str],
+    BeforeValidator(_states, json_schema_input_type=Annotated[list[_Named], Field(min_length=1)]),
+]
 WaitSeconds = Annotated[float, Field(ge=0, le=LONGEST_WAIT_SECONDS, allow_inf_nan=False)]
 
 

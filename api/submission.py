@@ -6,9 +6,9 @@ each other are refused.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from api.directives import completed
 from api.fields import (
@@ -48,6 +48,7 @@ from conductor.core.arrays import parsed
 from conductor.core.identifiers import JobId, NodeName
 from conductor.core.sbatch import Remark
 
+JOBS_AT_ONCE = 10_000
 STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
@@ -136,6 +137,22 @@ class Submission(BaseModel):
             dependency=self.dependency,
             job_id=job_id,
         )
+
+
+class WrappedSubmission(BaseModel):
+    """As the original system's clients send it."""
+
+    model_config = STRICT
+
+    job: Submission
+
+
+class Batch(BaseModel):
+    """What `submitting.py` takes, which checks each by itself."""
+
+    model_config = STRICT
+
+    jobs: Annotated[list[Submission], Field(min_length=1, max_length=JOBS_AT_ONCE)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from api.identity import Identity
 from api.problems import FieldError, Problem, invalid, refused
 from api.reading import answer, fetch_one
 from api.security import Caller, caller_of
-from api.submission import Wanted, submission_of, submissions_of
+from api.submission import JOBS_AT_ONCE, Wanted, submission_of, submissions_of
 from api.texts import Language
 from conductor.codec import encode
 from conductor.completing import Request as Wish
@@ -35,7 +35,6 @@ from conductor.database import DatabaseUnavailable
 from conductor.handler import Accepted, Outcome
 from conductor.refusing import NOT_DONE
 
-JOBS_AT_ONCE = 10_000
 MOST_BYTES_OF_TASKS = (
     64 * 2**20
 )  # in the log, where each task has all that was asked for but script and environment
@@ -98,11 +97,9 @@ async def _groups(
             _wishes(one, caller, _command_id(key, index) if key else None) for index, one in enumerate(wanted)
         ]
     numbers = iter(await _numbers(engine, len(wanted)))
-    provenance = caller.provenance()
-    return [
-        [Wish(command=one.submission.command(caller.identity, next(numbers, None)), provenance=provenance)]
-        for one in wanted
-    ]
+    provenance, rights = caller.provenance(), caller.identity.rights
+    commands = (one.submission.command(caller.identity, next(numbers, None)) for one in wanted)
+    return [[Wish(command=command, provenance=provenance, rights=rights)] for command in commands]
 
 
 async def _numbers(engine: Engine, count: int) -> list[JobId]:

@@ -56,11 +56,12 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
         *("output_file", "supervisor", "supervisor_client", "telemetry", "version"),
     ),
     # doors for people and programs
+    "wire": ("core",),
     "api": (
         *("core", "codec", "crash_points", "database", "handler", "log", "output_file", "projections"),
-        *("running", "scheduler", "settings", "telemetry", "tls"),
+        *("running", "scheduler", "settings", "telemetry", "tls", "version", "wire"),
     ),
-    "client": ("core", "settings", "tls"),
+    "client": ("core", "settings", "tls", "wire"),
     # the whole system on one machine
     "embedded": ("core", "home", "leash", "logfile"),
     "up": (
@@ -120,8 +121,9 @@ DOORS = {
     "psycopg_pool": {"database", "log"},
     "orjson": {"codec", "database", "api"},
     "msgspec": {"codec"},
-    "pydantic": {"settings", "api", "client"},
-    "pydantic_core": {"api"},
+    "pydantic": {"settings", "api", "client", "wire"},
+    "pydantic_core": {"api", "wire"},
+    "openapi_pydantic": {"api"},
     "structlog": {"scheduler", "executor", "output_file", "api", "telemetry"},
     "prometheus_client": {"telemetry"},
     "opentelemetry": {"telemetry"},
