@@ -27,7 +27,7 @@ NOT_TYPED: Mapping[str, Mapping[str, str]] = {
         "scripts/chaos": "takes minutes",
         ".ci/run": "calls this",
     },
-    "docs/coming-from-scns.md": {"conductor import-scns": "another database; tests/cli/test_import_scns.py"},
+    "docs/import-scns.md": {"conductor import-scns": "another database; tests/cli/test_import_scns.py"},
     "docs/compose.md": {"docker": ELSEWHERE, "token=$(docker": ELSEWHERE, "curl": "with that token"},
     "docs/development.md": {"scripts/": "this is it", ".ci/run": "calls this"},
     "docs/leak.md": {"kill": "the processes of a system of one's own; tests/faults"},
