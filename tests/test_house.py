@@ -78,7 +78,7 @@ TOGETHER = {
     ),
     "output_file": ("output_keeping",),
     "checkpoint": ("checkpoint_key",),
-    "settings": ("setting_names",),
+    "settings": ("setting_names", "setting_meanings"),
     "swf": ("swf_workload",),
     "version": ("",),
     "cli": ("__main__",),

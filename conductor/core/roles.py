@@ -1,10 +1,10 @@
 """What an identity may do, in one word each.
 
-    viewer      reads
-    submitter   also submits, and acts on its own jobs
-    operator    also acts on everybody's jobs, on nodes and on the policy
-    executor    does what one node's executor does, and nothing else
-    admin       everything, tokens among it
+viewer      reads
+submitter   also submits, and acts on its own jobs
+operator    also acts on everybody's jobs, on nodes and on the policy
+executor    does what one node's executor does, and nothing else
+admin       everything, tokens among it
 """
 
 from enum import StrEnum
