@@ -34,8 +34,8 @@ CHINESE: Mapping[str, str] = {
     "log_format": "日志格式：json、console，或 auto：终端上为 console，其他情况为 json。",
     "log_level": "日志级别。",
     "otlp_endpoint": "链路追踪数据的发送地址；需安装附加组件 `otel`。",
-    "run_as": "以 root 运行的执行器以何账户运行哪些作业：身份与账户，如 `admin:*;ops:alice,bob`；`admin` 的其余作业以执行器自身的账户运行，"
-    "其他令牌的其余作业则失败。",
+    "run_as": "以 root 运行的执行器以何账户运行哪些作业：身份与账户，如 `admin:*;ops:alice,bob`；"
+    "`admin` 的其余作业以执行器自身的账户运行，其他令牌的其余作业则失败。",
     "limits": "每个作业的 `ulimit` 限制，如 `nofile=65536,core=0`；-1 表示不限。",
     "output_limit_mb": "每个作业的每路输出最多保留多少 MiB；0 表示不限。",
     "job_prologue": "站点脚本，每个作业的 shell 启动时首先加载。",

@@ -5,6 +5,7 @@ shape wherever it stands, is whole.
 import ast
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from string import Formatter
 from typing import NamedTuple
 
@@ -68,7 +69,7 @@ def pairs_in(source: ast.Module, name: str) -> Iterator[Pair]:
                     texts += [words_of(key), words_of(value), None] if key and is_sentence(key) else []
             case _:
                 continue
-        for english, chinese in zip(texts, texts[1:], strict=False):
+        for english, chinese in pairwise(texts):
             if english is not None and chinese is not None and HAN.search(chinese):
                 yield Pair(f"{name}:{node.lineno}", english, chinese)
 
