@@ -20,19 +20,26 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PATIENCE_SECONDS = 60.0
-BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _END = re.compile(rb"\0(\d+)\n")
 _IN_A_NAMESPACE = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
 _PROGRAMS = {
     "bin/conductor": 'exec "{python}" -P -m conductor "$@"',
+    "bin/python3": 'exec "{python}" -P "$@"',
     # As `scripts/run` does once everything is installed; tests/process/test_scripts.py is about what it does before.
     "work/scripts/run": '[ $# -gt 0 ] || set -- up\nexec "{python}" -P -m conductor "$@"',
 }
 
 
 def printed_commands(document: Path) -> Iterator[str]:
-    """Each whole command of each block, however many lines it has, without what only comments."""
-    for block in BLOCK.findall(document.read_text("utf-8")):
+    """Each whole command of each block, however many lines it has, without what only comments. A block of Python is one
+    command; those of docs/python.md belong together and have a test of their own.
+    """
+    for language, block in BLOCK.findall(document.read_text("utf-8")):
+        if language == "python":
+            if document.name != "python.md":
+                yield f"python3 - <<'END'\n{block}END\n"
+            continue
         lines: list[str] = []
         for line in block.splitlines(keepends=True):
             lines.append(line)

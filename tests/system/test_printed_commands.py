@@ -47,7 +47,7 @@ OTHER_CODES: Mapping[str, Mapping[str, int]] = {
 
 # What happened before: job 42 is an array of 100 tasks, and the log has over 4,711 events.
 PAST = (
-    "for name in sweep next nightly job; do printf '#!/bin/bash\\ntrue\\n' >$name.sh; done",
+    "for name in sweep next nightly job train; do printf '#!/bin/bash\\ntrue\\n' >$name.sh; done",
     'for _ in $(seq 41); do echo \'{"script": "echo hello\\\\n"}\'; done >jobs.ndjson',
     "TOKEN=$(conductor token show)",
     (
