@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.bodies import SMALL, json_body, optional_json_body
+from api.conditions import expected_version, refuse_match_of_several, tag_of
 from api.engine import Engine, engine_of
 from api.fields import Priority
 from api.jobs import QUERY, WaitSeconds, Why
@@ -67,7 +68,8 @@ async def _act(act: Act, request: Request) -> Response:
     """200 when it is done; 202 when the node of a job has yet to end its processes."""
     done = await acted(act, request)
     rows = done.get("jobs") or [done]
-    return answer(done, 202 if any(row["cancel_requested_at"] and not row["final"] for row in rows) else 200)
+    status = 202 if any(row["cancel_requested_at"] and not row["final"] for row in rows) else 200
+    return answer(done, status, {} if "jobs" in done else {"ETag": tag_of(done["version"])})
 
 
 async def acted(act: Act, request: Request) -> dict[str, Any]:
@@ -77,9 +79,14 @@ async def acted(act: Act, request: Request) -> dict[str, Any]:
     engine = engine_of(request)
     chosen = await chosen_jobs(engine, request)
     if chosen.whole:
+        refuse_match_of_several(request, request.path_params["job_id"][:40])
         return await _several(act, request, chosen, wish, query.wait)
     [job_id] = chosen.job_ids
-    outcome = await engine.handler.handle(wish(job_id), caller_of(request).provenance())
+    expected = await expected_version(request, partial(_version, engine, job_id))
+    caller = caller_of(request)
+    outcome = await engine.handler.handle(
+        wish(job_id), caller.provenance(), expected_version=expected, rights=caller.identity.rights
+    )
     if isinstance(outcome, Rejection):
         raise no_such_job(job_id) if outcome.code is RejectionCode.NOT_FOUND else refused(outcome)
     if query.wait:
@@ -88,6 +95,11 @@ async def acted(act: Act, request: Request) -> dict[str, Any]:
     if row is None:
         raise no_such_job(job_id)
     return {**row, "position": outcome.position}
+
+
+async def _version(engine: Engine, job_id: JobId) -> int | None:
+    row = await fetch_one(engine.pool, "job_after_command", {"job_id": job_id})
+    return row["version"] if row else None
 
 
 async def _wish(act: Act, request: Request) -> Wish:
@@ -102,13 +114,15 @@ async def _several(
     act: Act, request: Request, chosen: Chosen, wish: Wish, wait_seconds: float | None
 ) -> dict[str, Any]:
     """Ask each task that is meant; refused as a whole when every one is."""
-    engine = engine_of(request)
+    engine, caller = engine_of(request), caller_of(request)
     meant = [job_id for job_id in chosen.job_ids if chosen.states[job_id] in _MEANT[act]]
     asked = meant or (chosen.job_ids[-1:] if act in ("hold", "reprioritize") else [])
     outcomes: list[Outcome] = []
     for begin in range(0, len(asked), AT_ONCE):  # so that others' commands come in between
         asking = [wish(job_id) for job_id in asked[begin : begin + AT_ONCE]]
-        outcomes += await engine.handler.handle_all(asking, caller_of(request).provenance(), atomic=False)
+        outcomes += await engine.handler.handle_all(
+            asking, caller.provenance(), atomic=False, rights=caller.identity.rights
+        )
     refusals = _refusals(asked, outcomes)
     accepted = [one for one in outcomes if isinstance(one, Accepted)]
     if asked and not accepted:

@@ -10,7 +10,10 @@ from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from api.compressing import Compressing
 from api.engine import running_engine
+from api.known_tokens import KnownTokens
+from api.measuring import Measured, Named
 from api.problems import RETRY_AFTER_SECONDS, Problem, problem_response
 from api.routes import ROUTES
 from api.security import Guard, caller_of
@@ -23,17 +26,23 @@ logger = structlog.get_logger("api")
 def create_app(settings: Settings, database_url: str) -> Starlette:
     """The API over one database. Its engine runs from the application's start to its end."""
 
+    tokens = KnownTokens(None if settings.api_auth == "off" else read_or_make_token(settings))
+
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with running_engine(settings, database_url) as engine:
+        async with running_engine(settings, database_url, tokens) as engine:
             app.state.engine = engine
             yield
 
-    token = None if settings.api_auth == "off" else read_or_make_token(settings)
     return Starlette(
         routes=ROUTES,
         lifespan=lifespan,
-        middleware=[Middleware(Guard, settings=settings, token=token)],
+        middleware=[
+            Middleware(Measured, routes=ROUTES),
+            Middleware(Guard, settings=settings, tokens=tokens),
+            Middleware(Compressing),
+            Middleware(Named),
+        ],
         exception_handlers={
             Problem: _problem,
             DatabaseUnavailable: _database_unavailable,
@@ -50,7 +59,7 @@ async def _problem(request: Request, problem: Exception) -> Response:
 
 
 async def _database_unavailable(request: Request, error: Exception) -> Response:
-    logger.warning("database.unavailable", request=caller_of(request).request_id, error=str(error))
+    logger.warning("database.unavailable", error=str(error))
     retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
     problem = Problem(503, "database_unavailable", headers=retry)
     return problem_response(problem, caller_of(request).language)
@@ -72,9 +81,9 @@ async def _gone(_request: Request, _error: Exception) -> Response:
     return Response(status_code=400)  # nobody reads it
 
 
-async def _failure(request: Request, _error: Exception) -> Response:
+async def _failure(request: Request, error: Exception) -> Response:
     """A mistake of ours. The cause is in the server's log, never in the answer."""
     caller = caller_of(request)
-    logger.error("request.failed", request=caller.request_id, path=request.url.path)
+    logger.error("request.failed", path=request.url.path, exc_info=error)
     problem = Problem(500, "internal", request_id=caller.request_id)
     return problem_response(problem, caller.language)

@@ -1,16 +1,19 @@
 """Request bodies: read within a limit, parsed as JSON or lines of JSON.
 
-Promises: no more than the limit is ever held, whatever a client announces; what cannot be parsed is refused
+Promises: no more than the limit is ever held, whatever a client announces, of one request and of all; a client that is
+too slow is not waited for; what cannot be parsed is refused
 with the place, and text that is not UTF-8 with the field it stands in.
 """
 
+import asyncio
 import json
 from typing import Any
 
 import orjson
 from starlette.requests import Request
 
-from api.problems import FieldError, Problem, invalid
+from api.held_bodies import Held
+from api.problems import RETRY_AFTER_SECONDS, FieldError, Problem, invalid
 from api.security import JSON_TYPES, NDJSON_TYPES, media_type
 
 _MIB = 1024 * 1024
@@ -18,6 +21,9 @@ SMALL = 1 * _MIB  # a reason, a lease
 ONE_JOB = 8 * _MIB  # a script of 1 MiB whose every character is escaped, and an environment
 MANY_COMMANDS = 16 * _MIB
 MANY_JOBS = 64 * _MIB
+# A body that has not come by then must have come at this pace.
+PATIENCE_SECONDS = 30.0
+SLOWEST_BYTES_PER_SECOND = 32 * 1024
 
 
 async def read_body(request: Request, limit: int) -> bytes:
@@ -26,11 +32,22 @@ async def read_body(request: Request, limit: int) -> bytes:
     if announced.isdecimal() and int(announced[:20]) > limit:
         raise _too_large(limit)
     chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit:
-            raise _too_large(limit)
-        chunks.append(chunk)
+    held: Held = request.scope["conductor.held"]
+    begun = asyncio.get_running_loop().time()
+    try:
+        async with asyncio.timeout_at(begun + PATIENCE_SECONDS) as deadline:
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > limit:
+                    raise _too_large(limit)
+                if not held.take(len(chunk)):
+                    raise Problem(503, "busy", headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+                chunks.append(chunk)
+                deadline.reschedule(begun + PATIENCE_SECONDS + size / SLOWEST_BYTES_PER_SECOND)
+    except TimeoutError:
+        raise Problem(
+            408, "too_slow", headers={"Connection": "close"}, seconds=round(PATIENCE_SECONDS)
+        ) from None
     return b"".join(chunks)
 
 
@@ -97,6 +114,10 @@ def _not_utf8(body: bytes) -> str | None:
     Strays are let through as lone surrogates, which no UTF-8 gives, and then looked for. An escaped lone
     surrogate is no text in any encoding either and is found the same way.
     """
+    if _is_utf8(body) and b"\\ud" not in body.lower():
+        return None
+    if len(body) > SMALL:  # which would take long, and more memory than the body
+        return ""
     try:
         value = json.loads(body.decode("utf-8", "surrogateescape"))
     except (ValueError, RecursionError):

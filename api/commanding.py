@@ -10,16 +10,17 @@ from starlette.responses import Response
 from api.bodies import MANY_COMMANDS, json_body
 from api.directives import warnings_of
 from api.engine import engine_of
-from api.problems import status_of
+from api.problems import invalid, status_of
 from api.reading import answer
 from api.security import Caller, caller_of
 from api.submission import STRICT
-from api.validation import validated
-from api.wire import Asked, Command, command_of, commands_of, core_command
+from api.validation import too_many_fields, validated
+from api.wire import COMMANDS_AT_ONCE, Asked, Command, command_of, commands_of, core_command
 from conductor.codec import event_type
 from conductor.completing import Request as Wish
 from conductor.core.errors import Rejection
 from conductor.core.events import Event, NodeRegistered, RecordedEvent, ResourcesReserved
+from conductor.core.said import in_language
 from conductor.handler import Outcome
 from conductor.settings import Settings
 
@@ -36,18 +37,29 @@ async def command(request: Request) -> Response:
     value = await json_body(request, MANY_COMMANDS)
     if isinstance(value, dict) and "commands" in value:
         given = validated(CommandList, value)
+        _refuse_wide(given.commands)
         asked = commands_of(given.commands)
         outcomes = await _handled(request, asked, atomic=given.atomic)
         return answer({"answers": _answers(request, asked, outcomes)})
+    _refuse_wide([value])
     asked = [command_of(value)]
     outcomes = await _handled(request, asked, atomic=False)
     status = status_of(outcomes[0]) if isinstance(outcomes[0], Rejection) else 200
     return answer(_answers(request, asked, outcomes)[0], status)
 
 
+def _refuse_wide(values: Sequence[Any]) -> None:
+    """Raises a problem for the first with more fields than any command has."""
+    for index, value in enumerate(values[:COMMANDS_AT_ONCE]):
+        wrong = too_many_fields(value, f"commands[{index}]")
+        if wrong is not None:
+            raise invalid(wrong)
+
+
 async def _handled(request: Request, asked: Sequence[Asked], *, atomic: bool) -> list[Outcome]:
     engine, caller = engine_of(request), caller_of(request)
     wishes = [_wish(one.command, caller, engine.settings) for one in asked]
+    await engine.queue_limit.admit(caller.identity, [wish.command for wish in wishes])
     return await engine.handler.handle_requests(wishes, atomic=atomic)
 
 
@@ -57,23 +69,24 @@ def _wish(command: Command, caller: Caller, settings: Settings) -> Wish:
         command=core_command(command, caller.identity, reservation_seconds=seconds),
         provenance=caller.provenance(command.command_id),
         expected_version=command.expected_version,
+        rights=caller.identity.rights,
     )
 
 
 def _answers(request: Request, asked: Sequence[Asked], outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     settings, language = engine_of(request).settings, caller_of(request).language
-    answers = [_answer(outcome, settings) for outcome in outcomes]
+    answers = [_answer(outcome, settings, language) for outcome in outcomes]
     for one, said in zip(asked, answers, strict=True):
         if one.remarks and said["ok"]:
             said["warnings"] = warnings_of(one.remarks, language)
     return answers
 
 
-def _answer(outcome: Outcome, settings: Settings) -> dict[str, Any]:
+def _answer(outcome: Outcome, settings: Settings, language: str) -> dict[str, Any]:
     if isinstance(outcome, Rejection):
         rejection = {
             "code": outcome.code,
-            "message": outcome.message,
+            "message": in_language(outcome.message, language),
             "state": outcome.state,
             "version": outcome.version,
         }

@@ -7,20 +7,26 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from api.known_tokens import KnownTokens
+from api.log_tail import LogTail
 from api.node_output import NodeOutputs
 from api.past import Past, running_past
 from api.picture import Picture, running_picture
 from api.problems import Problem
+from api.queue_limit import QueueLimit
+from api.quick_audit import QuickAudit
 from api.reading import fetch_one
 from api.replaying import Replays
 from api.watch import Bell, JobWatch
 from conductor.database import Pool, jittered, listen, open_pool
 from conductor.handler import Handler, running_handler
-from conductor.log import LOG_CHANNEL
+from conductor.log import LOG_CHANNEL, TOKENS_CHANNEL
 from conductor.output_file import OUTPUT_ANSWERS_CHANNEL
 from conductor.output_keeping import RECEIVED_FOLDERS, keep_for_days
 from conductor.running import end_tasks
 from conductor.settings import Settings
+from conductor.telemetry.process import gauge, watch_wake_up, who_is
+from conductor.telemetry.publishing import publishing
 from projections.rows import changed_rows
 
 _CATCH_UP_SECONDS = 5.0
@@ -34,10 +40,14 @@ class Engine:
     handler: Handler
     bell: Bell
     watch: JobWatch
+    tail: LogTail
     node_outputs: NodeOutputs
     replays: Replays
     past: Past
     picture: Picture
+    tokens: KnownTokens
+    queue_limit: QueueLimit
+    quick_audit: QuickAudit
 
     async def caught_up(self, position: int | None) -> None:
         """Return once the tables show that position. Rows are written with their events, so the head is enough."""
@@ -63,28 +73,35 @@ def engine_of(request: Request) -> Engine:
 
 
 @asynccontextmanager
-async def running_engine(settings: Settings, database_url: str) -> AsyncIterator[Engine]:
+async def running_engine(settings: Settings, database_url: str, tokens: KnownTokens) -> AsyncIterator[Engine]:
     """The engine, with the tasks that commit, listen and watch for as long as the block runs."""
-    bell, answers = Bell(), Bell()
+    bell, answers, news_of_tokens = Bell(), Bell(), Bell()
     async with (
         open_pool(database_url, size=settings.database_pool_size) as pool,
         running_handler(pool, changed_rows) as handler,
         running_past(settings, database_url) as past,
         running_picture(database_url) as picture,
+        publishing(pool, who_is("api", settings.node_name)),
     ):
         watch = JobWatch(pool, bell, poll_seconds=settings.poll_seconds)
+        tail = LogTail(pool, bell, poll_seconds=settings.poll_seconds)
         node_outputs = NodeOutputs(
             pool, answers, poll_seconds=settings.poll_seconds, poll_only=settings.poll_only
         )
         replays = Replays(settings, database_url)
+        quick_audit = QuickAudit(pool, settings)
         keeping = keep_for_days(pool, settings.spool, RECEIVED_FOLDERS, settings.output_keep_days)
+        watch_wake_up("watch", watch)
+        gauge("conductor_follower_position").read(picture.position, "picture")
         tasks = [
             asyncio.create_task(watch.run(), name="watch"),
+            asyncio.create_task(tail.run(), name="tail"),
             asyncio.create_task(node_outputs.run(), name="outputs"),
             asyncio.create_task(keeping, name="keep"),
+            asyncio.create_task(tokens.follow(pool, news_of_tokens, settings.poll_seconds), name="tokens"),
         ]
         if not settings.poll_only:
-            bells = {LOG_CHANNEL: bell, OUTPUT_ANSWERS_CHANNEL: answers}
+            bells = {LOG_CHANNEL: bell, OUTPUT_ANSWERS_CHANNEL: answers, TOKENS_CHANNEL: news_of_tokens}
             listening = listen(database_url, list(bells), lambda channel: bells[channel].ring())
             tasks.append(asyncio.create_task(listening, name="listen"))
         try:
@@ -95,11 +112,16 @@ async def running_engine(settings: Settings, database_url: str) -> AsyncIterator
                 handler=handler,
                 bell=bell,
                 watch=watch,
+                tail=tail,
                 node_outputs=node_outputs,
                 replays=replays,
                 past=past,
                 picture=picture,
+                tokens=tokens,
+                queue_limit=QueueLimit(pool, settings.api_queue_limit),
+                quick_audit=quick_audit,
             )
         finally:
+            await quick_audit.close()
             await replays.close()
             await end_tasks(tasks)

@@ -124,6 +124,18 @@ FIELDS: Mapping[str, tuple[str, str]] = {
         "was used before for another request; use a new key for a new wish",
         "此前已用于其他请求；新的请求请使用新的键",
     ),
+    "bad_tag": (
+        'must be the ETag of an answer as it came, in its quotes, as in "7"; or *',
+        '必须是响应中的 ETag 原文（含引号），如 "7"；或用 *',
+    ),
+    "match_of_several": (
+        "names the version of one job, but {job_id} means several; ask one task, as in 42_7, or leave it out",
+        "只能指定单个作业的版本，而 {job_id} 指多个作业；请指定其中一个（如 42_7），或不发送此头",
+    ),
+    "bad_hash": (
+        "must be the 64 hexadecimal digits of an event's hash",
+        "必须是事件散列值的 64 个十六进制数字",
+    ),
     "contradiction": ("contradicts {other}; give one of them", "与 {other} 矛盾；请只提供其一"),
     "too_many_cpus": (
         "ntasks_per_node times cpus_per_task must be at most {most}",

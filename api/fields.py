@@ -151,8 +151,8 @@ def _time_limit_seconds(given: Any) -> int:
 def _signal(text: str) -> str:
     try:
         parse_warning_signal(text)
-    except ValueError as error:
-        raise complaint("bad_signal", why=str(error)) from None
+    except Misspelt as error:
+        raise complaint("bad_signal", why=error) from None
     return text
 
 
@@ -200,16 +200,16 @@ def _texts(given: Any, parsed: Callable[[str], Any], code: str) -> Any:
         return given
     try:
         return parsed(given)
-    except ValueError as error:
-        raise complaint(code, why=str(error)) from None
+    except Misspelt as error:
+        raise complaint(code, why=error) from None
 
 
 def _checked_by(checked: Callable[[Any], Any], code: str) -> AfterValidator:
     def check(value: Any) -> Any:
         try:
             return checked(value)
-        except ValueError as error:
-            raise complaint(code, why=str(error)) from None
+        except Misspelt as error:
+            raise complaint(code, why=error) from None
 
     return AfterValidator(check)
 

@@ -9,11 +9,13 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from api.as_of import AsOf, job_then, jobs_then, moment_of
+from api.conditions import tag_of, unchanged
 from api.engine import Engine, engine_of
 from api.fields import Count, Id, Instant, Line, NodeNameText, UserName
 from api.folding import folded_page
 from api.node_output import NodeSilent
 from api.output import Tail, find_place, read_tail, why_none
+from api.reach import own_environment, own_job
 from api.reading import Row, answer, fetch, fetch_one
 from api.security import caller_of
 from api.selecting import no_such_job, one_job
@@ -121,13 +123,28 @@ async def get_job(request: Request) -> Response:
     engine = engine_of(request)
     if query.as_of is not None:
         job_id = await one_job(engine, request)
+        await own_job(engine, request, job_id)
         _, moment = await moment_of(request, query.as_of, at_least=query.at_least, wait=query.wait)
         return await job_then(engine, job_id, moment)
     await engine.caught_up(query.at_least)
     job_id = await one_job(engine, request)
+    await own_job(engine, request, job_id)
     if query.wait is not None:
         await _wait_for(engine, job_id, query.wait, query.timeout)
-    return answer(await job_document(engine, job_id, caller_of(request).language))
+    if (same := await _unchanged(engine, job_id, request)) is not None:
+        return same
+    document = await job_document(engine, job_id, caller_of(request).language)
+    if "array" in document:  # of which the first task's version says nothing
+        return answer(document)
+    return answer(document, headers={"ETag": tag_of(document["version"])})
+
+
+async def _unchanged(engine: Engine, job_id: JobId, request: Request) -> Response | None:
+    """304 for a client that knows this version of the job, before its outputs are looked for."""
+    if "if-none-match" not in request.headers:
+        return None
+    row = await fetch_one(engine.pool, "job_after_command", {"job_id": job_id})
+    return unchanged(request, row["version"]) if row and row["array_job_id"] != job_id else None
 
 
 async def _wait_for(engine: Engine, job_id: JobId, states: list[str], timeout_seconds: float) -> None:
@@ -210,6 +227,7 @@ async def get_script(request: Request) -> Response:
     engine = engine_of(request)
     await engine.caught_up(validated_query(ReadQuery, request).at_least)
     job_id = await one_job(engine, request)
+    await own_job(engine, request, job_id, live=True)
     row = await fetch_one(engine.pool, "script", {"job_id": job_id})
     if row is None:
         raise no_such_job(job_id)
@@ -220,6 +238,7 @@ async def get_environment(request: Request) -> Response:
     engine = engine_of(request)
     await engine.caught_up(validated_query(ReadQuery, request).at_least)
     job_id = await one_job(engine, request)
+    await own_environment(engine, request, job_id)
     row = await fetch_one(engine.pool, "environment", {"job_id": job_id})
     if row is None:
         raise no_such_job(job_id)

@@ -10,10 +10,12 @@ from starlette.responses import Response
 
 from api.as_of import moment_of, nodes_then
 from api.bodies import SMALL, json_body, optional_json_body
-from api.engine import engine_of
+from api.conditions import expected_version, tag_of, unchanged
+from api.engine import Engine, engine_of
 from api.fields import Id, is_node_name
 from api.jobs import MomentQuery, ReadQuery, Why
 from api.problems import Problem, refused
+from api.reach import own_node
 from api.reading import answer, fetch, fetch_one
 from api.security import caller_of
 from api.submission import STRICT
@@ -28,6 +30,7 @@ class Lease(BaseModel):
 
     incarnation: Id
     allocations: Annotated[list[Id], Field(max_length=65_536)]
+    accepting: bool = True  # false: no new jobs; the lease runs on for those that are there
 
 
 def node_name_of(request: Request) -> NodeName:
@@ -53,11 +56,12 @@ async def list_nodes(request: Request) -> Response:
 async def get_node(request: Request) -> Response:
     query = validated_query(ReadQuery, request)
     engine, name = engine_of(request), node_name_of(request)
+    own_node(request, name)
     await engine.caught_up(query.at_least)
     row = await fetch_one(engine.pool, "nodes", {"node_name": name})
     if row is None:
         raise no_such_node(name)
-    return answer(row)
+    return unchanged(request, row["version"]) or answer(row, headers={"ETag": tag_of(row["version"])})
 
 
 Act = Literal["drain", "resume", "lost", "remove"]
@@ -74,13 +78,20 @@ async def _act(act: Act, request: Request) -> Response:
     why = validated(Why, await optional_json_body(request, SMALL))
     engine, name = engine_of(request), node_name_of(request)
     command = _ACTS[act](node_name=name, reason=why.reason)
-    outcome = await engine.handler.handle(command, caller_of(request).provenance())
+    expected = await expected_version(request, partial(_version, engine, name))
+    provenance = caller_of(request).provenance()
+    outcome = await engine.handler.handle(command, provenance, expected_version=expected)
     if isinstance(outcome, Rejection):
         raise refused(outcome)
     row = await fetch_one(engine.pool, "node_after_command", {"node_name": name})
     if row is None:
         raise no_such_node(name)
-    return answer({**row, "position": outcome.position})
+    return answer({**row, "position": outcome.position}, headers={"ETag": tag_of(row["version"])})
+
+
+async def _version(engine: Engine, name: NodeName) -> int | None:
+    row = await fetch_one(engine.pool, "node_after_command", {"node_name": name})
+    return row["version"] if row else None
 
 
 drain, resume, lost, remove = (partial(_act, act) for act in _ACTS)
@@ -90,11 +101,13 @@ async def renew_lease(request: Request) -> Response:
     """The new end of the lease, and the allocations that this node should end. Never through the handler."""
     lease = validated(Lease, await json_body(request, SMALL))
     engine, name = engine_of(request), node_name_of(request)
+    own_node(request, name)
     values = {
         "node_name": name,
         "incarnation": lease.incarnation,
         "allocations": lease.allocations,
         "lease_seconds": engine.settings.lease_seconds,
+        "accepting": lease.accepting,
     }
     granted = await fetch_one(engine.pool, "renew_lease", values)
     if granted is None or granted["expires_at"] is None:

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ import structlog
 
 from api.problems import RETRY_AFTER_SECONDS, Problem
 from conductor.core.identifiers import JobId
+from conductor.core.queue_order import InLine, LicenceUse, first_in_line, licence_use, waiting_count
 from conductor.core.wait_reasons import Judge
 from conductor.core.why import Why, explain_by
 from conductor.database import Pool, open_pool
@@ -51,6 +52,17 @@ class Explained:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queued:
+    """The first of the queue, how many stand in it, and the moment that this is of."""
+
+    first: Sequence[InLine]
+    waiting: int
+    licences: Sequence[LicenceUse]
+    position: int
+    at: datetime
+
+
 class _Followed:
     """The picture itself. Every method runs in its thread, one after the other."""
 
@@ -63,6 +75,11 @@ class _Followed:
         self._judged: tuple[Any, Judge] | None = None
         self._asked_at = 0.0
 
+    @property
+    def position(self) -> float | None:
+        memory = self._memory
+        return float(memory.cluster.position) if memory is not None else None
+
     async def explain(self, job_id: JobId) -> Explained | None:
         """None for a job that is not in the picture (any more)."""
         async with self._lock:
@@ -71,6 +88,17 @@ class _Followed:
                 return None
             why = explain_by(judge, job_id)
             return Explained(why=why, position=judge.cluster.position, at=judge.now)
+
+    async def queue(self, most: int) -> Queued:
+        async with self._lock:
+            judge = await self._judge()
+            return Queued(
+                first=first_in_line(judge, most),
+                waiting=waiting_count(judge),
+                licences=licence_use(judge),
+                position=judge.cluster.position,
+                at=judge.now,
+            )
 
     async def reasons(self, job_ids: Collection[JobId]) -> Mapping[JobId, str]:
         async with self._lock:
@@ -139,13 +167,24 @@ class Picture:
         self._waiting = self._explaining = 0
         self._running: set[Future[Any]] = set()
 
+    def position(self) -> float | None:
+        """Up to where it has read; None while there is no picture."""
+        return self._followed.position if self._followed is not None else None
+
     async def explain(self, job_id: JobId) -> Explained | None:
         """None for a job that does not wait any more. Raises `DatabaseUnavailable`, and a problem when many ask."""
+        return await self._one_of_few(lambda followed: followed.explain(job_id))
+
+    async def queue(self, most: int) -> Queued:
+        """The first of those that wait, in the scheduler's order. Raises as `explain` does."""
+        return await self._one_of_few(lambda followed: followed.queue(most))
+
+    async def _one_of_few(self, question: Callable[[_Followed], Coroutine[Any, Any, T]]) -> T:
         if self._explaining >= EXPLAINED_AT_ONCE:
             raise Problem(503, "why_busy", headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
         self._explaining += 1
         try:
-            return await asyncio.wrap_future(self._ask(lambda followed: followed.explain(job_id)))
+            return await asyncio.wrap_future(self._ask(question))
         finally:
             self._explaining -= 1
 

@@ -43,7 +43,7 @@ class PolicyChanges(BaseModel):
     def _names_are_known(cls, given: Any) -> Any:
         for name in given if isinstance(given, dict) else ():
             if name not in NAMES:
-                near = get_close_matches(str(name), NAMES, n=1)
+                near = get_close_matches(str(name)[:80], NAMES, n=1)
                 nearest = near[0] if near else ""
                 raise complaint("unknown_policy", field=str(name), known=", ".join(NAMES), nearest=nearest)
         return given

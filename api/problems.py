@@ -17,9 +17,12 @@ from api.field_texts import FIELDS
 from api.texts import DETAILS, PHRASES, TITLES, Language, say
 from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.misspelt import Misspelt
+from conductor.core.said import Said, in_language
 from conductor.core.sbatch_texts import DIRECTIVES
+from conductor.telemetry.process import counter
 
 MEDIA_TYPE = "application/problem+json"
+_PROBLEMS = counter("conductor_http_problems_total")
 RETRY_AFTER_SECONDS = 2
 
 _STATUS_OF_REJECTION: Mapping[RejectionCode, int] = {
@@ -101,7 +104,7 @@ def problem_document(problem: Problem, language: Language) -> dict[str, Any]:
         "type": f"urn:conductor:problem:{problem.code}",
         "title": title,
         "status": problem.status,
-        "detail": say(texts, problem.detail, language, **values),
+        "detail": _detail(problem, texts, language, values),
         "code": problem.code,
         **problem.members,
     }
@@ -110,9 +113,17 @@ def problem_document(problem: Problem, language: Language) -> dict[str, Any]:
     return document
 
 
+def _detail(
+    problem: Problem, texts: Mapping[str, tuple[str, str]], language: Language, values: Mapping[str, Any]
+) -> str:
+    if isinstance(message := problem.values.get("message"), Said):
+        return message.sentence(language)
+    return say(texts, problem.detail, language, **values)
+
+
 def _error(error: FieldError, language: Language) -> dict[str, str]:
     if error.message is not None:
-        return {"field": error.field, "code": error.code, "message": error.message}
+        return {"field": error.field, "code": error.code, "message": in_language(error.message, language)}
     values = dict(error.values)
     if "nearest" in values:
         near = values["nearest"]
@@ -132,6 +143,7 @@ def _subject(error: FieldError, language: Language) -> str:
 
 
 def problem_response(problem: Problem, language: Language) -> Response:
+    _PROBLEMS.add(problem.code)
     return Response(
         orjson.dumps(problem_document(problem, language)),
         status_code=problem.status,

@@ -28,7 +28,7 @@ SELECT j.id, j.name, j.state,
                SELECT a.id, a.job_id, a.attempt, a.node_name, a.allocated_cpus, a.cpu_ids, a.memory_mb, a.status,
                       a.process_id, a.boot_id, a.pid_namespace, a.process_start_ticks, a.reservation_time,
                       a.expires_at, a.allocation_time, a.release_time, a.release_reason, a.exit_code,
-                      a.exit_signal, a.cpu_seconds, a.memory_peak_mb, a.version, a.gres) r
+                      a.exit_signal, a.cpu_seconds, a.memory_peak_mb, a.version, a.gres, a.unsupervised) r
        ) END AS resource_allocation
 FROM jobs j
 LEFT JOIN resource_allocations a ON a.job_id = j.id
@@ -175,13 +175,37 @@ SELECT ask_for_output(
 SELECT * FROM take_outputs(%(requests)s, %(withdrawn)s);
 
 -- name: events
-SELECT position, stream, version, type, schema_version, at, recorded_at, data, metadata, encode(hash, 'hex') AS hash
-FROM events
-WHERE position > %(after)s
-  AND (%(stream)s::text IS NULL OR stream = %(stream)s)
-  AND (%(types)s::text[] IS NULL OR type = ANY(%(types)s))
+-- A job's event is about a node from the reservation there to the release, and when it is late news of that.
+SELECT * FROM (
+    SELECT position, stream, version, type, schema_version, at, recorded_at, data, metadata,
+           encode(hash, 'hex') AS hash,
+           CASE WHEN NOT %(with_node)s THEN NULL
+                WHEN starts_with(stream, 'node-') THEN substr(stream, 6)
+                WHEN type = 'ResourcesReserved' THEN data ->> 'node_name'
+                WHEN type = 'LateReport' THEN (
+                    SELECT r.data ->> 'node_name' FROM events r
+                    WHERE r.stream = events.stream AND r.type = 'ResourcesReserved'
+                      AND r.data -> 'allocation_id' = events.data -> 'allocation_id'
+                    LIMIT 1)
+                WHEN starts_with(stream, 'job-') AND version > 1 THEN (
+                    SELECT CASE WHEN r.type = 'ResourcesReserved' THEN r.data ->> 'node_name' END FROM events r
+                    WHERE r.stream = events.stream AND r.version < events.version
+                      AND r.type IN ('ResourcesReserved', 'ResourcesReleased')
+                    ORDER BY r.version DESC
+                    LIMIT 1)
+           END AS node_name
+    FROM events
+    WHERE position > %(after)s
+      AND (%(until)s::bigint IS NULL OR position <= %(until)s)
+      AND (%(stream)s::text IS NULL OR stream = %(stream)s)
+      AND (%(types)s::text[] IS NULL OR type = ANY(%(types)s))
+) found
+WHERE %(node_name)s::text IS NULL OR node_name = %(node_name)s
 ORDER BY position
 LIMIT %(limit)s;
+
+-- name: hash_at
+SELECT encode(hash, 'hex') AS hash FROM events WHERE position = %(position)s;
 
 -- name: count_recorded_commands
 -- How many of these commands are in the log; one query for one key.
@@ -192,13 +216,20 @@ WHERE metadata ->> 'command_id' = ANY(%(command_ids)s) AND metadata ? 'command_i
 -- name: allocations
 SELECT id, job_id, attempt, node_name, allocated_cpus, cpu_ids, memory_mb, status, process_id, boot_id,
        pid_namespace, process_start_ticks, reservation_time, expires_at, allocation_time, release_time,
-       release_reason, exit_code, exit_signal, cpu_seconds, memory_peak_mb, version, gres
-FROM resource_allocations
+       release_reason, exit_code, exit_signal, cpu_seconds, memory_peak_mb, version, gres, a.unsupervised
+FROM resource_allocations a
 WHERE status = ANY(%(statuses)s)
   AND (%(node_name)s::text IS NULL OR node_name = %(node_name)s)
   AND (%(cursor)s::bigint IS NULL OR id < %(cursor)s)
 ORDER BY id DESC
 LIMIT %(limit)s;
+
+-- name: launches
+-- What allocations do not say of their jobs, and who starts them has to know.
+SELECT id, name, user_name, submitted_by, account, work_dir, script_sha256, environment_id, ntasks_per_node, cpus_per_task,
+       memory_mb, time_limit_seconds, stdout_path, stderr_path, array_job_id, array_task_id, array_spec, requeue, signal,
+       cancel_requested_at
+FROM jobs WHERE id = ANY(%(job_ids)s);
 
 -- name: processes
 -- Newest first; alive at an instant are those that had started and not ended. The job's first event says who submitted
@@ -233,7 +264,7 @@ ORDER BY p.id DESC;
 -- name: nodes
 -- A CPU that a lowered TOTAL_CPUS took away is still used by the job that holds it, and free no more.
 SELECT n.name, n.state, n.reason, n.total_cpus, n.cpu_ids, n.memory_mb, n.labels, n.gres, n.numa, n.incarnation, n.boot_id,
-       n.spool_id, n.registered_at, n.version,
+       n.spool_id, n.registered_at, n.version, n.unsupervised,
        coalesce(held.used, 0)::integer AS used_cpus,
        coalesce(held.reserved, 0)::integer AS reserved_cpus,
        (n.total_cpus - coalesce(held.own, 0))::integer AS free_cpus,
@@ -305,7 +336,9 @@ SELECT coalesce(sum(used), 0)::bigint AS used_cpus,
 FROM cpus;
 
 -- name: renew_lease
-SELECT renew_lease(%(node_name)s, %(incarnation)s, %(lease_seconds)s, %(allocations)s) AS expires_at;
+-- One transaction, so that nobody sees a node that accepts jobs in between.
+SELECT renew_lease(%(node_name)s, %(incarnation)s, %(lease_seconds)s, %(allocations)s) AS expires_at,
+       CASE WHEN NOT %(accepting)s THEN stop_accepting(%(node_name)s, %(incarnation)s)::text END AS told;
 
 -- name: to_cancel
 -- What a node should end: jobs somebody cancelled, and whatever it holds that is no longer its own. A wrong row must not
@@ -361,3 +394,20 @@ LIMIT 1;
 
 -- name: clock
 SELECT clock_timestamp() AS now;
+
+-- name: tokens_since
+-- The tokens' stream from a version on, that one too: its hash tells whether it is still the same log.
+SELECT version, type, schema_version, at, data, metadata, hash, clock_timestamp() AS now
+FROM events
+WHERE stream = 'tokens' AND version >= %(version)s
+ORDER BY version;
+
+-- name: waiting_jobs_of
+-- Counted no further than it matters.
+SELECT count(*)::integer AS jobs
+FROM (SELECT FROM jobs WHERE user_name = %(user_name)s AND state = 'PENDING' LIMIT %(most)s) waiting;
+
+-- name: whose_job
+SELECT j.user_name, a.node_name, a.status
+FROM jobs j LEFT JOIN resource_allocations a ON a.job_id = j.id
+WHERE j.id = %(job_id)s;

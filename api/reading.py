@@ -28,5 +28,5 @@ async def fetch_one(pool: Pool, query: str, values: Mapping[str, Any] | None = N
     return rows[0] if rows else None
 
 
-def answer(content: Any, status: int = 200) -> Response:
-    return Response(orjson.dumps(content), status_code=status, media_type="application/json")
+def answer(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(orjson.dumps(content), status_code=status, headers=headers, media_type="application/json")

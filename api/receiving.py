@@ -21,6 +21,7 @@ from api.fields import Count
 from api.jobs import QUERY
 from api.output import called, find_place
 from api.problems import Problem
+from api.reach import own_node
 from api.reading import answer
 from api.selecting import no_such_job, one_job
 from api.validation import validated_query
@@ -49,7 +50,9 @@ async def put_output(request: Request) -> Response:
     place = await find_place(engine, job_id, query.attempt)
     if place is None:
         raise no_such_job(job_id)
-    if place["node_name"] is None:
+    if place["node_name"] is not None:
+        own_node(request, place["node_name"])
+    else:
         raise Problem(409, "wrong_state", detail="output_before_start", job_id=called(place))
     if place["served"]:
         raise Problem(

@@ -6,21 +6,25 @@ from api import (
     acting,
     auditing,
     commanding,
+    event_stream,
     events,
     health,
     jobs,
+    metrics,
     nodes,
     original,
     pids,
     policy,
+    queue,
     receiving,
     stats,
     streaming,
     submitting,
+    tokens,
     why,
 )
 from api.operations import get, post, put
-from conductor.core.roles import EVERYBODY, EXECUTORS, OPERATORS, READERS, SUBMITTERS
+from conductor.core.roles import ADMINS, EVERYBODY, EXECUTORS, OPERATORS, READERS, SUBMITTERS
 
 VERSION_1 = (
     post("/jobs/submit", submitting.submit, SUBMITTERS),
@@ -41,6 +45,7 @@ VERSION_1 = (
     post("/jobs/{job_id}/unhold", acting.unhold, SUBMITTERS),
     post("/jobs/{job_id}/requeue", acting.requeue, SUBMITTERS),
     post("/jobs/{job_id}/reprioritize", acting.reprioritize, SUBMITTERS),
+    get("/queue", queue.get_queue, READERS),
     get("/allocations", stats.list_allocations, EVERYBODY),
     get("/nodes", nodes.list_nodes, READERS),
     get("/nodes/{name}", nodes.get_node, EVERYBODY),
@@ -54,7 +59,11 @@ VERSION_1 = (
     get("/policy/fair-share", policy.get_fair_share, READERS),
     post("/commands", commanding.command, EVERYBODY),  # each command has roles of its own
     get("/events", events.list_events, EVERYBODY),
+    get("/events/stream", event_stream.follow_events, EVERYBODY),
     get("/audit", auditing.audit, READERS),
+    get("/tokens", tokens.list_tokens, ADMINS),
+    post("/tokens", tokens.create, ADMINS),
+    post("/tokens/{name}/revoke", tokens.revoke, ADMINS),
     get("/pids", pids.list_processes, READERS),
 )
 # The original system's paths, and those that need no token
@@ -65,6 +74,7 @@ TOP = (
     get("/jobs/stats", original.get_stats, READERS),
     get("/health", health.health, None),
     get("/ready", health.ready, None),
+    get("/metrics", metrics.get_metrics, READERS),
 )
 
 ROUTES = [

@@ -1,15 +1,14 @@
-"""Who may ask: a known host name, no other site's page, a bearer token, bodies of the accepted kind.
+"""Who may ask: a known host name, no other site's page, a known token, bodies of the accepted kind, not too often.
 
-Promises: nothing but the open paths is answered without the token, which is compared in constant time; with
-`CONDUCTOR_API_AUTH=off` (loopback only) everything else is still checked. Refuses to know what is asked.
+Promises: nothing but the open paths is answered without a token; with `CONDUCTOR_API_AUTH=off` (loopback only)
+everything else is still checked; however many wrong tokens come, right ones are still let in. Refuses to know what is
+asked.
 """
 
-import hmac
-import os
-import pwd
+import math
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -17,32 +16,30 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.problems import Problem, problem_response
+from api.held_bodies import Held, HeldBodies
+from api.identity import Identity
+from api.known_tokens import KnownTokens
+from api.limits import Buckets, network_of
+from api.problems import RETRY_AFTER_SECONDS, Problem, problem_response
 from api.texts import Language, language_of
 from conductor.core.events import Provenance
 from conductor.core.roles import Role
+from conductor.core.tokens import NOBODYS_NAME
+from conductor.setting_values import host_names
 from conductor.settings import Settings
+from conductor.telemetry.tracing import current_trace
 
 OPEN_PATHS = frozenset({"/health", "/ready", "/docs", "/openapi.json"})
 JSON_TYPES = frozenset({"application/json"})
 NDJSON_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
 BYTES_TYPES = frozenset({"application/octet-stream"})
+MOST_AT_ONCE = 4096  # requests, long polls among them
 
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _CHANNELS = frozenset({"api", "cli"})
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
-    """Whose token came: `name` goes into the log, `user_name` owns the jobs that name nobody else, and `node_name`
-    is the one node that an executor's token is for.
-    """
-
-    name: str
-    user_name: str
-    role: Role
-    node_name: str | None = None
+# Of whoever asks for an open path, or is refused.
+_NOBODY = Identity(name=NOBODYS_NAME, user_name=NOBODYS_NAME, role=Role.VIEWER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +52,14 @@ class Caller:
     language: Language
 
     def provenance(self, command_id: str | None = None) -> Provenance:
+        trace = current_trace()
         return Provenance(
             actor=self.identity.name,
             channel=self.channel,
             correlation=self.request_id,
             command_id=command_id,
+            trace_id=trace.trace_id if trace else None,
+            span_id=trace.span_id if trace else None,
         )
 
 
@@ -77,7 +77,7 @@ def is_loopback(host: str) -> bool:
 
 def allowed_hosts(settings: Settings) -> frozenset[str]:
     """Names, without ports, that a Host header may carry."""
-    named = {settings.api_host.lower()}
+    named = {settings.api_host.lower(), *host_names(settings.api_hosts)}
     if settings.url is not None:
         named.add((urlsplit(settings.url).hostname or "").lower())
     return _LOOPBACK_NAMES | {_bracketed(name) for name in named if name and name not in ("0.0.0.0", "::")}  # noqa: S104
@@ -87,58 +87,103 @@ def _bracketed(name: str) -> str:
     return f"[{name}]" if ":" in name and not name.startswith("[") else name
 
 
+class TokenEnded(Exception):
+    """The token expired, or was revoked, while its answer was still being sent."""
+
+
 class Guard:
     """The outermost layer: every request passes it or is answered by it."""
 
-    def __init__(self, app: ASGIApp, *, settings: Settings, token: str | None) -> None:
+    def __init__(self, app: ASGIApp, *, settings: Settings, tokens: KnownTokens) -> None:
         self._app = app
         self._hosts = allowed_hosts(settings)
-        self._token = None if token is None else token.encode()
+        self._tokens = tokens
         self._lang = settings.lang
-        service = _account_of_this_process()
-        # One token exists so far; its jobs belong to the account that runs them unless they name another.
-        name = "anonymous" if token is None else "admin"
-        self._identity = Identity(name=name, user_name=service, role=Role.ADMIN)
+        self._requests = Buckets(per_second=settings.api_rate_limit, at_once=2 * settings.api_rate_limit)
+        self._failures = Buckets(
+            per_second=settings.api_failure_limit / 60, at_once=settings.api_failure_limit
+        )
+        self._at_once = 0
+        self._bodies = HeldBodies()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         headers = _headers(scope)
-        caller = self._caller(headers)
-        scope["conductor.caller"] = caller
-        marked = _with_headers(send, caller.request_id)
-        problem = self._refusal(scope, headers)
-        if problem is None:
+        refusal, identity = self._admit(scope, headers)
+        caller = scope["conductor.caller"] = self._caller(headers, identity)
+        marked = _with_headers(send, caller.request_id, self._still_known(scope, headers))
+        if refusal is not None:
+            await problem_response(refusal, caller.language)(scope, receive, marked)
+            return
+        self._at_once += 1
+        held = scope["conductor.held"] = Held(self._bodies)
+        try:
             await self._app(scope, receive, marked)
-        else:
-            await problem_response(problem, caller.language)(scope, receive, marked)
+        except TokenEnded:
+            pass  # the server cuts the connection, so that nobody takes a part for the whole
+        finally:
+            self._at_once -= 1
+            held.give_back()
 
-    def _caller(self, headers: Mapping[str, str]) -> Caller:
+    def _caller(self, headers: Mapping[str, str], identity: Identity) -> Caller:
         given = headers.get("x-request-id", "")
         channel = headers.get("conductor-channel", "api")
         return Caller(
-            identity=self._identity,
+            identity=identity,
             channel=channel if channel in _CHANNELS else "api",
             request_id=given.lower() if _UUID.fullmatch(given) else str(uuid.uuid4()),
             language=language_of(headers.get("accept-language"), self._lang),
         )
 
-    def _refusal(self, scope: Scope, headers: Mapping[str, str]) -> Problem | None:
+    def _admit(self, scope: Scope, headers: Mapping[str, str]) -> tuple[Problem | None, Identity]:
         host = headers.get("host", "").lower()
         if _without_port(host) not in self._hosts:
-            return Problem(403, "foreign_host")
+            return Problem(403, "foreign_host"), _NOBODY
         if _is_cross_site(headers, host):
-            return Problem(403, "cross_site")
-        if scope["path"] not in OPEN_PATHS and not self._is_known(headers.get("authorization", "")):
-            return Problem(401, "unauthorized", headers={"WWW-Authenticate": "Bearer"})
-        return _unreadable(headers, takes_bytes=_takes_bytes(scope))
+            return Problem(403, "cross_site"), _NOBODY
+        identity = _NOBODY
+        if scope["path"] not in OPEN_PATHS:
+            known = self._tokens.identity(_bearer(headers.get("authorization", "")))
+            if isinstance(known, str):
+                return self._unauthorized(known, scope), _NOBODY
+            identity = known
+            wait_seconds = self._requests.take(identity.name)
+            if wait_seconds:
+                return _later(429, "too_many_requests", wait_seconds, name=identity.name), identity
+        if self._at_once >= MOST_AT_ONCE:
+            return _later(503, "busy", RETRY_AFTER_SECONDS), identity
+        return _unreadable(headers, takes_bytes=_takes_bytes(scope)), identity
 
-    def _is_known(self, authorization: str) -> bool:
-        if self._token is None:
-            return True
-        scheme, _, given = authorization.partition(" ")
-        return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self._token)
+    def _still_known(self, scope: Scope, headers: Mapping[str, str]) -> Callable[[], bool]:
+        """Asked before each further piece of a long answer."""
+
+        def is_known() -> bool:
+            return scope["path"] in OPEN_PATHS or not isinstance(
+                self._tokens.identity(_bearer(headers.get("authorization", ""))), str
+            )
+
+        return is_known
+
+    def _unauthorized(self, why: str, scope: Scope) -> Problem:
+        if why == "tokens_unknown":  # nothing of the log has been read yet
+            return _later(503, "database_unavailable", RETRY_AFTER_SECONDS)
+        client = scope.get("client")
+        wait_seconds = self._failures.take(network_of(client[0]) if client else "")
+        if wait_seconds:
+            return _later(429, "too_many_failures", wait_seconds)
+        return Problem(401, why, headers={"WWW-Authenticate": "Bearer"})
+
+
+def _later(status: int, code: str, wait_seconds: float, name: str = "") -> Problem:
+    return Problem(status, code, headers={"Retry-After": str(max(1, math.ceil(wait_seconds)))}, name=name)
+
+
+def _bearer(authorization: str) -> str:
+    """The secret, or nothing that could be one."""
+    scheme, _, given = authorization.partition(" ")
+    return given.strip() if scheme.lower() == "bearer" else ""
 
 
 def _headers(scope: Scope) -> dict[str, str]:
@@ -158,7 +203,14 @@ def _is_cross_site(headers: Mapping[str, str], host: str) -> bool:
     if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
         return True
     origin = headers.get("origin")
-    return origin is not None and urlsplit(origin.lower()).netloc != host
+    return origin is not None and _netloc(origin.lower()) != host
+
+
+def _netloc(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # brackets that do not close
+        return ""
 
 
 def _takes_bytes(scope: Scope) -> bool:
@@ -183,7 +235,7 @@ def media_type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
-def _with_headers(send: Send, request_id: str) -> Send:
+def _with_headers(send: Send, request_id: str, is_still_known: Callable[[], bool]) -> Send:
     added = [
         (b"x-request-id", request_id.encode()),
         (b"x-content-type-options", b"nosniff"),
@@ -193,13 +245,8 @@ def _with_headers(send: Send, request_id: str) -> Send:
     async def marked(message: Message) -> None:
         if message["type"] == "http.response.start":
             message["headers"] = [*message.get("headers", ()), *added]
+        elif message.get("more_body") and not is_still_known():
+            raise TokenEnded
         await send(message)
 
     return marked
-
-
-def _account_of_this_process() -> str:
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:  # a container's number without a name
-        return str(os.geteuid())

@@ -11,11 +11,16 @@ from urllib.parse import urlsplit
 
 import structlog
 import uvicorn
+from starlette.applications import Starlette
 
 from api.app import create_app
+from api.connections import BoundedProtocol
 from api.security import is_loopback
 from conductor.crash_points import arm
 from conductor.settings import Settings, SettingsError
+from conductor.telemetry.log_lines import log_to
+from conductor.telemetry.tracing import end_tracing, trace_to
+from conductor.tls import server_context
 
 logger = structlog.get_logger("api")
 
@@ -26,6 +31,8 @@ def serve(settings: Settings, database_url: str) -> int:
     """Serve until a signal says otherwise; the exit code."""
     refuse_exposure(settings)
     arm(settings.crash_at)
+    log_to(settings, "api", database_url)
+    trace_to(settings.otlp_endpoint, "api", settings.node_name)
     if settings.api_auth == "off":
         logger.warning(
             "auth.off", meaning="whoever reaches this machine's loopback may run anything as this user"
@@ -41,6 +48,7 @@ def serve(settings: Settings, database_url: str) -> int:
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     server.run(sockets=[listening])
+    end_tracing()
     return 0 if server.started else 1
 
 
@@ -70,13 +78,25 @@ def listening_socket(host: str, port: int) -> socket.socket:
     return listening
 
 
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, app: Starlette) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Who follows the log is let go at once; uvicorn would wait for them."""
+        self._app.state.engine.tail.close()
+        await super().shutdown(sockets)
+
+
 def make_server(settings: Settings, database_url: str) -> uvicorn.Server:
+    app = create_app(settings, database_url)
     config = uvicorn.Config(
-        create_app(settings, database_url),
+        app,
         host=settings.api_host.strip("[]"),
         port=settings.api_port,
         loop="asyncio",
-        http="h11",
+        http=BoundedProtocol,
         ws="none",
         lifespan="on",
         access_log=False,
@@ -85,16 +105,21 @@ def make_server(settings: Settings, database_url: str) -> uvicorn.Server:
         timeout_graceful_shutdown=_DRAIN_SECONDS,
         log_config=None,
     )
-    return uvicorn.Server(config)
+    config.load()
+    if settings.api_tls_cert is not None and settings.api_tls_key is not None:
+        config.ssl = server_context(settings.api_tls_cert, settings.api_tls_key)
+    return _Server(config, app)
 
 
 def refuse_exposure(settings: Settings) -> None:
     """Raises `SettingsError` for an address beyond loopback when nothing is said to protect the way to it."""
     encrypted = settings.url is not None and urlsplit(settings.url).scheme == "https"
+    encrypted = encrypted or settings.api_tls_cert is not None
     if not (is_loopback(settings.api_host) or encrypted or settings.api_trusted_proxy):
         raise SettingsError(
             f"CONDUCTOR_API_HOST={settings.api_host} can be reached by others and would carry tokens and "
-            "scripts unencrypted; listen on 127.0.0.1, or put a TLS proxy in front and set CONDUCTOR_URL to "
+            "scripts unencrypted; listen on 127.0.0.1, or set CONDUCTOR_API_TLS_CERT and CONDUCTOR_API_TLS_KEY, or "
+            "put a TLS proxy in front and set CONDUCTOR_URL to "
             "its https:// address, or say with CONDUCTOR_API_TRUSTED_PROXY=true that a proxy or a private "
             "network protects the way"
         )

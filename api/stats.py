@@ -15,6 +15,8 @@ from api.as_of import AsOf, allocations_then, moment_of, stats_then
 from api.engine import Engine, engine_of
 from api.fields import Count, Id, NodeNameText
 from api.jobs import QUERY, MomentQuery, WaitSeconds
+from api.launching import with_launches
+from api.reach import node_asked
 from api.reading import Row, answer, fetch, fetch_one
 from api.validation import complaint, validated_query
 from conductor.core.allocation import AllocationStatus
@@ -51,6 +53,7 @@ class AllocationsQuery(BaseModel):
     node_name: NodeNameText | None = None
     status: Annotated[list[str], BeforeValidator(_statuses)] = ["reserved", "allocated"]
     wait: WaitSeconds = 0.0
+    launch: bool = False
     limit: Annotated[int, Field(ge=1, le=1000)] = 1000
     cursor: Id | None = None
     at_least: Count | None = None
@@ -60,14 +63,18 @@ class AllocationsQuery(BaseModel):
 async def list_allocations(request: Request) -> Response:
     """Live ones unless `status` says otherwise; `wait` holds the answer until there is one."""
     query = validated_query(AllocationsQuery, request)
+    query = query.model_copy(update={"node_name": node_asked(request, query.node_name)})
     if query.as_of is not None:
-        engine, moment = await moment_of(request, query.as_of, at_least=query.at_least, wait=query.wait)
+        present = {"at_least": query.at_least, "wait": query.wait, "launch": query.launch}
+        engine, moment = await moment_of(request, query.as_of, **present)
         filters = {"statuses": query.status, "node_name": query.node_name}
         return await allocations_then(request, engine, moment, filters, query.cursor, query.limit)
     engine = engine_of(request)
     await engine.caught_up(query.at_least)
     rows = await _found(engine, query)
     more = rows[-1]["id"] if len(rows) == query.limit else None
+    if query.launch:
+        await with_launches(engine, rows)
     return answer({"allocations": rows, "next": more})
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from api.compressing import UNBUFFERED
 from api.engine import Engine, engine_of
 from api.fields import Count
 from api.jobs import QUERY
@@ -51,7 +52,8 @@ async def get_output(request: Request) -> Response:
     job_id = await one_job(engine, request)
     place = await _place(engine, job_id, query)
     if query.follow:
-        return StreamingResponse(_follow(engine, job_id, query, place), media_type=_MEDIA_TYPE)
+        pieces = _follow(engine, job_id, query, place)
+        return StreamingResponse(pieces, media_type=_MEDIA_TYPE, headers=UNBUFFERED)
     part = Part(first_byte=query.offset, most_bytes=min(query.limit, PIECE_BYTES))
     try:
         piece = await read_part(engine, place, query.stream, part, _PATIENCE_SECONDS)

@@ -32,9 +32,16 @@ from api.fields import (
     WantedGres,
     WantedLabels,
 )
+from api.identity import Identity
 from api.problems import FieldError
-from api.security import Identity
-from api.validation import ERRORS_LISTED, complaint, field_errors, known_names, problem_of
+from api.validation import (
+    ERRORS_LISTED,
+    complaint,
+    field_errors,
+    known_names,
+    problem_of,
+    too_many_fields,
+)
 from conductor.core import commands
 from conductor.core.arrays import parsed
 from conductor.core.identifiers import NodeName
@@ -179,6 +186,9 @@ def _too_many_tasks(index: int, tasks: int, most: int) -> FieldError:
 
 def _checked(value: Any, field: str, errors: list[FieldError]) -> Wanted | None:
     """With its script's own lines; None, and more errors, when it is not sound."""
+    if (wrong := too_many_fields(value, field)) is not None:
+        errors.append(wrong)
+        return None
     whole = completed(value)
     try:
         submission = Submission.model_validate(whole.value)

@@ -16,9 +16,10 @@ from starlette.responses import Response
 from api.bodies import MANY_JOBS, ONE_JOB, json_body, lines_or_jobs
 from api.directives import warnings_of
 from api.engine import Engine, engine_of
+from api.identity import Identity
 from api.problems import FieldError, Problem, invalid, refused
 from api.reading import answer, fetch_one
-from api.security import Caller, Identity, caller_of
+from api.security import Caller, caller_of
 from api.submission import Wanted, submission_of, submissions_of
 from api.texts import Language
 from conductor.codec import encode
@@ -30,8 +31,8 @@ from conductor.core.events import JobSubmitted
 from conductor.core.identifiers import JobId
 from conductor.core.job import JobState
 from conductor.crash_points import crash_point
-from conductor.deciding import NOT_DONE
 from conductor.handler import Accepted, Outcome
+from conductor.refusing import NOT_DONE
 
 JOBS_AT_ONCE = 10_000
 MOST_BYTES_OF_TASKS = (
@@ -56,6 +57,7 @@ async def submitted(request: Request, wanted: Wanted) -> dict[str, Any]:
     key = _key(request, caller.identity)
     _check_weight([wanted], caller, lambda _: "array")
     wishes = _wishes(wanted, caller, _command_id(key, 0) if key else None)
+    await engine_of(request).queue_limit.admit(caller.identity, [wish.command for wish in wishes])
     crash_point("api.submission_checked")
     outcomes = await engine_of(request).handler.handle_requests(wishes, atomic=True)
     crash_point("api.submitted")
@@ -78,6 +80,7 @@ async def submit_batch(request: Request) -> Response:
     _check_weight(wanted, caller, lambda index: f"jobs[{index}].array")
     groups = [_wishes(one, caller, _command_id(key, i) if key else None) for i, one in enumerate(wanted)]
     wishes = [wish for group in groups for wish in group]
+    await engine.queue_limit.admit(caller.identity, [wish.command for wish in wishes])
     outcomes = await engine.handler.handle_requests(wishes, atomic=True)
     accepted = iter(_all_or_problem(outcomes, groups))
     told = [[next(accepted) for _ in group] for group in groups]
@@ -118,9 +121,10 @@ def _check_weight(wanted: Sequence[Wanted], caller: Caller, field: Callable[[int
 def _wishes(wanted: Wanted, caller: Caller, command_id: str | None) -> list[Wish]:
     """One job, or every task of an array. The first task's `command_id` stands for all: they are recorded at once."""
     first, *others = tasks_of(wanted.submission.command(caller.identity))
-    head = Wish(command=first, provenance=caller.provenance(command_id))
+    rights = caller.identity.rights
+    head = Wish(command=first, provenance=caller.provenance(command_id), rights=rights)
     provenance = caller.provenance()
-    return [head, *(Wish(command=task, provenance=provenance, head=head) for task in others)]
+    return [head, *(Wish(command=task, provenance=provenance, head=head, rights=rights) for task in others)]
 
 
 def _all_or_problem(outcomes: Sequence[Outcome], groups: Sequence[Sequence[Wish]]) -> list[Accepted]:

@@ -7,6 +7,8 @@ is said.
 from collections.abc import Mapping
 from typing import Literal
 
+from api import security_texts
+
 Language = Literal["en", "zh"]
 
 # Problems as wholes: code -> title
@@ -41,6 +43,9 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "why_busy": ("Too many ask why at once", "同时询问原因的请求过多"),
     "past_busy": ("Too many look back at once", "同时回溯的请求过多"),
     "log_unreadable": ("The log cannot be folded", "日志无法折叠"),
+    "history_forked": ("History has become another", "历史已不同"),
+    "too_many_followers": ("Too many follow the log", "跟踪日志的客户端过多"),
+    **security_texts.TITLES,
 }
 
 # Problems as wholes: code -> detail
@@ -59,10 +64,10 @@ DETAILS: Mapping[str, tuple[str, str]] = {
     ),
     "foreign_host": (
         (
-            "This server does not answer to that host name. Use localhost, 127.0.0.1 or [::1], or set CONDUCTOR_URL "
-            "to the address clients use."
+            "This server does not answer to that host name. Use localhost, 127.0.0.1 or [::1], or have the "
+            "site name it in CONDUCTOR_API_HOSTS."
         ),
-        "本服务不响应该主机名。请使用 localhost、127.0.0.1 或 [::1]，或将 CONDUCTOR_URL 设为客户端使用的地址。",
+        "本服务不响应该主机名。请使用 localhost、127.0.0.1 或 [::1]，或请站点在 CONDUCTOR_API_HOSTS 中列出该名称。",
     ),
     "cross_site": (
         "A page of another site sent this request. Call the API from a program, or from its own pages.",
@@ -144,6 +149,21 @@ DETAILS: Mapping[str, tuple[str, str]] = {
         "Several answers about the past are being folded from the log already. Try again in a moment.",
         "已有若干关于过去的请求正在从日志折叠。请稍后重试。",
     ),
+    "history_forked": (
+        (
+            "What stands at position {position} of the log is not what you have read: it was restored from an earlier "
+            "state, or is another system's. It ends at position {head} now. Forget what you read and begin anew, with "
+            "after=0."
+        ),
+        (
+            "日志位置 {position} 处的内容与您读到的不同：日志已恢复到较早的状态，或属于另一系统。"
+            "日志目前到位置 {head}。请放弃已读内容，从 after=0 重新开始。"
+        ),
+    ),
+    "too_many_followers": (
+        "{most} clients follow the log already. Try again later, or read it with `GET /api/v1/events`.",
+        "已有 {most} 个客户端在跟踪日志。请稍后重试，或用 `GET /api/v1/events` 读取。",
+    ),
     "log_unreadable": (
         "{why}",
         "日志有误，无法折叠（{why}）",
@@ -187,6 +207,7 @@ DETAILS: Mapping[str, tuple[str, str]] = {
         "The piece is larger than {limit_mib} MiB. Send the output in smaller pieces, one after the other.",
         "该片段超过 {limit_mib} MiB。请将输出分成较小的片段依次发送。",
     ),
+    **security_texts.DETAILS,
 }
 
 # Pieces of sentences, and notes: code -> text

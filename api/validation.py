@@ -17,6 +17,7 @@ from api.problems import FieldError, Problem, invalid
 M = TypeVar("M", bound=BaseModel)
 
 ERRORS_LISTED = 50
+MOST_FIELDS = 256
 _NAME_CHARACTERS = 80
 
 # pydantic's type of error -> our code, and which of its values our text needs, under our name
@@ -55,8 +56,17 @@ def complaint(code: str, **values: object) -> PydanticCustomError:
     return PydanticCustomError("conductor", "refused", {"code": code, **values})
 
 
+def too_many_fields(value: Any, field: str) -> FieldError | None:
+    """Of an object with more fields than any model has: each would be looked up, and told, by name."""
+    if not isinstance(value, dict) or len(value) <= MOST_FIELDS:
+        return None
+    return FieldError(field=field or "body", code="too_many", values={"most": MOST_FIELDS})
+
+
 def validated(model: type[M], value: Any, *, field: str = "") -> M:
     """The value as the model. Raises a 422 problem that names every wrong field below `field`."""
+    if (wrong := too_many_fields(value, field)) is not None:
+        raise invalid(wrong)
     try:
         return model.model_validate(value)
     except ValidationError as error:
@@ -99,10 +109,10 @@ def field_errors(
 ) -> list[FieldError]:
     """`tagged`: the first part of every place is the tag of a union, which is no part of the path."""
     names = list(known)
-    return [
-        _field_error(one, names, field, unknown, tagged)
-        for one in error.errors(include_url=False, include_input=False)
-    ]
+    found = error.errors(include_url=False, include_input=False)
+    # Those that are merely counted are not worth a search for the nearest name.
+    counted = [FieldError(field=field, code="other")] * (len(found) - ERRORS_LISTED)
+    return [_field_error(one, names, field, unknown, tagged) for one in found[:ERRORS_LISTED]] + counted
 
 
 def _field_error(one: ErrorDetails, known: list[str], field: str, unknown: str, tagged: bool) -> FieldError:
@@ -114,7 +124,7 @@ def _field_error(one: ErrorDetails, known: list[str], field: str, unknown: str, 
         path = _path(field, (*place, values.pop("field")) if "field" in values else place)
         return FieldError(field=path, code=code, values=values)
     if kind == "extra_forbidden":
-        near = difflib.get_close_matches(str(place[-1]), known, n=1)
+        near = difflib.get_close_matches(str(place[-1])[:_NAME_CHARACTERS], known, n=1)
         return FieldError(
             field=_path(field, place), code=unknown, values={"nearest": near[0] if near else ""}
         )

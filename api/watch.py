@@ -62,6 +62,7 @@ class JobWatch:
         self._bell = bell
         self._poll_seconds = poll_seconds
         self._sights: set[Sight] = set()
+        self.by_notification = self.by_poll = 0  # what ended its waits
 
     @asynccontextmanager
     async def looking_at(self, job_id: int) -> AsyncIterator[Sight]:
@@ -88,6 +89,10 @@ class JobWatch:
             with contextlib.suppress(DatabaseUnavailable):
                 await self._look(set(self._sights))
             await self._bell.wait_past(rung, jittered(self._poll_seconds))
+            if self._bell.rung != rung:
+                self.by_notification += 1
+            else:
+                self.by_poll += 1
 
     async def _look(self, sights: set[Sight]) -> None:
         if not sights:

@@ -27,9 +27,9 @@ from api.fields import (
     SmallCount,
     Uuid,
 )
+from api.identity import Identity
 from api.policy_changes import ChangePolicy
 from api.problems import FieldError, invalid
-from api.security import Identity
 from api.submission import STRICT, Submission, submission_errors
 from api.validation import ERRORS_LISTED, complaint, field_errors, known_names, problem_of
 from conductor.core import commands as core

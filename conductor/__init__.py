@@ -14,7 +14,8 @@ become events.* The rooms are that sentence, in order:
     embedded    a PostgreSQL of our own, for one machine
     up          all of it on one machine
     scns        another system's database, brought along as events
-    client      the HTTP API, for what a person types
+    doctor      what is wrong with an installation
+    client      the HTTP API from a program's side, blocking and not
     cli         what a person types
 
 Beside this package stand `projections` (tables as folds of the log, and replay), `api` (HTTP) and

@@ -22,6 +22,7 @@ from conductor.core.events import (
     ProjectionsEvent,
     Provenance,
 )
+from conductor.core.token_events import TokenEvent
 
 EVENT_TYPES: Mapping[str, type[Event]] = {
     kind.__name__: kind
@@ -32,6 +33,7 @@ EVENT_TYPES: Mapping[str, type[Event]] = {
         PolicyEvent,
         AuditEvent,
         ProjectionsEvent,
+        *get_args(TokenEvent),
     )
 }
 SCHEMA_VERSIONS: Mapping[str, int] = dict.fromkeys(EVENT_TYPES, 1) | {
@@ -116,4 +118,7 @@ def encode_provenance(provenance: Provenance) -> dict[str, Any]:
         known["command_id"] = provenance.command_id
         known["command_index"] = provenance.command_index
         known["command_digest"] = provenance.command_digest
+    if provenance.trace_id is not None:
+        known["trace_id"] = provenance.trace_id
+        known["span_id"] = provenance.span_id
     return {key: value for key, value in known.items() if value is not None}

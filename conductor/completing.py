@@ -29,6 +29,8 @@ from conductor.core.dependencies import parsed as parsed_dependency
 from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.events import Provenance
 from conductor.core.identifiers import AllocationId, JobId, NodeName
+from conductor.core.rights import Rights
+from conductor.core.said import Said
 from conductor.database import load_queries
 from conductor.log import SQL as LOG_SQL
 
@@ -49,6 +51,7 @@ class Request:
     digest: str | None = None
     head: "Request | None" = None  # of a task of an array: its first task, earlier in the same entry
     tried: bool = False
+    rights: Rights | None = None  # of whoever asks, where not everything is allowed to him
     unfit: Rejection | None = None  # found while completing it, before anything was decided
 
 
@@ -142,7 +145,7 @@ async def _unfit_dependency(connection: AsyncConnection[Any], text: str) -> Reje
     name = Reference(job_id=JobId(missing[0]), task_id=missing[1])
     return Rejection(
         code=RejectionCode.INVALID,
-        message=f"There is no job {name} to wait for. Look for its number with `conductor jobs --all`.",
+        message=Said("no_awaited_job", name=name),
         field="dependency",
     )
 

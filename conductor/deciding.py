@@ -22,7 +22,7 @@ from conductor.core.commands import (
 )
 from conductor.core.decider import State, decide, evolve, fold, streams_read
 from conductor.core.dependencies import decided_by
-from conductor.core.errors import Rejection, RejectionCode
+from conductor.core.errors import Rejection
 from conductor.core.events import (
     DependencyMet,
     Event,
@@ -40,6 +40,7 @@ from conductor.core.identifiers import NodeName, Position, StreamName, Version, 
 from conductor.core.job import Job
 from conductor.log import LOG_CHANNEL, NewEvent, recorded_event
 from conductor.log import SQL as LOG_SQL
+from conductor.refusing import NOT_DONE, beyond_rights, repeated, version_conflict
 from conductor.remembered import Remembered
 from conductor.waking import channels_of
 
@@ -131,10 +132,8 @@ async def load(
         if row[0] is not None:
             recorded = recorded_event(row[:-1])
             fold(states, recorded)
-            stream, correlation = recorded.stream, recorded.provenance.correlation
-            traces[stream] = followed(
-                traces.get(stream, NO_TRACE), recorded.event, recorded.version, correlation
-            )
+            before = traces.get(recorded.stream, NO_TRACE)
+            traces[recorded.stream] = followed(before, recorded.event, recorded.version, recorded.provenance)
             position = max(position, recorded.position)
     return Loaded(
         at=max(row[-1] for row in rows),
@@ -220,12 +219,6 @@ def settle(entries: Sequence[tuple[Sequence[Request], bool]], loaded: Loaded) ->
     return plan
 
 
-NOT_DONE = Rejection(
-    code=RejectionCode.INVALID,
-    message="Not done: another command of the same atomic list was refused. Mend that one and send all again.",
-)
-
-
 def _settle_one(request: Request, loaded: Loaded, plan: Plan) -> Verdict:
     command_id = request.provenance.command_id
     if command_id is None:
@@ -235,7 +228,7 @@ def _settle_one(request: Request, loaded: Loaded, plan: Plan) -> Verdict:
     if command_id in loaded.repeats or command_id in plan.answered:
         plan.recognised.add(id(request))
     if command_id in loaded.repeats:
-        return _repeated(request, loaded.repeats[command_id])
+        return repeated(request, loaded.repeats[command_id])
     if command_id in plan.answered:
         return plan.answered[command_id]
     verdict = _decide_one(request, loaded, plan)
@@ -247,7 +240,7 @@ def _settle_one(request: Request, loaded: Loaded, plan: Plan) -> Verdict:
 def _decide_one(request: Request, loaded: Loaded, plan: Plan) -> Verdict:
     states = plan.states
     stream = streams_read(request.command)[0] if request.unfit is None else None
-    conflict = request.unfit or _version_conflict(request, states.get(stream) if stream else None)
+    conflict = _conflict(request, states.get(stream) if stream else None)
     if conflict is not None or stream is None:
         return conflict or NOT_DONE
     decided = decide(
@@ -273,6 +266,10 @@ def _decide_one(request: Request, loaded: Loaded, plan: Plan) -> Verdict:
             cause = _as_cause(plan.events[-1])
         _append(plan, before, stream, event, _provenance(request, index, cause), loaded.at)
     return decided.rejection or slice(start, len(plan.events))
+
+
+def _conflict(request: Request, state: State | None) -> Rejection | None:
+    return request.unfit or beyond_rights(request, state) or version_conflict(request, state)
 
 
 def _awaited(
@@ -326,13 +323,13 @@ def _append(
     if isinstance(after, Job):
         plan.holdings.move(before if isinstance(before, Job) else None, after)
     plan.changed[stream] = plan.states[stream] = after
-    plan.traces[stream] = followed(plan.traces.get(stream, NO_TRACE), event, version, provenance.correlation)
+    plan.traces[stream] = followed(plan.traces.get(stream, NO_TRACE), event, version, provenance)
     plan.events.append(NewEvent(stream=stream, version=version, event=event, provenance=provenance))
 
 
 def _as_cause(new: NewEvent) -> Cause:
     """Of what the same command does next."""
-    return Cause(reference=event_reference(new.stream, new.version), correlation=new.provenance.correlation)
+    return Cause(reference=event_reference(new.stream, new.version), origin=new.provenance)
 
 
 def _provenance(request: Request, index: int, cause: Cause | None) -> Provenance:
@@ -341,7 +338,7 @@ def _provenance(request: Request, index: int, cause: Cause | None) -> Provenance
     if cause is None and given.command_id is None:
         return given
     own, correlation = given.correlation, cause.correlation if cause else None
-    known = given.command_id is not None
+    known, first = given.command_id is not None, (cause.origin if cause else None) or given
     return Provenance(
         actor=given.actor,
         channel=given.channel,
@@ -351,28 +348,8 @@ def _provenance(request: Request, index: int, cause: Cause | None) -> Provenance
         command_id=given.command_id,
         command_index=index if known else None,
         command_digest=request.digest if known and index == 0 else None,
-    )
-
-
-def _repeated(request: Request, events: tuple[RecordedEvent, ...]) -> Verdict:
-    if events[0].provenance.command_digest == request.digest:
-        return events
-    return Rejection(
-        code=RejectionCode.INVALID,
-        message="This command_id was used before for another command. Use a new one for a new wish.",
-        field="command_id",
-    )
-
-
-def _version_conflict(request: Request, state: State | None) -> Rejection | None:
-    version = state.version if state else 0
-    if request.expected_version is None or request.expected_version == version:
-        return None
-    return Rejection(
-        code=RejectionCode.VERSION_CONFLICT,
-        message=f"It is at version {version}, not {request.expected_version}. Read it again and decide anew.",
-        state=str(state.state) if isinstance(state, Job) else None,
-        version=version,
+        trace_id=first.trace_id,
+        span_id=first.span_id,
     )
 
 

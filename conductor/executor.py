@@ -29,6 +29,10 @@ from conductor.patiently import patiently
 from conductor.running import end_tasks, stop_on_signals
 from conductor.settings import Settings
 from conductor.supervisor_client import SupersededExecutor, SupervisorGone, ensure_supervisor
+from conductor.telemetry.log_lines import concerning, log_to
+from conductor.telemetry.process import watch_wake_up, who_is
+from conductor.telemetry.publishing import publishing
+from conductor.telemetry.tracing import end_tracing, trace_to
 from projections.rows import changed_rows
 
 logger = structlog.get_logger("executor")
@@ -56,7 +60,6 @@ async def register(handler: Handler, settings: Settings, machine: Machine) -> In
         raise ConductorError(f"Node {host} cannot register: {outcome.message}")
     event = outcome.events[0].event
     assert isinstance(event, NodeRegistered)
-    logger.info("node.resources", node=host, cpus=settings.total_cpus, incarnation=event.incarnation)
     return event.incarnation
 
 
@@ -64,10 +67,13 @@ async def execute(settings: Settings, database_url: str) -> int:
     """Run this node's executor until SIGTERM, SIGINT, or until another takes its place."""
     stopping, wake_ups = asyncio.Event(), WakeUps()
     stop_on_signals(stopping)
+    for loop, wake_up in wake_ups.by_name().items():
+        watch_wake_up(loop, wake_up)
     machine = read_machine(settings)
     async with (
         open_pool(database_url, size=settings.database_pool_size) as pool,
         running_handler(pool, changed_rows) as handler,
+        publishing(pool, who_is("executor", settings.node_name)),
         _listening(settings, database_url, wake_ups),
     ):
         while not stopping.is_set():
@@ -120,5 +126,11 @@ async def _listening(settings: Settings, database_url: str, wake_ups: WakeUps) -
 def main(settings: Settings, database_url: str) -> int:
     """`conductor executor`."""
     arm(settings.crash_at)
-    logger.info("executor.started", pid=os.getpid(), node=settings.node_name)
-    return asyncio.run(execute(settings, database_url))
+    log_to(settings, "executor", database_url)
+    trace_to(settings.otlp_endpoint, "executor", settings.node_name)
+    concerning(node=settings.node_name)
+    logger.info("executor.started", pid=os.getpid())
+    try:
+        return asyncio.run(execute(settings, database_url))
+    finally:
+        end_tracing()

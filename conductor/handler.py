@@ -25,12 +25,16 @@ from conductor.core.decider import State
 from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.events import Provenance, RecordedEvent
 from conductor.core.identifiers import Position, StreamName
+from conductor.core.rights import Rights
 from conductor.crash_points import crash_point
 from conductor.database import DatabaseUnavailable, Pool, jittered
 from conductor.deciding import Loaded, Plan, Verdict, load, settle
 from conductor.log import Batch, CpusTaken, VersionConflict, append, reachable
+from conductor.refusing import forbidden_outright
 from conductor.remembered import Remembered
 from conductor.running import end_tasks
+from conductor.telemetry.committed import BATCHES_RETRIED, tell_batch
+from conductor.telemetry.tracing import span
 
 Projector = Callable[
     [Mapping[StreamName, State], Mapping[StreamName, State]],
@@ -88,30 +92,52 @@ class Handler:
         self._remembered = Remembered()
 
     async def handle(
-        self, command: Command, provenance: Provenance, *, expected_version: int | None = None
+        self,
+        command: Command,
+        provenance: Provenance,
+        *,
+        expected_version: int | None = None,
+        rights: Rights | None = None,
     ) -> Outcome:
         """Decide and commit one command.
 
         Raises `DatabaseUnavailable` when PostgreSQL stays away; whether it happened is unknown then, and handing
         in the same command with the same `command_id` is safe.
         """
-        request = Request(command=command, provenance=provenance, expected_version=expected_version)
+        request = Request(
+            command=command, provenance=provenance, expected_version=expected_version, rights=rights
+        )
         return (await self.handle_requests([request]))[0]
 
     async def handle_all(
-        self, commands: Sequence[Command], provenance: Provenance, *, atomic: bool
+        self,
+        commands: Sequence[Command],
+        provenance: Provenance,
+        *,
+        atomic: bool,
+        rights: Rights | None = None,
     ) -> list[Outcome]:
         """One outcome each, in order; with `atomic`, all or none."""
-        requests = [Request(command=command, provenance=provenance) for command in commands]
+        requests = [Request(command=command, provenance=provenance, rights=rights) for command in commands]
         return await self.handle_requests(requests, atomic=atomic)
 
     async def handle_requests(self, requests: Sequence[Request], *, atomic: bool = False) -> list[Outcome]:
+        refusals = forbidden_outright(requests, atomic=atomic)
+        if refusals:
+            return await self._handle_the_others(requests, refusals)
         if not requests:
             return []
         if atomic:
             return await self._hand_in(Entry(requests=list(requests), atomic=True))
         answers = [self._hand_in(Entry(requests=[request], atomic=False)) for request in requests]
         return [answer for [answer] in await asyncio.gather(*answers)]
+
+    async def _handle_the_others(
+        self, requests: Sequence[Request], refusals: Mapping[int, Rejection]
+    ) -> list[Outcome]:
+        others = [one for index, one in enumerate(requests) if index not in refusals]
+        outcomes = iter(await self.handle_requests(others))
+        return [refusals[i] if i in refusals else next(outcomes) for i in range(len(requests))]
 
     def _hand_in(self, entry: Entry) -> asyncio.Future[list[Outcome]]:
         for request in entry.requests:
@@ -156,6 +182,7 @@ class Handler:
         try:
             await self._try_until_settled(entries)
         except CpusTaken as violation:
+            BATCHES_RETRIED.add("cpus_taken")
             if len(entries) == 1:
                 _answer(entries[0], [_taken(violation)] * len(entries[0].requests))
                 return
@@ -170,10 +197,12 @@ class Handler:
                 await self._try_once(entries)
                 return
             except VersionConflict:
+                BATCHES_RETRIED.add("conflict")
                 self._remembered.forget_all()
                 if attempt > 2:  # several losers in step would go on losing in step
                     await asyncio.sleep(jittered(0.001 * min(attempt, 50)))
             except DatabaseUnavailable:
+                BATCHES_RETRIED.add("database_away")
                 self._remembered.forget_all()  # whatever comes back may be another server
                 if time.monotonic() > give_up_at:
                     raise
@@ -202,6 +231,7 @@ class Handler:
             await complete(connection, requests, self._ids)
             loaded, plan = await self._decide(connection, entries, requests)
             recorded: list[RecordedEvent] = []
+            append_seconds = 0.0
             if plan.events:
                 batch = Batch(
                     at=loaded.at,
@@ -217,11 +247,17 @@ class Handler:
                     channels=plan.channels,
                 )
                 crash_point("handler.decided")
-                recorded = await append(connection, batch)
+                began = time.perf_counter()
+                with span("log.append", commands=len(requests), events=len(plan.events)):
+                    recorded = await append(connection, batch)
+                append_seconds = time.perf_counter() - began
                 crash_point("handler.committed")
         self._remembered.keep(plan.states, plan.traces)
         for entry, verdicts in zip(entries, plan.verdicts, strict=True):
             _answer(entry, [_outcome(verdict, recorded, loaded.position) for verdict in verdicts])
+        commands = (request.command for request in requests)
+        verdicts = [verdict for entry in plan.verdicts for verdict in entry]
+        tell_batch(commands, verdicts, recorded, plan.states, append_seconds=append_seconds)
 
 
 def _outcome(verdict: Verdict, recorded: list[RecordedEvent], seen: Position) -> Outcome:

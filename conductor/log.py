@@ -23,6 +23,7 @@ SQL = load_queries("conductor", "log.sql")
 
 SCHEDULER_CHANNEL = "conductor_scheduler"
 LOG_CHANNEL = "conductor_log"
+TOKENS_CHANNEL = "conductor_tokens"
 
 Row = tuple[Any, ...]
 

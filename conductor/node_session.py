@@ -38,7 +38,7 @@ from conductor.observing import Observer
 from conductor.output_keeping import NODE_FOLDERS, keep_for_days
 from conductor.output_server import serve_outputs
 from conductor.patiently import patiently
-from conductor.running import end_tasks
+from conductor.running import end_tasks, first_of
 from conductor.settings import Settings
 from conductor.starting import gate_request
 from conductor.strays import Surroundings, spool_name, supervisor_here
@@ -53,6 +53,7 @@ from conductor.supervisor_client import (
     SupervisorClient,
 )
 from conductor.supervisor_client import Event as SupervisorEvent
+from conductor.telemetry.process import gauge
 
 SQL = load_queries("conductor", "node_session.sql")
 
@@ -69,6 +70,9 @@ class WakeUps:
     reserved: WakeUp = field(default_factory=WakeUp)
     cancelled: WakeUp = field(default_factory=WakeUp)
     asked: WakeUp = field(default_factory=WakeUp)  # for output
+
+    def by_name(self) -> dict[str, WakeUp]:
+        return {"reservations": self.reserved, "cancels": self.cancelled, "outputs": self.asked}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -87,12 +91,14 @@ class Session:
     _held: dict[AllocationId, JobId] = field(
         default_factory=dict
     )  # given to the supervisor, not yet forgotten
+    _attempts: dict[AllocationId, int] = field(default_factory=dict)  # of what is held
     _leaders: dict[AllocationId, int] = field(default_factory=dict)  # PIDs, of what is held
     _stopped: set[AllocationId] = field(default_factory=set)
     _before_reboot: set[AllocationId] = field(default_factory=set)  # started before this machine's last boot
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
+        gauge("conductor_executor_held").read(lambda: len(self._held))
         self.lease = NodeLease(
             settings=self.settings,
             pool=self.pool,
@@ -118,9 +124,9 @@ class Session:
         told = asyncio.create_task(_told(stopping))
         tasks = [told, asyncio.create_task(self._begin())]
         try:
-            await _done(tasks, return_when=asyncio.FIRST_COMPLETED)
+            await first_of(tasks, return_when=asyncio.FIRST_COMPLETED)
             tasks = [told, *(asyncio.create_task(work) for work in self._works())]
-            await _done(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            await first_of(tasks, return_when=asyncio.FIRST_EXCEPTION)
         except _Told:
             await self.lease.give_up()
         finally:
@@ -151,6 +157,7 @@ class Session:
         """What an earlier executor left behind: gated children ask the log again, exits are told again."""
         for attempt in self.supervisor.held:
             self._held[AllocationId(attempt.allocation_id)] = JobId(attempt.job_id)
+            self._attempts[AllocationId(attempt.allocation_id)] = attempt.attempt
             if attempt.process is not None and attempt.process.boot_id != self.machine.boot_id:
                 self._before_reboot.add(AllocationId(attempt.allocation_id))
             elif attempt.process is not None:
@@ -179,6 +186,7 @@ class Session:
                 self._start(self._refuse_to_start(AllocationId(row[0]), JobId(row[1]), str(error)))
                 continue
             self._held[AllocationId(request.allocation_id)] = JobId(request.job_id)
+            self._attempts[AllocationId(request.allocation_id)] = request.attempt
             self.supervisor.gate(request)
 
     async def _refuse_to_start(self, allocation_id: AllocationId, job_id: JobId, why: str) -> None:
@@ -198,7 +206,7 @@ class Session:
             crash_point("executor.cancels_read")
             self._stopped.add(allocation_id)
             self.supervisor.stop(allocation_id)
-            logger.info("job.signalled", allocation=allocation_id, signal="SIGTERM", why="cancelled")
+            logger.info("job.signalled", **self._of(allocation_id), signal="SIGTERM", why="cancelled")
 
     async def _follow_supervisor(self) -> None:
         while True:
@@ -252,9 +260,8 @@ class Session:
         if isinstance(outcome, Accepted):
             crash_point("executor.allocated")
             self.supervisor.open(allocation_id)
-            logger.info("job.started", allocation=allocation_id, pid=process.pid)
             return
-        logger.info("job.not_started", allocation=allocation_id, code=outcome.code, why=outcome.message)
+        logger.info("job.not_started", **self._of(allocation_id), code=outcome.code, why=outcome.message)
         if outcome.code is RejectionCode.STALE_INCARNATION:
             return  # whoever took over decides about the gated process
         self.supervisor.discard(allocation_id)
@@ -262,7 +269,6 @@ class Session:
     async def _report_cleanup(self, stuck: Cleanup) -> None:
         """Something of the job cannot be killed: its CPUs stay held, and everybody may see why."""
         allocation_id = AllocationId(stuck.allocation_id)
-        logger.error("job.cleanup_blocked", allocation=allocation_id, pids=stuck.pids)
         await self._commit(
             ReportCleanup(
                 allocation_id=allocation_id,
@@ -285,21 +291,20 @@ class Session:
         )
         outcome = await self._commit(command)
         if isinstance(outcome, Rejection):
-            logger.warning(
-                "job.late_report", allocation=allocation_id, code=outcome.code, why=outcome.message
-            )
+            told = self._of(allocation_id)
+            logger.warning("job.late_report", **told, code=outcome.code, why=outcome.message)
             if outcome.code is RejectionCode.STALE_INCARNATION:
                 return
         else:
-            logger.info(
-                "process.gone", allocation=allocation_id, reason=command.reason, exit=command.exit_code
-            )
+            told = self._of(allocation_id)
+            logger.info("process.gone", **told, reason=command.reason, exit=command.exit_code)
         crash_point("executor.released")
         self.supervisor.forget(allocation_id)
         self._forget(allocation_id)
 
     def _forget(self, allocation_id: AllocationId) -> None:
         self._held.pop(allocation_id, None)
+        self._attempts.pop(allocation_id, None)
         self._leaders.pop(allocation_id, None)
         self._stopped.discard(allocation_id)
         self._before_reboot.discard(allocation_id)
@@ -315,7 +320,7 @@ class Session:
         live = await self._live_here()
         for allocation_id in await self._closed(held_before & self._held.keys() - live.keys()):
             # Closed while we were away: whatever still runs in it must not; its end becomes a late report.
-            logger.warning("job.not_ours", allocation=allocation_id)
+            logger.warning("job.not_ours", **self._of(allocation_id))
             self.supervisor.stop(allocation_id)
         # What was not held before the log says that it is allocated is not ours.
         suspects = sorted(live.keys() - held_before - self._held.keys())
@@ -331,7 +336,7 @@ class Session:
         """Of those that the tables do not have as live: a wrong row must not end a job, so the log is asked."""
         live = await live_by_the_log(self.pool, {number: self._held[number] for number in missed})
         for allocation_id in live:
-            logger.error("allocation.row_wrong", allocation=allocation_id)
+            logger.error("allocation.row_wrong", **self._of(allocation_id))
         return set(missed) - live
 
     async def _live_here(self) -> dict[AllocationId, LiveAllocation]:
@@ -346,9 +351,10 @@ class Session:
             return True
         if allocation.spool_id != self.machine.spool_id:
             # Another machine's, or another folder's: its supervisor may still run it. A person knows.
-            logger.warning("allocation.of_another_spool", allocation=allocation_id, spool=allocation.spool_id)
+            told = self._of(allocation_id)
+            logger.warning("allocation.of_another_spool", **told, spool=allocation.spool_id)
             return allocation.runs_here(self.machine.boot_id)
-        logger.warning("allocation.missing", allocation=allocation_id)
+        logger.warning("allocation.missing", **self._of(allocation_id))
         end = ended_unseen(
             allocation_id,
             incarnation=self.incarnation,
@@ -356,6 +362,11 @@ class Session:
             rebooted=allocation.boot_id != self.machine.boot_id,
         )
         return not isinstance(await self._commit(end), Rejection)
+
+    def _of(self, allocation_id: AllocationId) -> dict[str, int | None]:
+        """Whom a log line is about."""
+        job_id, attempt = self._held.get(allocation_id), self._attempts.get(allocation_id)
+        return {"job": job_id, "attempt": attempt, "allocation": allocation_id}
 
     def _around(self) -> Surroundings:
         supervisor_pid = supervisor_here(self.supervisor.supervisor_pid, self.supervisor.pid_namespace)
@@ -387,10 +398,3 @@ class _Told(Exception):
 async def _told(stopping: asyncio.Event) -> None:
     await stopping.wait()
     raise _Told
-
-
-async def _done(tasks: Collection[asyncio.Task[None]], *, return_when: str) -> None:
-    """Wait; raises what one of them raised."""
-    done, _ = await asyncio.wait(tasks, return_when=return_when)
-    for task in done:
-        task.result()

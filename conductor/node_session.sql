@@ -3,11 +3,13 @@
 SELECT a.id, a.job_id, a.attempt, a.cpu_ids,
        j.name, j.account, j.user_name, j.ntasks_per_node, j.cpus_per_task, j.memory_mb, j.work_dir,
        j.time_limit_seconds, j.stdout_path, j.stderr_path, j.array_job_id, j.array_task_id,
-       j.requeue, j.signal, j.submitted_by, s.body, e."values", a.gres, j.array_spec
+       j.requeue, j.signal, j.submitted_by, s.body, e."values", a.gres, j.array_spec,
+       r.metadata ->> 'trace_id', r.metadata ->> 'span_id'
 FROM resource_allocations a
 JOIN jobs j ON j.id = a.job_id
 JOIN scripts s ON s.sha256 = j.script_sha256
 LEFT JOIN environments e ON e.id = j.environment_id
+LEFT JOIN events r ON r.stream = 'job-' || a.job_id AND r.version = a.version  -- the reservation, for its trace
 WHERE a.node_name = %(node_name)s
   AND a.status = 'reserved'
   AND NOT a.id = ANY(%(held)s)

@@ -12,11 +12,12 @@ import json
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
 
-from conductor import strays
+from conductor import __version__, strays
 from conductor.core.identifiers import AllocationId, Incarnation, NodeName
 from conductor.database import DatabaseUnavailable, Pool, load_queries
 from conductor.log import reachable
@@ -73,6 +74,7 @@ class Observer:
                 logger.warning("node.not_observed", error=repr(error))
 
     async def observe(self) -> None:
+        await self._tell_clock()
         memory = await self._remember()
         found = await self._look_for_strays()
         values = {
@@ -85,6 +87,13 @@ class Observer:
         }
         async with reachable(self.pool) as connection:
             await connection.execute(SQL["observe_node"], values)
+
+    async def _tell_clock(self) -> None:
+        """For `conductor doctor`: read when the connection is there, so that a wait for one is no difference."""
+        async with reachable(self.pool) as connection:
+            told = {"sent_at": datetime.now(UTC), "release": __version__}
+            values = {"node_name": self.node_name, "incarnation": self.incarnation, **told}
+            await connection.execute(SQL["tell_clock"], values)
 
     # Missing allocations
 

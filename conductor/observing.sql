@@ -21,3 +21,6 @@ LIMIT 1;
 -- name: observe_node
 SELECT observe_node(%(node_name)s, %(incarnation)s, %(missing)s::bigint[], %(strays)s::jsonb,
                     %(position)s::bigint, %(hash)s::bytea);
+
+-- name: tell_clock
+SELECT tell_clock(%(node_name)s, %(incarnation)s, %(sent_at)s, %(release)s);

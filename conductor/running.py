@@ -33,3 +33,10 @@ async def end_tasks(tasks: Collection[asyncio.Task[Any]]) -> None:
     for task in tasks:
         if not task.cancelled():
             task.exception()  # whoever cares has seen it; nobody else is told
+
+
+async def first_of(tasks: Collection[asyncio.Task[None]], *, return_when: str) -> None:
+    """Wait; raises what one of them raised."""
+    done, _ = await asyncio.wait(tasks, return_when=return_when)
+    for task in done:
+        task.result()

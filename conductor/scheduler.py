@@ -40,6 +40,10 @@ from conductor.resolving import StartsWatched, learn
 from conductor.running import end_tasks, stop_on_signals
 from conductor.scheduler_memory import HistoryForked, Memory, follow, load
 from conductor.settings import Settings
+from conductor.telemetry.log_lines import log_to
+from conductor.telemetry.process import counter, gauge, histogram, watch_wake_up, who_is
+from conductor.telemetry.publishing import publishing
+from conductor.telemetry.tracing import end_tracing, span, trace_to
 from projections.rows import changed_rows
 
 SQL = load_queries("conductor", "scheduler.sql")
@@ -50,6 +54,12 @@ _MANY_QUEUES = 1000  # a pass over more takes long enough to be worth a thread
 _MOST_RESOLVED = 1000  # dependencies in one cycle
 
 logger = structlog.get_logger("scheduler")
+
+_LEADS = gauge("conductor_scheduler_leads")
+_WAITING = gauge("conductor_scheduler_waiting_jobs")
+_FOLLOWED = gauge("conductor_follower_position")
+_PASS = histogram("conductor_scheduler_pass_seconds")
+_PLACED = counter("conductor_scheduler_placements_total")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -111,6 +121,7 @@ class Scheduler:
             logger.error("scheduler.history_forked", error=str(error))
         finally:
             self.term = None
+            _LEADS.set(0)
 
     async def _lead(self) -> None:
         """One term."""
@@ -126,10 +137,13 @@ class Scheduler:
         crash_point("scheduler.elected")
         await self._record_setting()
         memory, self._memory = self._memory or await load(self.pool), None
+        _LEADS.set(1)
         logger.info("scheduler.leads", term=self.term, waiting=memory.cluster.waiting)
         self._compare_setting(memory)
         while self._leads and not self.stopping.is_set():
             await follow(self.pool, memory)
+            _FOLLOWED.set(memory.cluster.position, "scheduler")
+            _WAITING.set(memory.cluster.waiting)
             if memory.outdated:
                 memory = await load(self.pool)
             elif not await self._cycle(memory):
@@ -168,7 +182,10 @@ class Scheduler:
         assert memory.now is not None
         memory.cluster.admit(memory.now)
         expired = memory.cluster.expired(memory.now)
+        began = time.perf_counter()
         placements = (await _planned(memory)).placements
+        _PASS.observe(time.perf_counter() - began)
+        _PLACED.add(by=len(placements))
         if placements:
             crash_point("scheduler.planned")
         commands: list[Command] = [
@@ -176,7 +193,11 @@ class Scheduler:
         ]
         commands += [self._reserve(placement) for placement in placements]
         commands += await self._lost(memory)
-        await self._hand_over(commands)
+        if placements:
+            with span("scheduler.pass", placed=len(placements), waiting=memory.cluster.waiting):
+                await self._hand_over(commands)
+        else:
+            await self._hand_over(commands)
         if placements:
             crash_point("scheduler.reserved")
         resolved = await self._resolve(memory)
@@ -237,6 +258,7 @@ class Scheduler:
                 logger.info(
                     "job.not_scheduled",
                     command=type(command).__name__,
+                    job=getattr(command, "job_id", None),
                     code=outcome.code,
                     why=outcome.message,
                 )
@@ -261,10 +283,12 @@ async def schedule(settings: Settings, database_url: str) -> None:
     async with (
         open_pool(database_url, size=4) as pool,
         running_handler(pool, changed_rows) as handler,
+        publishing(pool, who_is("scheduler", settings.node_name)),
         contextlib.AsyncExitStack() as stack,
     ):
         scheduler = Scheduler(pool=pool, handler=handler, settings=settings)
         stop_on_signals(scheduler.stopping, scheduler.wake_up.set)
+        watch_wake_up("scheduler", scheduler.wake_up)
         if not settings.poll_only:
             listening = asyncio.create_task(
                 listen(database_url, [SCHEDULER_CHANNEL], lambda _: scheduler.wake_up.set())
@@ -278,6 +302,11 @@ async def schedule(settings: Settings, database_url: str) -> None:
 def main(settings: Settings, database_url: str) -> int:
     """`conductor scheduler`."""
     arm(settings.crash_at)
+    log_to(settings, "scheduler", database_url)
+    trace_to(settings.otlp_endpoint, "scheduler", settings.node_name)
     logger.info("scheduler.started", pid=os.getpid())
-    asyncio.run(schedule(settings, database_url))
+    try:
+        asyncio.run(schedule(settings, database_url))
+    finally:
+        end_tracing()
     return 0

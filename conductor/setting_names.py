@@ -1,6 +1,13 @@
-"""Names in the environment that begin as our settings do, and are none."""
+"""Names in the environment: settings without our prefix, and what begins as our settings do and is none."""
 
 import re
+
+# The original system's names, and OpenTelemetry's, which carry no prefix.
+UNPREFIXED = {
+    "node_name": "NODE_NAME",
+    "total_cpus": "TOTAL_CPUS",
+    "otlp_endpoint": "OTEL_EXPORTER_OTLP_ENDPOINT",
+}
 
 # What a job finds in its own environment; a `conductor` started inside a job must not stumble over it.
 INSIDE_A_JOB = re.compile(r"CONDUCTOR_(JOB_\w+|ATTEMPT|NODE|CPU_IDS|GRES)")

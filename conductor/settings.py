@@ -9,7 +9,6 @@ Refuses to know: what the settings are for.
 
 import difflib
 import os
-import re
 import secrets
 import site
 import socket
@@ -18,7 +17,6 @@ from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
@@ -26,27 +24,32 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
-    field_validator,
     model_validator,
 )
 
-from conductor import crash_points
 from conductor.core.errors import ConductorError
-from conductor.core.job_rights import parse_limits, parse_run_as
-from conductor.core.resource_texts import parsed_gres, parsed_labels
 from conductor.home import create_private, find_running, make_home
-from conductor.setting_names import is_link_by_kubernetes, is_not_a_setting
+from conductor.setting_names import UNPREFIXED, is_link_by_kubernetes, is_not_a_setting
+from conductor.setting_values import (
+    AbsolutePath,
+    ApiToken,
+    Count,
+    CrashPoint,
+    Gres,
+    HostNames,
+    HttpUrl,
+    Labels,
+    Limits,
+    Port,
+    PostgresUrl,
+    RunAs,
+    Seconds,
+)
 
 PREFIX = "CONDUCTOR_"
 SITE_FILE = Path("/etc/conductor/conductor.toml")
 HOME_FILE_NAME = "conductor.toml"
 TOKEN_NAME = "api_token"  # noqa: S105 (the name of a file)
-
-# The original system's names, which carry no prefix.
-UNPREFIXED = {"node_name": "NODE_NAME", "total_cpus": "TOTAL_CPUS"}
-
-Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
-Port = Annotated[int, Field(ge=0, le=65_535)]
 
 
 class SettingsError(ConductorError):
@@ -63,18 +66,18 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
-    home: Path = Field(
+    home: AbsolutePath = Field(
         default_factory=default_home,
         description="The folder of this system: /var/lib/conductor for root, ~/.conductor for others.",
     )
-    spool: Path = Field(
+    spool: AbsolutePath = Field(
         default_factory=lambda data: data["home"] / "spool",
         description="Scripts and outputs of jobs; default $CONDUCTOR_HOME/spool.",
     )
     output_keep_days: Annotated[int, Field(ge=0)] = Field(
         30, description="Days an ended job's output is kept; 0 is for ever."
     )
-    database_url: str | None = Field(
+    database_url: PostgresUrl | None = Field(
         None, description="A PostgreSQL from 15 on; left out, `conductor up` runs its own."
     )
     database_pool_size: Annotated[int, Field(ge=1, le=1000)] = Field(
@@ -82,7 +85,7 @@ class Settings(BaseModel):
     )
     api_host: str = Field("127.0.0.1", min_length=1, description="The address the API listens on.")
     api_port: Port = Field(8000, description="The port the API listens on; 0 takes a free one.")
-    api_token: SecretStr | None = Field(
+    api_token: ApiToken | None = Field(
         None, description="The bearer token; left out, one is made and kept in the home."
     )
     api_auth: Literal["on", "off"] = Field(
@@ -93,7 +96,34 @@ class Settings(BaseModel):
         description="Says that others reach the API only through a proxy or a private network that protects the "
         "way; without it, an address beyond loopback is refused.",
     )
-    url: str | None = Field(None, description="Where clients find the API.")
+    api_hosts: HostNames = Field(
+        "",
+        description="Further names by which clients may call the API, `cluster.example.org,10.0.0.5`; a request for "
+        "any other host is refused.",
+    )
+    api_tls_cert: AbsolutePath | None = Field(
+        None, description="A certificate (PEM, with its chain): the API then speaks TLS, 1.2 or newer."
+    )
+    api_tls_key: AbsolutePath | None = Field(
+        None, description="The key of that certificate; nobody but its owner may be able to read the file."
+    )
+    api_rate_limit: Count = Field(
+        5000,
+        description="Requests a second that one token may send, and twice as many at once; 0 is no limit.",
+    )
+    api_failure_limit: Count = Field(
+        600,
+        description="Wrong tokens a minute that one address may send, before it is told to wait; 0 is no limit.",
+    )
+    api_queue_limit: Count = Field(
+        100_000,
+        description="Jobs of one user that may wait at a time, except for administrators; 0 is no limit.",
+    )
+    url: HttpUrl | None = Field(None, description="Where clients find the API.")
+    tls_ca: AbsolutePath | None = Field(
+        None,
+        description="Certificates (PEM) that clients trust instead of the system's, for an https:// address.",
+    )
     poll_seconds: Seconds = Field(1.0, description="How often to look when no notification comes.")
     poll_only: bool = Field(
         False, description="Never listen for notifications (behind a transaction pooler)."
@@ -113,19 +143,27 @@ class Settings(BaseModel):
     lang: Literal["en", "zh"] = Field(
         default_factory=lambda: _lang_of_locale(os.environ), description="Language of texts: en or zh."
     )
-    run_as: str = Field(
+    log_format: Literal["auto", "json", "console"] = Field(
+        "auto", description="Log lines: json, console, or auto: console on a terminal, json elsewhere."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged.")
+    otlp_endpoint: str | None = Field(None, description="Where traces go, with the extra `otel` installed.")
+    run_as: RunAs = Field(
         "",
         description="Whose jobs an executor that is root runs as the account they name: identities and accounts, "
-        "`admin:*;ops:alice,bob`; everything else runs as the executor does.",
+        "`admin:*;ops:alice,bob`; other jobs of `admin` run as the executor does, those of other tokens "
+        "fail.",
     )
-    limits: str = Field(
+    limits: Limits = Field(
         "", description="What `ulimit` limits of every job, `nofile=65536,core=0`; -1 is unlimited."
     )
     output_limit_mb: Annotated[int, Field(ge=0)] = Field(
         10_240, description="MiB kept of each of a job's outputs; 0 is no limit."
     )
-    job_prologue: Path | None = Field(None, description="A site file that every job's shell sources first.")
-    crash_at: str | None = Field(
+    job_prologue: AbsolutePath | None = Field(
+        None, description="A site file that every job's shell sources first."
+    )
+    crash_at: CrashPoint | None = Field(
         None, description="For tests: where this process is to die (docs/development.md)."
     )
     node_name: Annotated[
@@ -142,69 +180,22 @@ class Settings(BaseModel):
     node_memory_mb: Annotated[int, Field(ge=1, le=2**40)] | None = Field(
         None, description="MiB of memory this node offers; left out, all that the machine has."
     )
-    node_labels: str = Field(
+    node_labels: Labels = Field(
         "",
         description="Labels of this node that jobs may ask for, `zone=a,arch=arm64`; `arch` is there by itself.",
     )
-    node_gres: str = Field(
+    node_gres: Gres = Field(
         "",
         description="Generic resources of this node, names and counts: `gpu:4,fpga:1`. Nothing is guessed.",
     )
 
-    @field_validator("node_labels")
-    @classmethod
-    def _names_and_values(cls, text: str) -> str:
-        parsed_labels(text)
-        return text
-
-    @field_validator("node_gres")
-    @classmethod
-    def _names_and_counts(cls, text: str) -> str:
-        parsed_gres(text)
-        return text
-
-    @field_validator("run_as")
-    @classmethod
-    def _identities_and_accounts(cls, text: str) -> str:
-        parse_run_as(text)
-        return text
-
-    @field_validator("limits")
-    @classmethod
-    def _what_ulimit_knows(cls, text: str) -> str:
-        parse_limits(text)
-        return text
-
-    @field_validator("crash_at")
-    @classmethod
-    def _crash_point(cls, text: str | None) -> str | None:
-        return None if text is None else crash_points.checked(text)
-
-    @field_validator("home", "spool", "job_prologue")
-    @classmethod
-    def _absolute(cls, path: Path | None) -> Path | None:
-        return None if path is None else Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 (links stay as named)
-
-    @field_validator("database_url")
-    @classmethod
-    def _postgres_url(cls, url: str | None) -> str | None:
-        if url is not None and urlsplit(url).scheme not in ("postgresql", "postgres"):
-            raise ValueError("must begin with postgresql://")
-        return url
-
-    @field_validator("url")
-    @classmethod
-    def _http_url(cls, url: str | None) -> str | None:
-        if url is not None and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc):
-            raise ValueError("must begin with http:// or https:// and name a host")
-        return None if url is None else url.rstrip("/")
-
-    @field_validator("api_token")
-    @classmethod
-    def _token_fits_a_header(cls, token: SecretStr | None) -> SecretStr | None:
-        if token is not None and not re.fullmatch(r"[\x21-\x7e]{16,}", token.get_secret_value()):
-            raise ValueError("must be at least 16 visible ASCII characters, without spaces")
-        return token
+    @model_validator(mode="after")
+    def _certificate_with_its_key(self) -> Self:
+        if (self.api_tls_cert is None) != (self.api_tls_key is None):
+            raise ValueError(
+                "CONDUCTOR_API_TLS_CERT and CONDUCTOR_API_TLS_KEY are set together or not at all"
+            )
+        return self
 
     @model_validator(mode="after")
     def _without_a_token_only_on_loopback(self) -> Self:
@@ -246,7 +237,8 @@ def api_url_of(settings: Settings) -> str:
 def address_of(settings: Settings) -> str:
     """Where the API that these settings start answers on this machine."""
     host = "127.0.0.1" if settings.api_host in ("0.0.0.0", "::") else settings.api_host  # noqa: S104 (compared, not bound)
-    return f"http://[{host}]:{settings.api_port}" if ":" in host else f"http://{host}:{settings.api_port}"
+    scheme = "http" if settings.api_tls_cert is None else "https"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{settings.api_port}"
 
 
 def database_url_of(settings: Settings) -> str:

@@ -5,21 +5,23 @@ from typing import Any
 
 from conductor.accounts import account_for
 from conductor.core.arrays import parsed as parsed_array
+from conductor.core.job_environment import JobFacts, standard_environment
 from conductor.core.job_rights import parse_limits, parse_run_as
 from conductor.core.output_path import output_path, pattern_values
 from conductor.core.warning_signal import parse_warning_signal
-from conductor.job_environment import JobFacts, standard_environment
 from conductor.machine import Machine
 from conductor.settings import Settings
 from conductor.supervisor_client import GateRequest
+from conductor.telemetry.tracing import traceparent
 
 
 def gate_request(row: Sequence[Any], settings: Settings, machine: Machine) -> GateRequest:
     """From a row of the executor's query `reservations`. Raises `UnknownAccount`."""
     (allocation_id, job_id, attempt, cpu_ids, name, account, user_name, ntasks, cpus_per_task) = row[:9]
     (memory_mb, work_dir, time_limit_seconds, stdout, stderr, array_job_id, array_task_id) = row[9:16]
-    requeue, signal, submitted_by, script, environment, gres, array_spec = row[16:]
+    requeue, signal, submitted_by, script, environment, gres, array_spec = row[16:23]
     warning = parse_warning_signal(signal) if signal else None
+    trace = traceparent(*row[23:]) if row[23] and "TRACEPARENT" not in (environment or {}) else None
     own_folder = str(settings.spool / "work" / f"job_{job_id}")
     facts = JobFacts(
         job_id=job_id,
@@ -47,7 +49,7 @@ def gate_request(row: Sequence[Any], settings: Settings, machine: Machine) -> Ga
         cpu_ids=facts.cpu_ids,
         set_affinity=machine.set_affinity,
         environment=environment or {},
-        standard_environment=standard_environment(facts),
+        standard_environment=standard_environment(facts) | ({"TRACEPARENT": trace} if trace else {}),
         stdout_path=_path(stdout, facts),
         stderr_path=_path(stderr, facts),
         join_output=stdout is not None and stderr is None,

@@ -3,12 +3,16 @@
 from conductor.core.decider import State
 from conductor.core.events import CancelRequested, Event, ResourcesReserved
 from conductor.core.job import Job
-from conductor.log import SCHEDULER_CHANNEL, cancel_channel, node_channel
+from conductor.core.token_events import TokenCreated, TokenRevoked
+from conductor.log import SCHEDULER_CHANNEL, TOKENS_CHANNEL, cancel_channel, node_channel
 
 # What moves nothing in the queue or on the nodes need not wake the scheduler. Starts concern it only while some job
 # waits for one, and then it listens for itself: see `resolving`.
 _QUIET_FOR_SCHEDULER = frozenset(
-    {"ResourcesReserved", "ResourcesAllocated", "LateReport", "JobHeld", "FindingAcknowledged"}
+    {
+        *("ResourcesReserved", "ResourcesAllocated", "LateReport", "JobHeld", "FindingAcknowledged"),
+        *("TokenCreated", "TokenRevoked"),
+    }
 )
 
 
@@ -18,4 +22,6 @@ def channels_of(event: Event, state: State) -> list[str]:
         channels.append(node_channel(event.node_name))
     elif isinstance(event, CancelRequested) and isinstance(state, Job) and state.allocation:
         channels.append(cancel_channel(state.allocation.node_name))
+    elif isinstance(event, TokenCreated | TokenRevoked):
+        channels.append(TOKENS_CHANNEL)
     return channels

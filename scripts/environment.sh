@@ -1,6 +1,7 @@
 # Sourced by scripts/run, scripts/test and .ci/run. Wants $project (the clone) and $purpose (`run` or `test`); gives
 # $python, the interpreter of a virtual environment that has everything installed. Installs once, and again when a lock
-# file changes; costs a few milliseconds when there is nothing to do.
+# file changes; costs a few milliseconds when there is nothing to do. $offline, when set, is a folder made by
+# scripts/bundle: what is to be installed comes from there, and no network is needed.
 
 stamp=$({ printf '%s\n' "$project"; cat "$project/requirements.lock" "$project/requirements-dev.lock"; } | cksum)
 
@@ -10,16 +11,30 @@ environment_is_ready() { # FOLDER
             [ "$(cat "$1/.installed-$purpose" 2>/dev/null)" = "$stamp" ]; }
 }
 
+suits_bundle() { # PYTHON; whether the bundle has wheels for it
+    "$1" -c 'import json, sys; made = json.load(open(sys.argv[1] + "/bundle.json"))["pythons"]
+sys.exit("%d.%d" % sys.version_info[:2] not in made)' "$offline" 2>/dev/null
+}
+
 find_python() { # gives the newest that can make a virtual environment, else explains and ends
     too_bare=
+    unsuited=
     for candidate in python3.13 python3.12 python3.11 python3 python; do
         "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue
         if "$candidate" -c 'import ctypes, ensurepip, ssl, venv, zlib' 2>/dev/null; then
+            if [ -n "${offline:-}" ] && ! suits_bundle "$candidate"; then
+                unsuited=${unsuited:-$candidate}
+                continue
+            fi
             printf '%s\n' "$candidate"
             return
         fi
         too_bare=$candidate
     done
+    if [ -n "$unsuited" ]; then
+        printf '%s\n' "$unsuited" # install.py says why the bundle is none for it
+        return
+    fi
     if [ -n "$too_bare" ]; then
         cat >&2 <<END
 Conductor: $too_bare cannot make a virtual environment. Install its venv package, on Debian and Ubuntu:
@@ -48,7 +63,7 @@ if ! environment_is_ready "$environment"; then
     fi
     if ! environment_is_ready "$environment"; then
         base=$(find_python) || exit 1
-        "$base" -I "$project/scripts/install.py" "$project" "$environment" "$purpose" "$stamp" || exit 1
+        "$base" -I "$project/scripts/install.py" "$project" "$environment" "$purpose" "$stamp" "${offline:-}" || exit 1
     fi
 fi
 python=$environment/bin/python

@@ -1,10 +1,11 @@
 """Make the virtual environment of a clone: the packages of a lock file, and a link to the clone itself.
 
-    install.py PROJECT ENVIRONMENT run|test STAMP
+    install.py PROJECT ENVIRONMENT run|test STAMP [BUNDLE]
 
 Promises: one installation at a time; the stamp is written last: an interrupted one is done again; only what
 the lock file names is installed, hashes checked. The clone is linked by a path file, not built: this needs no
-build tool and writes nothing into it, and a changed line is in force at once.
+build tool and writes nothing into it, and a changed line is in force at once. With a bundle (`scripts/bundled.py`)
+nothing is asked of any network.
 
 Standard library only: it runs before anything is installed.
 """
@@ -22,7 +23,7 @@ exec "$(dirname -- "$(readlink -f -- "$0")")/python" -P -m conductor "$@"
 """
 
 
-def main(project: Path, environment: Path, purpose: str, stamp: str) -> int:
+def main(project: Path, environment: Path, purpose: str, stamp: str, bundle: str = "") -> int:
     """Install, unless another process has just done it."""
     try:
         environment.parent.mkdir(parents=True, exist_ok=True)
@@ -37,12 +38,24 @@ def main(project: Path, environment: Path, purpose: str, stamp: str) -> int:
     if mark.is_file() and mark.read_text() == stamp and (environment / "bin/python").exists():
         return 0
     print(f"Conductor: installing into {environment} (once) / 正在安装（仅此一次）……", file=sys.stderr)
-    return _install(project, environment, purpose, stamp)
+    return _install(project, environment, purpose, stamp, bundle)
 
 
-def _install(project: Path, environment: Path, purpose: str, stamp: str) -> int:
+def _install(project: Path, environment: Path, purpose: str, stamp: str, bundle: str) -> int:
+    source = []
+    lock_files = {kind: project / name for kind, name in LOCK_FILES.items()}
+    if bundle:
+        sys.dont_write_bytecode = True  # nothing is written into the clone
+        sys.path.insert(0, str(project))
+        from scripts.bundled import BundleRefused, check, this_machine
+
+        try:
+            wheels = check(Path(bundle), lock_files, purpose, this_machine())
+        except BundleRefused as error:
+            return _refuse(error.english, error.chinese)
+        source = ["--no-index", "--find-links", str(wheels)]
     venv.EnvBuilder(clear=True, symlinks=True, with_pip=True).create(environment)
-    if not _download(environment / "bin/python", project / LOCK_FILES[purpose]):
+    if not _download(environment / "bin/python", lock_files[purpose], source):
         return _refuse("the installation failed; see above", "安装失败，原因见上")
     _link(project, environment)
     for done in {purpose, "run"}:
@@ -50,8 +63,8 @@ def _install(project: Path, environment: Path, purpose: str, stamp: str) -> int:
     return 0
 
 
-def _download(python: Path, lock_file: Path) -> bool:
-    options = ["-qq", "--disable-pip-version-check", "--no-input", "--no-deps", "--require-hashes"]
+def _download(python: Path, lock_file: Path, source: list[str]) -> bool:
+    options = ["-qq", "--disable-pip-version-check", "--no-input", "--no-deps", "--require-hashes", *source]
     pip = [str(python), "-I", "-m", "pip", "install", *options, "-r", str(lock_file)]
     # A user's own `PIP_USER=1` cannot work in a virtual environment.
     environ = {**os.environ, "PIP_USER": "0"}
@@ -72,4 +85,4 @@ def _refuse(english: str, chinese: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], sys.argv[4]))
+    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:]))

@@ -15,9 +15,14 @@ BEGIN, END = "<!-- written by scripts/list_settings.py -->\n", "<!-- end of the 
 
 
 def table() -> str:
-    """One row a setting, in the model's order. Raises KeyError for one without a Chinese meaning."""
+    """One row a setting, in the model's order. Both know the same settings, or nothing is written."""
     from conductor.setting_meanings import CHINESE
     from conductor.settings import Settings, variable_of
+
+    if different := sorted(CHINESE.keys() ^ Settings.model_fields.keys()):
+        raise SystemExit(
+            f"only one of conductor/settings.py and conductor/setting_meanings.py has: {different}"
+        )
 
     rows = ["| variable | default | meaning | 含义 |", "| --- | --- | --- | --- |"]
     for name, field in Settings.model_fields.items():

@@ -14,6 +14,8 @@ pytest_plugins = [
 def pytest_configure() -> None:
     """The tests choose their settings; those of whoever runs them must not be among them."""
     for name in [
-        name for name in os.environ if name.startswith("CONDUCTOR_") or name in ("NODE_NAME", "TOTAL_CPUS")
+        name
+        for name in os.environ
+        if name.startswith("CONDUCTOR_") or name in ("NODE_NAME", "TOTAL_CPUS", "OTEL_EXPORTER_OTLP_ENDPOINT")
     ]:
         del os.environ[name]

@@ -27,6 +27,7 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "version": (),
     "home": ("core",),
     "settings": ("core", "crash_points", "home"),
+    "tls": ("core",),
     "evidence_texts": ("core",),
     "checkpoint": ("core", "evidence_texts", "home"),
     # the log and its tables
@@ -36,49 +37,64 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "log": ("core", "codec", "database"),
     "projections": ("core", "codec", "database", "evidence_texts", "log", "migrate"),
     "output_file": ("core", "database", "log"),
+    # what is told of the work while it runs
+    "telemetry": ("codec", "core", "database", "log", "running", "settings", "version"),
     # the one door to writing
-    "handler": ("core", "codec", "crash_points", "database", "log", "running"),
+    "handler": ("core", "codec", "crash_points", "database", "log", "running", "telemetry"),
     # from the original system's database
     "scns": ("core", "database", "handler", "migrate", "projections"),
     # the two that act on their own
     "scheduler": (
         *("codec", "core", "crash_points", "database", "handler", "log", "projections", "running"),
-        "settings",
+        *("settings", "telemetry"),
     ),
     "supervisor": (),
     "supervisor_client": ("supervisor",),
     "executor": (
         *("core", "crash_points", "database", "handler", "home", "log", "projections", "running", "settings"),
-        *("output_file", "supervisor", "supervisor_client"),
+        *("output_file", "supervisor", "supervisor_client", "telemetry", "version"),
     ),
     # doors for people and programs
     "api": (
         *("core", "codec", "crash_points", "database", "handler", "log", "output_file", "projections"),
-        *("running", "scheduler", "settings"),
+        *("running", "scheduler", "settings", "telemetry", "tls"),
     ),
-    "client": ("core", "settings"),
+    "client": ("core", "settings", "tls"),
     # the whole system on one machine
     "embedded": ("core", "home", "leash", "logfile"),
     "up": (
         *("core", "embedded", "home", "leash", "logfile", "migrate", "projections", "settings", "supervisor"),
+        *("tls", "version"),
+    ),
+    # what a newcomer can get wrong
+    "doctor": (
+        "client",
+        "core",
+        "database",
+        "embedded",
+        "home",
+        "migrate",
+        "settings",
+        "supervisor",
         "version",
     ),
     "cli": (
         *("api", "client", "core", "database", "embedded", "executor", "migrate", "projections", "scheduler"),
         *("checkpoint", "evidence_texts", "scns", "settings", "supervisor", "swf", "up", "version"),
+        "doctor",
     ),
 }
 # Modules that lie side by side and are one room.
 TOGETHER = {
-    "handler": ("deciding", "completing", "remembered", "waking"),
+    "handler": ("deciding", "completing", "refusing", "remembered", "waking"),
     "scheduler": ("scheduler_memory", "resolving", "leader_lease"),
     "executor": (
         *("node_session", "node_lease", "live_allocation", "observing", "log_memory", "strays", "patiently"),
-        *("starting", "machine", "job_environment", "job_end", "accounts", "output_server"),
+        *("starting", "machine", "job_end", "accounts", "output_server"),
     ),
     "output_file": ("output_keeping",),
     "checkpoint": ("checkpoint_key",),
-    "settings": ("setting_names", "setting_meanings"),
+    "settings": ("setting_names", "setting_values", "setting_meanings"),
     "swf": ("swf_workload",),
     "version": ("",),
     "cli": ("__main__",),
@@ -99,13 +115,15 @@ DOORS = {
     "psutil": {"executor"},
     "cryptography": {"checkpoint"},
     "psycopg": {"database", "log", "handler", "migrate", "projections", "scheduler", "api", "embedded", "up", "cli",
-                "scns"},
+                "scns", "doctor", "telemetry"},
     "psycopg_pool": {"database", "log"},
     "orjson": {"codec", "database", "api"},
     "msgspec": {"codec"},
     "pydantic": {"settings", "api", "client"},
     "pydantic_core": {"api"},
-    "structlog": {"scheduler", "executor", "output_file", "api"},
+    "structlog": {"scheduler", "executor", "output_file", "api", "telemetry"},
+    "prometheus_client": {"telemetry"},
+    "opentelemetry": {"telemetry"},
 }  # fmt: skip
 
 # Calls that start, replace, or signal a process, and the rooms that may make them.
@@ -125,7 +143,10 @@ MAY_HANDLE_PROCESSES = {
 }
 
 # Where the environment may be read or handed on, besides `conductor/settings.py`.
-MAY_READ_ENVIRONMENT: Mapping[str, str] = {}
+MAY_READ_ENVIRONMENT: Mapping[str, str] = {
+    "conductor/doctor/environment.py": "says where each setting was found, and what else in it changes how we work",
+    "conductor/cli/terminal.py": "NO_COLOR, FORCE_COLOR and TERM are no settings of ours, but every program's",
+}
 
 
 def room_of(module: str) -> str | None:

@@ -1,9 +1,9 @@
-"""The reports of docs/sql.md give the right numbers: each is asked as printed, as the report role, about a small history
-of which everything is known.
+"""The reports of docs/sql.md give the right numbers: each is asked as printed, as the report role, about a history of
+which everything is known.
 
-The day before yesterday on two nodes of 4 CPUs: alice (account physics) ran a long job and two short ones, bob one that failed by its
-exit code, one that was killed by a signal, and one that he had requeued. Times are put into the rows by the
-database's administrator, so nothing is proved of the log here.
+The day before yesterday on two nodes of 4 CPUs: alice (account physics) ran a long job and two short ones; bob one that
+failed by its exit code, one that was killed by a signal, and one that he had requeued. Times are put into the rows by
+the database's administrator, so nothing is proved of the log here.
 """
 
 import re
@@ -43,8 +43,8 @@ ALLOCATIONS = """
     INSERT INTO resource_allocations (
         id, job_id, attempt, node_name, allocated_cpus, cpu_ids, status, process_id, reservation_time, expires_at,
         allocation_time, release_time, release_reason, cpu_seconds, memory_peak_mb, version, cpu_spans)
-    SELECT 100 + a.job_id, a.job_id, 1, a.node, cardinality(a.cpu_ids), a.cpu_ids, 'released', 4711, j.start_time, j.start_time,
-           j.start_time, j.end_time, 'finished', a.cpu_seconds, a.peak_mb, 4, '{}'
+    SELECT 100 + a.job_id, a.job_id, 1, a.node, cardinality(a.cpu_ids), a.cpu_ids, 'released', 4711, j.start_time,
+           j.start_time, j.start_time, j.end_time, 'finished', a.cpu_seconds, a.peak_mb, 4, '{}'
     FROM (VALUES
         (1, 'node-1', ARRAY[0, 1],       43200.0, 1600),
         (2, 'node-2', ARRAY[0],          1800.0,  NULL::integer),

@@ -12,6 +12,8 @@ from conductor.cli import (
     as_of,
     audit,
     cluster,
+    completion,
+    doctor,
     evidence,
     import_scns,
     jobs,
@@ -25,11 +27,13 @@ from conductor.cli import (
     services,
     submit,
     token,
+    wait,
     whatif,
     why,
 )
 from conductor.cli.exits import EXIT_CODES, FAILED, OWN_FAILURE, answering
 from conductor.cli.sbatch_words import SbatchCommand
+from conductor.cli.usage import SentenceGroup
 
 HELP = f"""Run batch scripts on a set of machines, and prove what happened.
 
@@ -53,6 +57,7 @@ COMMANDS: tuple[tuple[str, str, Callable[..., int | None], dict[str, bool]], ...
     ("job", "Show everything about one job.", jobs.job, {}),
     ("why", "Say why a job waits, and what would help.", why.why, {}),
     ("logs", "Print what a job wrote.", logs.logs, {}),
+    ("wait", "Wait until jobs have ended, with their code.", wait.wait, {}),
     ("cancel", "Cancel jobs.", jobs.cancel, {}),
     ("hold", "Keep jobs from starting.", jobs.hold, {}),
     ("unhold", "Let held jobs run.", jobs.unhold, {}),
@@ -67,6 +72,7 @@ COMMANDS: tuple[tuple[str, str, Callable[..., int | None], dict[str, bool]], ...
     ("events", "Read the log.", cluster.events, {}),
     ("pids", "Which job ran as a PID, and by whose commands.", pids.pids, {}),
     ("audit", "Say what is wrong, and what mends it.", audit.audit, {}),
+    ("doctor", "Say what is wrong with this installation.", doctor.doctor, {}),
     ("repair", "Mend what the audit found.", repair.repair, {}),
     ("checkpoint", "Sign what the log says now, to be kept elsewhere.", evidence.checkpoint, {}),
     ("export", "Write a case file: events that can be checked anywhere.", evidence.export, {}),
@@ -80,6 +86,7 @@ COMMANDS: tuple[tuple[str, str, Callable[..., int | None], dict[str, bool]], ...
     ("migrate", "Bring the database to this release's schema.", services.migrate, {}),
     ("psql", "Open psql on the database.", services.psql, PSQL),
     ("db-url", "Print the database's URL.", services.db_url, {}),
+    ("completion", "Print what teaches a shell to complete.", completion.completion, {}),
 )
 # name, one line in the list, its commands
 GROUPS: tuple[tuple[str, str, tuple[tuple[str, str, Callable[..., int | None]], ...]], ...] = (
@@ -92,18 +99,27 @@ GROUPS: tuple[tuple[str, str, tuple[tuple[str, str, Callable[..., int | None]], 
             ("as-of", "Show everything as it stood.", as_of.as_of),
         ),
     ),
-    ("token", "The API's bearer token.", (("show", "Print it.", token.show),)),
+    (
+        "token",
+        "The API's bearer tokens: whose, and in which role.",
+        (
+            ("create", "Make one, and print its secret once.", token.create),
+            ("list", "List them.", token.tokens),
+            ("revoke", "Let nobody in with it any more.", token.revoke),
+            ("show", "Print that of this home.", token.show),
+        ),
+    ),
 )
-# Every code of `run` but its own belongs to the job.
-FAILURE_OF = {"run": OWN_FAILURE}
+# Every code of these but their own belongs to a job.
+FAILURE_OF = {"run": OWN_FAILURE, "wait": OWN_FAILURE}
 # Their 1 is an answer, something is wrong; that they could not look is another code, for a monitor to tell.
-FAILED_OF = {"audit": OWN_FAILURE, "verify": OWN_FAILURE, "rebuild": OWN_FAILURE}
+FAILED_OF = {"audit": OWN_FAILURE, "doctor": OWN_FAILURE, "verify": OWN_FAILURE, "rebuild": OWN_FAILURE}
 
 
 def build() -> typer.Typer:
     """The application, from the table above."""
     names = {"help_option_names": ["-h", "--help"]}
-    built = _group(HELP, _options)
+    built = _group(HELP, _options, completes=True)
     for name, line, command, reading in COMMANDS:
         kind = SbatchCommand if name in ("submit", "run") else None
         settings = {**names, **reading}
@@ -120,12 +136,13 @@ def _ending(name: str, command: Callable[..., int | None]) -> Callable[..., None
     return answering(command, failure=FAILURE_OF.get(name), failed=FAILED_OF.get(name, FAILED))
 
 
-def _group(help_text: str, options: Callable[..., None]) -> typer.Typer:
+def _group(help_text: str, options: Callable[..., None], *, completes: bool = False) -> typer.Typer:
     # Plain help: its boxes would take a quarter of 80 columns. Errors are ours to tell, never a traceback's.
     group = typer.Typer(
+        cls=SentenceGroup,
         help=help_text,
         context_settings={"help_option_names": ["-h", "--help"]},
-        add_completion=False,
+        add_completion=completes,
         pretty_exceptions_enable=False,
         no_args_is_help=True,
         rich_markup_mode=None,
@@ -138,14 +155,20 @@ def _nothing() -> None:
     """A group of one command stays a group."""
 
 
-def _options(
-    version: bool = typer.Option(False, "--version", help="Print the version.", is_eager=True),
-) -> None:
-    if version:
+def _print_version(wanted: bool) -> None:
+    if wanted:
         from conductor import __version__
 
         print(f"conductor {__version__}")
         raise typer.Exit
+
+
+def _options(
+    version: bool = typer.Option(
+        False, "--version", help="Print the version.", is_eager=True, callback=_print_version
+    ),
+) -> None:
+    """What comes before the command."""
 
 
 app = build()

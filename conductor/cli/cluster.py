@@ -50,7 +50,7 @@ def stats_sheet(found: "Stats", screen: "Screen") -> None:
         ("stats_nodes", " + ".join(f"{count} {state}" for state, count in found.nodes.items() if count)),
         ("stats_position", screen.text("stats_position_line", position=found.position)),
     ]
-    screen.pairs([(key, value) for key, value in pairs if value])
+    screen.pairs([(key, value) for key, value in pairs if value], wrap=True)
 
 
 def events(

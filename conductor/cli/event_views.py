@@ -112,6 +112,16 @@ def _rebuilt(data: Data) -> str:
     return ", ".join(filter(None, [counts, _reason(data)]))
 
 
+def _token(data: Data) -> str:
+    """Not the digest, which tells nobody anything."""
+    whose = data.get("node_name") or data.get("user_name")
+    return ", ".join(filter(None, [str(data.get("name")), str(data.get("role")), str(whose)]))
+
+
+def _revoked(data: Data) -> str:
+    return ", ".join(filter(None, [str(data.get("name")), _reason(data)]))
+
+
 def _policy_changed(data: Data, before: Data) -> str:
     """What is another value now; the whole policy is in every event."""
     told = differences(before, data.get("policy") or {})
@@ -139,4 +149,6 @@ _DETAILS: Mapping[str, Callable[[Data], str]] = {
     "LeaderElected": _elected,
     "JobImported": _imported,
     "ProjectionsRebuilt": _rebuilt,
+    "TokenCreated": _token,
+    "TokenRevoked": _revoked,
 }

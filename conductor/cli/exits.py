@@ -29,9 +29,10 @@ _CODE_OF_STATE = {"COMPLETED": 0, "CANCELLED": 130, "TIMEOUT": 124, "NODE_FAIL":
 
 EXIT_CODES = (
     "Exit codes: 0 done; 1 refused or failed; 2 wrong usage; 69 no server answers; 130 interrupted. "
-    "`audit`, `replay verify` and `replay rebuild` end with 1 when something is wrong, with 125 when they could not "
-    "look. "
-    "`run` and `submit --wait` end with the job's own code: 128 + signal; TIMEOUT 124, CANCELLED 130, "
+    "`audit`, `doctor`, `replay verify` and `replay rebuild` end with 1 when something is wrong, with 125 when they "
+    "could not look. "
+    "`run`, `wait` and `submit --wait` end with the job's own code (of several the highest): 128 + signal; "
+    "TIMEOUT 124, CANCELLED 130, "
     "NODE_FAIL 75, OUT_OF_MEMORY 137; 125 when the job could not be started or followed."
 )
 
@@ -87,6 +88,7 @@ def explain(error: ConductorError, failed: int = FAILED) -> int:
     """Say what happened and what to do next, on stderr; gives the exit code, `failed` when there is none better."""
     # Imported here: the client brings httpx, a tenth of a second that `--help` need not wait for.
     from conductor.cli.screen import Screen
+    from conductor.cli.texts_of_waiting import CAUSES
     from conductor.client.errors import Refused, Unreachable
     from conductor.evidence_texts import EvidenceError
 
@@ -98,9 +100,10 @@ def explain(error: ConductorError, failed: int = FAILED) -> int:
         case EvidenceError():
             screen.warn("error", what=error.sentence(screen.language))
         case Unreachable():
-            screen.warn("unreachable", url=error.url, cause=error.cause)
+            cause = CAUSES.get(error.cause, error.cause) if screen.language == "zh" else error.cause
+            screen.warn("unreachable", url=error.url, cause=cause)
             return UNREACHABLE
-        case Refused() if error.status == 401:
+        case Refused() if error.status == 401 and error.problem.type.endswith("unauthorized"):
             screen.warn("unauthorized")
         case Refused():
             first, *others = map(_as_typed, error.problem.sentences())

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from rich.cells import cell_len, set_cell_size
 
+from conductor.cli.terminal import terminal_is_dumb
 from conductor.cli.visible import VisibleStream, one_line
 from conductor.client.errors import Unreachable
 
@@ -29,9 +30,17 @@ _CLEAR = "\r\x1b[K"
 class Sheet:
     """Our standard output and error, shared by whoever writes a job's output and the status line."""
 
-    def __init__(self, *, raw: bool = False, out: TextIO | None = None, err: TextIO | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        raw: bool = False,
+        out: TextIO | None = None,
+        err: TextIO | None = None,
+        colours: bool | None = None,
+    ) -> None:
         self._streams = {"stdout": out or sys.stdout, "stderr": err or sys.stderr}
-        self._shows_status = self._streams["stderr"].isatty()
+        self._shows_status = self._streams["stderr"].isatty() and not terminal_is_dumb()
+        self._dims = colours is not False
         self._visible = {
             name: VisibleStream() if stream.isatty() and not raw else None
             for name, stream in self._streams.items()
@@ -91,7 +100,7 @@ class Sheet:
             line = one_line(self._status)
             width = _width_of(self._streams["stderr"]) - 1
             shown = line if cell_len(line) <= width else set_cell_size(line, width)
-            self._streams["stderr"].write(f"\x1b[2m{shown}\x1b[0m")
+            self._streams["stderr"].write(f"\x1b[2m{shown}\x1b[0m" if self._dims else shown)
             self._streams["stderr"].flush()
 
     def _take_status_off(self) -> None:

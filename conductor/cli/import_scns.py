@@ -96,14 +96,14 @@ def _tell(result: "Imported", screen: "Screen") -> None:
         for line in _first(found.bad, screen):
             screen.note(f"  {line}")
     if result.dry_run:
-        screen.say("import_would", count=f"{len(found.numbers.keys() - found.before):,}")
+        screen.say("import_would", count=len(found.numbers.keys() - found.before))
     elif result.imported:
-        screen.say("import_done", count=f"{result.imported:,}", position=f"{result.position:,}")
+        screen.say("import_done", count=result.imported, position=f"{result.position:,}")
     else:
         screen.say("import_nothing")
     before = len(found.before)
     if before:
-        screen.say("import_before", count=f"{before:,}")
+        screen.say("import_before", count=before)
     if result.changed:
         numbers = ", ".join(_first([str(number) for number in result.changed], screen))
         screen.warn("import_changed", count=len(result.changed), numbers=numbers)
@@ -116,9 +116,7 @@ def _tell(result: "Imported", screen: "Screen") -> None:
 def _tell_found(found: "Found", screen: "Screen") -> None:
     from conductor.cli.tables import FIXED, NUMBER
 
-    screen.say(
-        "import_found", name=found.source, jobs=f"{found.jobs:,}", allocations=f"{found.allocations:,}"
-    )
+    screen.say("import_found", name=found.source, jobs=found.jobs, allocations=found.allocations)
     if found.oldest is not None and found.newest is not None:
         from conductor.cli.times import local
 
@@ -139,7 +137,7 @@ def _tell_leaks(found: "Found", screen: "Screen") -> None:
     if not found.leaks:
         return
     cpus = sum(leak.allocation.cpus for leak in found.leaks)
-    screen.say("import_leaks", count=f"{len(found.leaks):,}", cpus=f"{cpus:,}")
+    screen.say("import_leaks", count=len(found.leaks), cpus=cpus)
     lines = [
         screen.text(
             "import_leak",
@@ -154,7 +152,8 @@ def _tell_leaks(found: "Found", screen: "Screen") -> None:
         for leak in found.leaks[: _SHOWN + 1]
     ]
     for line in _first(lines, screen, of=len(found.leaks)):
-        screen.line(f"  {line}")
+        for part in screen.lines_of(f"  {line}"):
+            screen.line(part)
 
 
 def _first(lines: list[str], screen: "Screen", *, of: int | None = None) -> Iterator[str]:

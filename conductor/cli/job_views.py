@@ -42,8 +42,12 @@ def job_table(
     jobs: Sequence[Job], screen: Screen, *, wide: bool = False, now: datetime | None = None
 ) -> None:
     """`now`: until when running jobs have run, if not until this moment."""
-    now = now or datetime.now(UTC)
-    screen.table(_COLUMNS, [_row(job, now, wide=wide) for job in jobs], wide=wide)
+    for line in job_lines(jobs, screen, wide=wide, now=now or datetime.now(UTC)):
+        print(line)
+
+
+def job_lines(jobs: Sequence[Job], screen: Screen, *, now: datetime, wide: bool = False) -> list[str]:
+    return screen.table_lines(_COLUMNS, [_row(job, now, wide=wide) for job in jobs], wide=wide)
 
 
 def _row(job: Job, now: datetime, *, wide: bool) -> Sequence[Cell]:
@@ -94,12 +98,13 @@ def _since(row: Mapping[str, Any]) -> str:
 def job_sheet(job: Job, steps: Sequence[Step], screen: Screen, names: Mapping[str, str] = NO_NAMES) -> None:
     """All that is known of a job. `names`: of streams that caused a step, where they are tasks of arrays."""
     screen.say("job_title", job_id=job.called, name=job.name)
-    screen.pairs([(f"label_{label}", value) for label, value in _facts(job, screen) if value])
+    screen.pairs([(f"label_{label}", value) for label, value in _facts(job, screen) if value], wrap=True)
     screen.line("")
     show_timeline(job.id, steps, screen, names)
     if job.stdout_note and job.start_time is not None:
         screen.line("")
-        screen.line(job.stdout_note)
+        for line in screen.lines_of(job.stdout_note):
+            screen.line(line)
     if job.stdout:
         screen.line("")
         screen.say("last_output", job_id=job.called)
@@ -148,7 +153,9 @@ def _array(job: Job, screen: Screen) -> str | None:
     if not isinstance(whole, dict):
         return told
     states = ", ".join(f"{count} {state}" for state, count in whole["jobs_by_state"].items())
-    return f"{told}; {screen.text('array_tasks', tasks=whole['tasks'], states=states)}"
+    return screen.text(
+        "array_whole", task=told, tasks=screen.text("array_tasks", tasks=whole["tasks"], states=states)
+    )
 
 
 def _state(job: Job, screen: Screen) -> str:

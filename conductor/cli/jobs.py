@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from conductor.cli import completion
 from conductor.cli.moments import moment_option, tell_moment
 from conductor.cli.options import AsOf, CaseFilePath, JobId, JobIds, Json, Reason, Wide
 
@@ -15,30 +16,51 @@ _CAUSES_NAMED = 20
 
 if TYPE_CHECKING:
     from conductor.cli.screen import Screen
-    from conductor.client import Changed, Client
+    from conductor.client import Changed, Client, JobPage
+    from conductor.client.job_calls import JobFilters
     from conductor.core.timeline import Step
 
 
+States = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-s",
+        "--state",
+        "--states",
+        metavar="STATE",
+        help="Only these; several with commas.",
+        autocompletion=completion.states,
+    ),
+]
+OnNode = Annotated[
+    str | None, typer.Option("-w", "--node", metavar="NAME", autocompletion=completion.node_names)
+]
+OfArray = Annotated[
+    int | None, typer.Option("--array", metavar="ID", min=1, help="Only the tasks of this array.")
+]
+Expand = Annotated[
+    bool, typer.Option("-r", "--expand", help="Each waiting task of an array in a line of its own.")
+]
+Queue = Annotated[
+    bool, typer.Option("--queue", help="Those that wait, in the order the scheduler looks at them.")
+]
+
+
 def jobs(
-    states: Annotated[
-        list[str] | None,
-        typer.Option("-s", "--state", "--states", metavar="STATE", help="Only these; several with commas."),
-    ] = None,
+    states: States = None,
     user: Annotated[str | None, typer.Option("-u", "--user", metavar="NAME")] = None,
     name: Annotated[str | None, typer.Option("-n", "--name", metavar="NAME")] = None,
-    node: Annotated[str | None, typer.Option("-w", "--node", metavar="NAME")] = None,
-    array: Annotated[
-        int | None, typer.Option("--array", metavar="ID", min=1, help="Only the tasks of this array.")
-    ] = None,
+    node: OnNode = None,
+    array: OfArray = None,
     since: Annotated[
         str | None, typer.Option("--since", metavar="TIME", help="Submitted since: 2026-01-31, now-2hours.")
     ] = None,
     until: Annotated[str | None, typer.Option("--until", metavar="TIME", help="Submitted before.")] = None,
     everything: Annotated[bool, typer.Option("-a", "--all", help="Also those that ended.")] = False,
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most so many.")] = 50,
-    expand: Annotated[
-        bool, typer.Option("-r", "--expand", help="Each waiting task of an array in a line of its own.")
-    ] = False,
+    expand: Expand = False,
+    queue: Queue = False,
+    watching: Annotated[bool, typer.Option("--watch", help="Stay, and keep it true; q ends.")] = False,
     as_of: AsOf = None,
     wide: Wide = False,
     as_json: Json = False,
@@ -47,35 +69,62 @@ def jobs(
 
     Example: conductor jobs --state FAILED,TIMEOUT --since now-1day
     """
+    from conductor.cli.queue_views import show_queue
     from conductor.cli.screen import Screen
     from conductor.client import ACTIVE_STATES, connect
 
     screen = Screen.open()
     wanted = [one.upper() for given in states or () for one in given.split(",") if one]
+    filters: JobFilters = {
+        "states": wanted or (() if everything else ACTIVE_STATES),
+        "user_name": user,
+        "name": name,
+        "node_name": node,
+        "array_job_id": array,
+        "fold": None if expand or as_json or as_of is not None else "array",
+        "since": _instant(since, screen),
+        "until": _instant(until, screen),
+    }
     with connect(channel="cli") as client:
-        found = client.all_jobs(
-            limit,
-            states=wanted or (() if everything else ACTIVE_STATES),
-            user_name=user,
-            name=name,
-            node_name=node,
-            array_job_id=array,
-            fold=None if expand or as_json or as_of is not None else "array",
-            since=_instant(since, screen),
-            until=_instant(until, screen),
-            as_of=moment_option(as_of, screen),
-        )
+        if queue:
+            # Filters would tear holes into the order.
+            plain = not (states or user or name or node or array or since or until or as_of or watching)
+            show_queue(client, limit, screen, plain=plain, wide=wide, as_json=as_json)
+            return
+        if watching:
+            _watch(client, filters, screen, alone=not (as_json or wide or as_of))
+            return
+        found = client.all_jobs(limit, as_of=moment_option(as_of, screen), **filters)
+    narrowed = wanted or everything or user or name or node or array
+    _show(found, screen, "no_such_jobs" if narrowed else "no_jobs", wide=wide, as_json=as_json)
+
+
+def _show(found: "JobPage", screen: "Screen", none: str, *, wide: bool, as_json: bool) -> None:
+    """`none`: what to say when there is no job."""
     if as_json:
         screen.json(found.raw)
         return
     if not found.jobs:
-        screen.warn("no_such_jobs" if wanted or everything or user or name or node or array else "no_jobs")
+        screen.warn(none)
         return
     from conductor.cli.job_views import job_table
 
     job_table(found.jobs, screen, wide=wide, now=tell_moment(found.raw, screen))
     if found.next is not None:
         screen.warn("more_jobs")
+
+
+def _watch(client: "Client", filters: "JobFilters", screen: "Screen", *, alone: bool) -> None:
+    from conductor.cli.submission import refuse
+    from conductor.cli.terminal import terminal_is_dumb
+
+    if not alone:
+        refuse(screen, "watch_alone")
+    if not screen.out_is_terminal or terminal_is_dumb():
+        refuse(screen, "watch_no_terminal")
+    from conductor.cli.watch import watch
+
+    watch(client, lambda lines: client.jobs(limit=min(lines, 1000), **filters), screen)
 
 
 def job(

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from conductor.cli import completion
+
 
 def job_name(text: str) -> str:
     """`42`, `42_7` or `42_[1-5]`; the server knows whether there is one."""
@@ -16,9 +18,14 @@ def job_name(text: str) -> str:
 
 
 # Arguments are named by the usage line and explained by the command's own text.
-JobIds = Annotated[list[str], typer.Argument(metavar="ID", parser=job_name, hidden=True)]
-JobId = Annotated[str, typer.Argument(metavar="ID", parser=job_name, hidden=True)]
-NodeName = Annotated[str, typer.Argument(metavar="NAME", hidden=True)]
+JobIds = Annotated[
+    list[str],
+    typer.Argument(metavar="ID", parser=job_name, hidden=True, autocompletion=completion.job_ids),
+]
+JobId = Annotated[
+    str, typer.Argument(metavar="ID", parser=job_name, hidden=True, autocompletion=completion.all_job_ids)
+]
+NodeName = Annotated[str, typer.Argument(metavar="NAME", hidden=True, autocompletion=completion.node_names)]
 Json = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
 Wide = Annotated[bool, typer.Option("--wide", help="Cut nothing, however wide it gets.")]
 Raw = Annotated[bool, typer.Option("--raw", help="On a terminal, do not make control characters visible.")]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from conductor.cli import completion
 from conductor.cli.moments import moment_option, tell_moment
 from conductor.cli.options import AsOf, Json, Reason
 
@@ -29,7 +30,10 @@ _MEANINGS = {
 
 
 def policy(
-    changes: Annotated[list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", hidden=True)] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME=VALUE]...", hidden=True, autocompletion=completion.policy_changes),
+    ] = None,
     reason: Reason = None,
     as_of: AsOf = None,
     history: Annotated[bool, typer.Option("--history", help="Every change, who made it and why.")] = False,
@@ -165,8 +169,11 @@ def _history(client: "Client", screen: "Screen", *, as_json: bool) -> None:
     for one, before in _pairs(found):
         reason = one.data.get("reason")
         why = screen.text("policy_why", reason=reason) if reason else ""
-        screen.line(f"{one.position:>8}  {local(one.at)}  {one.metadata.get('actor')}{why}")
-        screen.line(f"          {_differences(before, one.data['policy'])}")
+        head = f"{one.position:>8}  {local(one.at)}  {one.metadata.get('actor')}{why}"
+        for line in screen.lines_of(head):
+            screen.line(line)
+        for line in screen.lines_of(f"          {_differences(before, one.data['policy'])}"):
+            screen.line(line)
 
 
 def _pairs(found: Sequence["Event"]) -> Sequence[tuple["Event", Mapping[str, Any]]]:

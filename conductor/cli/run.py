@@ -1,8 +1,8 @@
 """`conductor run`: submit, follow, and end as the script ended.
 
-Promises: an interrupt never leaves a job behind unasked: on a terminal it asks once whether to cancel, elsewhere
-it cancels. With nothing to talk to, and no CONDUCTOR_URL that says otherwise, a system is brought up for as
-long as the job takes.
+Promises: an interrupt never leaves a job behind unasked: on a terminal it asks once whether to cancel (Enter, or a
+second Ctrl-C, does; n lets the job go on without us), elsewhere it cancels. With nothing to talk to, and no
+CONDUCTOR_URL that says otherwise, a system is brought up for as long as the job takes.
 """
 
 import signal
@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -75,8 +76,9 @@ def run(
     )  # fmt: skip
     wanted = option.submission_of(wishes, child_environment(settings), screen)
     option.refuse_array(wanted, screen)
+    sheet = Sheet(raw=raw, colours=screen.colour_wish)
     with _interrupts() as interrupts, _server(settings, screen) as (client, keep_up):
-        return Run(client, screen, Sheet(raw=raw), interrupts, keep_up).to_the_end(wanted)
+        return Run(client, screen, sheet, interrupts, keep_up).to_the_end(wanted)
 
 
 class Run:
@@ -88,25 +90,29 @@ class Run:
         screen: "Screen",
         sheet: "Sheet",
         interrupts: "Interrupts",
-        keep_up: Callable[[], None],
+        keep_up: Callable[[], None] | None,
     ) -> None:
         self._client = client
         self._screen = screen
         self._sheet = sheet
         self._interrupts = interrupts
-        self._keep_up = keep_up
+        self._keep_up = keep_up or (lambda: None)
+        self._own_system = keep_up is not None
         self._asked = not (sys.stdin.isatty() and sys.stderr.isatty())
         self._to_cancel = False
+        self._let_go = False
         self._cancelling = False
         self._answered_at = time.monotonic()
 
     def to_the_end(self, wanted: "Submission") -> int:
         """Gives the exit code."""
         from conductor.cli.following import Follower
+        from conductor.cli.node_names import warn_of_unknown_nodes
 
         self._interrupts.noting = True
         submitted = self._client.submit(wanted)
         self._screen.warn_all(submitted.warnings)
+        warn_of_unknown_nodes(self._client, wanted, self._screen)
         job_id = submitted.job_id
         followers = [
             Follower(self._client, job_id, "stdout", lambda data: self._sheet.write("stdout", data)),
@@ -146,6 +152,8 @@ class Run:
                 return None
             if number is not None:
                 self._interrupted(job_id, number)
+            if self._let_go:
+                return None
 
     def _look(self, job_id: int) -> "Job":
         """Cancel the job when that is wanted, wait a little for its end, and show how it stands."""
@@ -164,6 +172,7 @@ class Run:
         if not self._asked and number == signal.SIGINT:
             self._asked = True
             self._to_cancel = self._wants_to_cancel(job_id)
+            self._let_go = not self._to_cancel
         else:
             self._to_cancel = True
 
@@ -172,10 +181,12 @@ class Run:
             print(self._screen.text("ask_cancel", job_id=job_id), end="", file=sys.stderr, flush=True)
             try:
                 with self._interrupts.at_once():
-                    return sys.stdin.readline().strip().lower() in ("y", "yes", "是")
+                    answer = sys.stdin.readline()
             except KeyboardInterrupt:
                 print(file=sys.stderr)
                 return True  # pressed again instead of answering: that is an answer
+        # A line that has not even an end is none: the terminal is gone, and nobody asked for anything.
+        return answer.endswith("\n") and answer.strip().lower() in ("", "y", "yes", "是")
 
     def _collect(self, followers: "list[Follower]") -> None:
         until = time.monotonic() + LAST_BYTES_SECONDS
@@ -184,6 +195,9 @@ class Run:
 
     def _given_up(self, job_id: int) -> int:
         self._sheet.status("")
+        if self._let_go:
+            self._screen.warn("let_go_alone" if self._own_system else "let_go", job_id=job_id)
+            return exits.INTERRUPTED
         self._screen.warn("left_behind" if self._cancelling else "lost_touch", job_id=job_id)
         return exits.INTERRUPTED if self._to_cancel else exits.OWN_FAILURE
 
@@ -240,8 +254,8 @@ def _interrupts() -> Iterator[Interrupts]:
 
 
 @contextmanager
-def _server(settings: "Settings", screen: "Screen") -> "Iterator[tuple[Client, Callable[[], None]]]":
-    """A client of the server that answers, or of one brought up for now; and what keeps that one going."""
+def _server(settings: "Settings", screen: "Screen") -> "Iterator[tuple[Client, Callable[[], None] | None]]":
+    """A client of the server that answers, or of one brought up for now; and what keeps that one going, if so."""
     from conductor.client import Unreachable, connect
 
     with connect(settings, channel="cli") as client:
@@ -251,7 +265,7 @@ def _server(settings: "Settings", screen: "Screen") -> "Iterator[tuple[Client, C
             if settings.url is not None:
                 raise
         else:
-            yield client, lambda: None
+            yield client, None
             return
     # Imported here: it brings PostgreSQL's client library, which a server that answers makes unnecessary.
     from conductor.up import running_system
@@ -262,12 +276,32 @@ def _server(settings: "Settings", screen: "Screen") -> "Iterator[tuple[Client, C
 
 
 def _status_of(job: "Job", screen: "Screen") -> str:
+    """One line for a person who waits: why it does not run yet, or for how long it runs, of how long it may."""
     if job.state != "RUNNING" or job.start_time is None:
-        why = f": {job.reason}" if job.reason else ""
-        return screen.text("status_waiting", job_id=job.id, why=why)
+        return screen.text("status_waiting", job_id=job.id, time=_waited(job), why=_reason_of(job, screen))
     where = f" ({job.node})" if job.node else ""
     ran = duration(job.run_seconds or 0.0)
     if job.time_limit_seconds is None:
         return screen.text("status_running", job_id=job.id, where=where, time=ran)
     limit = duration(job.time_limit_seconds)
     return screen.text("status_limited", job_id=job.id, where=where, time=ran, limit=limit)
+
+
+def _waited(job: "Job") -> str:
+    if job.submit_time is None:
+        return ""
+    return " " + duration((datetime.now(UTC) - job.submit_time).total_seconds())
+
+
+def _reason_of(job: "Job", screen: "Screen") -> str:
+    """The word, and in the reader's language what it means."""
+    from conductor.cli.texts_of_waiting import REASONS
+
+    if job.state == "RESERVED":
+        return screen.text("reason_told", told=screen.text("status_reserved", node=job.node or "?"))
+    if not job.reason:
+        return ""
+    if job.reason not in REASONS:
+        return screen.text("reason_told", told=job.reason)
+    means = REASONS[job.reason][screen.language == "zh"]
+    return screen.text("reason_meant", reason=job.reason, means=means)

@@ -167,11 +167,11 @@ def submission_of(wishes: Wishes, environ: Mapping[str, str], screen: "Screen") 
         cpus_per_task=wishes.cpus_per_task,
         memory_mb=amount_mb(wishes.memory, screen),
         time_limit=wishes.time_limit,
-        work_dir=_work_dir(wishes.work_dir or _said(lines, "work_dir")),
+        work_dir=work_folder(wishes.work_dir or _said(lines, "work_dir")),
         environment=_environment(wishes.export, lines, environ, screen),
         priority=wishes.priority,
         nice=wishes.nice,
-        user_name=_user_name(),
+        user_name=user_name(),
         account=wishes.account,
         requeue=wishes.requeue or beside.get("requeue"),
         hold=wishes.hold or None,
@@ -338,7 +338,7 @@ def _tasks(wishes: Wishes, screen: "Screen") -> int | None:
     return total if total is not None else per_node
 
 
-def _work_dir(given: Path | str | None) -> str:
+def work_folder(given: Path | str | None = None) -> str:
     # As it is named here, links and all: `cd` would show the user the same.
     return os.path.abspath(given) if given is not None else os.getcwd()  # noqa: PTH100, PTH109
 
@@ -352,7 +352,13 @@ def _refuse_strays(submission: "Submission", screen: "Screen") -> None:
             refuse(screen, "not_utf8", name=name)
 
 
-def _user_name() -> str | None:
+def user_name() -> str | None:
+    """Of this account; a token that was made for somebody knows itself for whom."""
+    from conductor.core.tokens import SECRET_PREFIX
+    from conductor.settings import load_settings, read_token
+
+    if (read_token(load_settings()) or "").startswith(SECRET_PREFIX):
+        return None
     try:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:

@@ -1,16 +1,25 @@
 """`conductor submit`: a script becomes a job."""
 
+import sys
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from conductor.cli import submission as option
+from conductor.cli.options import Json
 from conductor.cli.sbatch_words import AsSbatch
 
 if TYPE_CHECKING:
-    from conductor.client import Client, Job, Submitted
+    from conductor.cli.screen import Screen
+    from conductor.client import Client, Submitted
+    from conductor.settings import Settings
+
+_NAMED = 5  # jobs of a batch, in a command to type
+# Where an option is not called as what it asks for is.
+_TYPED = {"time_limit": "time", "work_dir": "chdir", "memory": "mem"}
 
 
 def submit(
@@ -43,6 +52,11 @@ def submit(
     as_sbatch: AsSbatch = None,
     wait: Annotated[bool, typer.Option("-W", "--wait", help="Return when it ended, with its code.")] = False,
     parsable: Annotated[bool, typer.Option("--parsable", help="Print the id and nothing else.")] = False,
+    batch: Annotated[
+        str | None,
+        typer.Option("--batch", metavar="FILE|-", help="Many jobs, a JSON object a line: all or none."),
+    ] = None,
+    as_json: Json = False,
 ) -> int:
     """Submit a script as a job; `-` reads it from standard input.
 
@@ -50,11 +64,6 @@ def submit(
 
     Example: conductor submit -c 4 -t 2:00:00 train.sh
     """
-    from conductor.cli.screen import Screen
-    from conductor.client import connect
-    from conductor.settings import child_environment, load_settings
-
-    settings, screen = load_settings(), Screen.open()
     wishes = option.Wishes(
         command="submit", arguments=arguments or [], wrap=wrap, ntasks=ntasks, ntasks_per_node=ntasks_per_node,
         cpus_per_task=cpus_per_task, time_limit=time_limit, job_name=job_name, work_dir=work_dir, memory=memory,
@@ -63,25 +72,106 @@ def submit(
         nodelist=nodelist, constraint=constraint, gres=gres, exclusive=exclusive,
         as_sbatch=as_sbatch or (),
     )  # fmt: skip
+    telling = Telling(parsable=parsable, wait=wait, as_json=as_json)
+    return _submit(wishes, output, error, batch, telling)
+
+
+def _submit(
+    wishes: option.Wishes, output: str | None, error: str | None, batch: str | None, telling: "Telling"
+) -> int:
+    from conductor.cli.node_names import warn_of_unknown_nodes
+    from conductor.cli.screen import Screen
+    from conductor.client import connect
+    from conductor.settings import child_environment, load_settings
+
+    settings, screen = load_settings(), Screen.open()
+    if batch is not None:
+        _refuse_beside_batch(wishes, output, error, screen)
+        return _submit_batch(batch, settings, screen, telling)
     wanted = option.submission_of(wishes, child_environment(settings), screen)
     stdout = option.slurm_output(wanted, output)
     with connect(settings, channel="cli") as client:
         job = client.submit(replace(wanted, stdout_path=stdout, stderr_path=error))
+        warn_of_unknown_nodes(client, wanted, screen)
+        return _told(client, [job], job.raw, screen, telling)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """How what came of it is told."""
+
+    parsable: bool
+    wait: bool
+    as_json: bool
+
+
+def _refuse_beside_batch(
+    wishes: option.Wishes, output: str | None, error: str | None, screen: "Screen"
+) -> None:
+    """Options of one job say nothing of many: each has its own."""
+    given = {**asdict(wishes), "output": output, "error": error}
+    for name in ("command", *(name for name, value in given.items() if not value)):
+        del given[name]
+    for name, value in given.items():
+        typed = value[0] if name in ("arguments", "as_sbatch") else "--" + _TYPED.get(name, name)
+        option.refuse(screen, "batch_alone", option=str(typed).replace("_", "-"))
+
+
+def _submit_batch(path: str, settings: "Settings", screen: "Screen", telling: Telling) -> int:
+    from conductor.cli.batch import submissions_in
+    from conductor.client import connect
+
+    wanted = submissions_in(path, screen)
+    with connect(settings, channel="cli") as client:
+        found = client.submit_batch(wanted)
+        return _told(client, found.jobs, found.raw, screen, telling)
+
+
+def _told(
+    client: "Client", jobs: "Sequence[Submitted]", raw: "dict[str, Any]", screen: "Screen", wishes: "Telling"
+) -> int:
+    """What came of it, and, when wanted, what came of the jobs."""
+    for job in jobs:
         screen.warn_all(job.warnings)
-        if parsable:
-            print(job.job_id, flush=True)
-        else:
-            screen.say("submitted", job_id=job.job_id)
-        return _highest_code(client, job) if wait else 0
+    if wishes.parsable:
+        for job in jobs:
+            print(job.job_id)
+        sys.stdout.flush()
+    elif not wishes.as_json and len(jobs) == 1:
+        screen.say("submitted", job_id=jobs[0].job_id)
+    elif not wishes.as_json:
+        numbers = [job.job_id for job in jobs]
+        screen.say("submitted_batch", count=len(jobs), first=min(numbers), last=max(numbers))
+    sys.stdout.flush()
+    if not wishes.wait:
+        if wishes.as_json:
+            screen.json(raw)
+        return 0
+    return _awaited(client, jobs, raw, screen, as_json=wishes.as_json)
 
 
-def _highest_code(client: "Client", job: "Submitted") -> int:
-    """Once it has ended; of an array, as sbatch has it, once all tasks have."""
-    from conductor.cli.exits import AWAY_SECONDS, code_of_job
-    from conductor.client.array_waiting import wait_for_array
+def _awaited(
+    client: "Client",
+    jobs: "Sequence[Submitted]",
+    raw: "dict[str, Any]",
+    screen: "Screen",
+    *,
+    as_json: bool,
+) -> int:
+    from conductor.cli.awaiting import highest_code, tasks_of, wait_for_all
 
-    if job.array_tasks is None:
-        ended: Sequence[Job] = [client.wait(job.job_id, patience_seconds=AWAY_SECONDS)]
-    else:
-        ended = wait_for_array(client, job.job_id, patience_seconds=AWAY_SECONDS)
-    return max(code_of_job(one.state, one.exit_code, one.exit_signal) for one in ended)
+    try:
+        numbers = [
+            number
+            for job in jobs
+            for number in (tasks_of(client, job.job_id) if job.array_tasks is not None else (job.job_id,))
+        ]
+        ended = wait_for_all(client, numbers, screen)
+    except KeyboardInterrupt:
+        screen.warn("goes_on", job_id=" ".join(str(job.job_id) for job in jobs[:_NAMED]))
+        raise
+    code = highest_code(ended)
+    if as_json:
+        states = dict(Counter(job.state for job in ended))
+        screen.json({**raw, "exit_code": code, "jobs_by_state": states})
+    return code

@@ -89,7 +89,7 @@ def fitted(widths: Sequence[int], columns: Sequence[Column], width: int) -> list
 def _line(cells: Sequence[str], columns: Sequence[Column], widths: Sequence[int], *, colours: bool) -> str:
     parts = []
     for number, (cell, column, width) in enumerate(zip(cells, columns, widths, strict=True)):
-        shown = _cut(cell, width)
+        shown = shortened_to(cell, width)
         space = " " * (width - cell_len(shown))
         if colours and cell in _COLOUR_OF_STATE:
             shown = f"\x1b[{_COLOUR_OF_STATE[cell]}m{shown}\x1b[0m"
@@ -98,7 +98,8 @@ def _line(cells: Sequence[str], columns: Sequence[Column], widths: Sequence[int]
     return GAP.join(parts).rstrip()
 
 
-def _cut(text: str, width: int) -> str:
+def shortened_to(text: str, width: int) -> str:
+    """The text, with an ellipsis for what does not fit."""
     if cell_len(text) <= width:
         return text
     # A wide character that is cut in two leaves a space, so that the columns still line up.

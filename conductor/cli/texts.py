@@ -7,10 +7,13 @@ names: they are never translated. Refuses to know when anything is said.
 from collections.abc import Mapping
 from typing import Literal
 
+from conductor.cli.texts_of_the_doctor import TEXTS_OF_THE_DOCTOR
 from conductor.cli.texts_of_the_import import TEXTS_OF_THE_IMPORT
 from conductor.cli.texts_of_the_log import TEXTS_OF_THE_LOG
 from conductor.cli.texts_of_the_nodes import TEXTS_OF_THE_NODES
 from conductor.cli.texts_of_the_policy import TEXTS_OF_THE_POLICY
+from conductor.cli.texts_of_tokens import TEXTS_OF_TOKENS
+from conductor.cli.texts_of_waiting import TEXTS_OF_WAITING
 from conductor.cli.texts_of_whatif import TEXTS_OF_WHATIF
 from conductor.cli.why_texts import WHY_TEXTS
 
@@ -97,7 +100,7 @@ _EVERYDAY: Mapping[str, tuple[str, str]] = {
         "Nothing runs here yet; bringing up a system in {home} for this job ...",
         "尚无系统在运行；正在 {home} 为此作业启动系统 ……",
     ),
-    "status_waiting": ("job {job_id} waiting{why}", "作业 {job_id} 等待中{why}"),
+    "status_waiting": ("job {job_id} waiting{time}{why}", "作业 {job_id} 等待中{time}{why}"),
     "status_running": ("job {job_id} running{where}: {time}", "作业 {job_id} 运行中{where}：{time}"),
     "status_limited": (
         "job {job_id} running{where}: {time} of {limit}",
@@ -112,7 +115,7 @@ _EVERYDAY: Mapping[str, tuple[str, str]] = {
         "Follow it again with `conductor logs -f {job_id}`."),
         "conductor：与服务器失去联系；作业 {job_id} 会继续。重新跟随：`conductor logs -f {job_id}`。",
     ),
-    "ask_cancel": ("Cancel job {job_id}? [y/N] ", "取消作业 {job_id}？[y/N] "),
+    "ask_cancel": ("Cancel job {job_id}? [Y/n] ", "取消作业 {job_id}？[Y/n] "),
     "cancelling": ("conductor: cancelling job {job_id} ...", "conductor：正在取消作业 {job_id} ……"),
     "left_behind": (
         "conductor: no longer waiting for job {job_id}, which was asked to end.",
@@ -120,21 +123,22 @@ _EVERYDAY: Mapping[str, tuple[str, str]] = {
     ),
     "ended": ("conductor: job {job_id} {state}{why}", "conductor：作业 {job_id} {state}{why}"),
     # changing jobs and nodes
-    "several_cancelled": ("Array {job_id}: {count} tasks are cancelled.", "作业数组 {job_id}：{count} 个任务已取消。"),
+    "several_cancelled": ("Array {job_id}: {count:task is|tasks are} cancelled.",
+                          "作业数组 {job_id}：{count} 个任务已取消。"),
     "several_cancel_requested": (
-        "Array {job_id}: {count} tasks were asked to end; their nodes are ending them.",
+        "Array {job_id}: {count:task was|tasks were} asked to end; the nodes are ending them.",
         "作业数组 {job_id}：已要求 {count} 个任务结束；其节点正在结束它们。",
     ),
     "several_already_ended": (
-        "Array {job_id}: {count} tasks had ended already.",
+        "Array {job_id}: {count:task|tasks} had ended already.",
         "作业数组 {job_id}：{count} 个任务早已结束。",
     ),
     "several_held": (
-        "Array {job_id}: {changed} tasks are held now; `conductor unhold {job_id}` lets them run.",
+        "Array {job_id}: {changed:task is|tasks are} held now; `conductor unhold {job_id}` lets them run.",
         "作业数组 {job_id}：{changed} 个任务已挂起；`conductor unhold {job_id}` 可放行。",
     ),
     "several_unheld": (
-        "Array {job_id}: {changed} tasks may run now.",
+        "Array {job_id}: {changed:task|tasks} may run now.",
         "作业数组 {job_id}：{changed} 个任务可以运行了。",
     ),
     "several_none_held": (
@@ -142,23 +146,23 @@ _EVERYDAY: Mapping[str, tuple[str, str]] = {
         "作业数组 {job_id}：等待中的任务早已挂起；`conductor unhold {job_id}` 可放行。",
     ),
     "several_none_unheld": (
-        "Array {job_id}: none of the {count} tasks that wait was held.",
+        "Array {job_id}: none of its waiting tasks ({count}) was held.",
         "作业数组 {job_id}：等待中的 {count} 个任务均未挂起。",
     ),
     "several_not_held": (
-        "Array {job_id}: {count} tasks do not wait any more; nothing holds them.",
+        "Array {job_id}: {count:task waits|tasks wait} no more; nothing holds them.",
         "作业数组 {job_id}：{count} 个任务已不在等待，无需放行。",
     ),
     "several_requeued": (
-        "Array {job_id}: {count} tasks wait again.",
+        "Array {job_id}: {count:task waits|tasks wait} again.",
         "作业数组 {job_id}：{count} 个任务重新等待。",
     ),
     "several_requeue_requested": (
-        "Array {job_id}: {count} tasks were asked to end and will then be put back.",
+        "Array {job_id}: {count:task was|tasks were} asked to end and will then be put back.",
         "作业数组 {job_id}：已要求 {count} 个任务结束，随后重新排队。",
     ),
     "several_reprioritized": (
-        "Array {job_id}: {changed} tasks have priority {priority} now.",
+        "Array {job_id}: {changed:task has|tasks have} priority {priority} now.",
         "作业数组 {job_id}：{changed} 个任务的优先级改为 {priority}。",
     ),
     "one_job_wanted": (
@@ -286,7 +290,7 @@ _EVERYDAY: Mapping[str, tuple[str, str]] = {
         "job {job_id}, task {task} of array {array} ({spec})",
         "作业 {job_id}，作业数组 {array}（{spec}）的任务 {task}",
     ),
-    "array_tasks": ("{tasks} tasks: {states}", "共 {tasks} 个任务：{states}"),
+    "array_tasks": ("{tasks:task|tasks}: {states}", "共 {tasks} 个任务：{states}"),
     "label_dependency": ("Waits for", "依赖"),
     "label_begin": ("Not before", "不早于"),
     "label_submitted": ("Submitted", "提交"),
@@ -342,15 +346,29 @@ _EVERYDAY: Mapping[str, tuple[str, str]] = {
 TEXTS: Mapping[str, tuple[str, str]] = {
     **_EVERYDAY,
     **TEXTS_OF_THE_LOG,
+    **TEXTS_OF_THE_DOCTOR,
     **TEXTS_OF_THE_IMPORT,
     **TEXTS_OF_THE_NODES,
     **TEXTS_OF_THE_POLICY,
+    **TEXTS_OF_TOKENS,
+    **TEXTS_OF_WAITING,
     **TEXTS_OF_WHATIF,
     **WHY_TEXTS,
 }
 
 
+class Counted(int):
+    """A number that brings its noun: `{count:task|tasks}` is `1 task` or `3 tasks`."""
+
+    def __format__(self, spec: str) -> str:
+        if "|" not in spec:
+            return super().__format__(spec)
+        one, several = spec.split("|")
+        return f"{int(self):,} {one if self == 1 else several}"
+
+
 def text(language: Language, key: str, **values: object) -> str:
     """The sentence in that language, filled in."""
     sentence = TEXTS[key][1 if language == "zh" else 0]
-    return sentence.format(**values) if values else sentence
+    counted = {name: Counted(value) if type(value) is int else value for name, value in values.items()}
+    return sentence.format(**counted) if values else sentence

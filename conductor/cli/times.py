@@ -67,6 +67,11 @@ def local(instant: datetime) -> str:
     return here(instant).isoformat(sep=" ", timespec="seconds")
 
 
+def clock(instant: datetime) -> str:
+    """The time of day here."""
+    return local(instant)[11:19]
+
+
 def _relative(found: re.Match[str], now: datetime) -> datetime | None:
     if found["count"] is None:
         return now

@@ -4,16 +4,25 @@ Promises: opens the database, when it does, for reading alone, in one snapshot; 
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from conductor.cli.options import Json
 from conductor.cli.submission import refuse
 
-PolicyText = Annotated[
-    str | None,
-    typer.Option("--policy", metavar="POLICY", help="backfill, or order=backfill,guard_seconds=600,..."),
+if TYPE_CHECKING:
+    from conductor.cli.scenarios import Wishes
+    from conductor.cli.screen import Screen
+    from conductor.cli.whatif_views import Found
+
+PolicyTexts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--policy",
+        metavar="POLICY",
+        help="backfill, or order=backfill,guard_seconds=600,...; several: side by side.",
+    ),
 ]
 Nodes = Annotated[
     str | None,
@@ -44,7 +53,7 @@ Chart = Annotated[
 
 
 def whatif(
-    policy: PolicyText = None,
+    policies: PolicyTexts = None,
     nodes: Nodes = None,
     since: Since = None,
     until: Until = None,
@@ -59,22 +68,27 @@ def whatif(
     Example: conductor whatif --policy backfill --nodes 4x64 --from 2026-11-01
     """
     from conductor.cli.charts import check_chart, draw
-    from conductor.cli.progress import progress_bar
-    from conductor.cli.scenarios import of_log, of_trace, wishes_of
+    from conductor.cli.scenarios import wishes_of
     from conductor.cli.screen import Screen
-    from conductor.cli.whatif_views import document, measured, tell
-    from conductor.core.simulation import simulate
+    from conductor.cli.whatif_views import document, tell, tell_several
 
     screen = Screen.open()
+    if chart is not None and len(policies or ()) > 1:
+        refuse(screen, "whatif_one_chart")
     if chart is not None:
         check_chart(chart, screen)
     if swf is None and (limits is not None or load is not None):
         refuse(screen, "whatif_trace_only")
-    wishes = wishes_of(screen, policy=policy, nodes=nodes, since=since, until=until, limits=limits, load=load)
-    scenario = of_trace(swf, wishes, screen) if swf is not None else of_log(wishes, screen)
-    with progress_bar(screen, "simulating") as progress:
-        simulated = simulate(scenario.workload, progress=progress)
-    found = measured(scenario, simulated)
+    asked: list[str | None] = [*policies] if policies else [None]
+    several = [
+        wishes_of(screen, policy=policy, nodes=nodes, since=since, until=until, limits=limits, load=load)
+        for policy in asked
+    ]
+    each = [_simulated(wishes, swf, screen) for wishes in several]
+    if len(each) > 1:
+        screen.json({"simulations": [*map(document, each)]}) if as_json else tell_several(each, screen)
+        return
+    [found] = each
     ran = bool(found.thought_loads or found.real_loads)
     if chart is not None and ran:
         draw(chart, found, screen)
@@ -86,3 +100,14 @@ def whatif(
             screen.say("whatif_drawn", path=chart)
     if chart is not None and not ran:
         screen.warn("whatif_not_drawn")
+
+
+def _simulated(wishes: "Wishes", swf: Path | None, screen: "Screen") -> "Found":
+    from conductor.cli.progress import progress_bar
+    from conductor.cli.scenarios import of_log, of_trace
+    from conductor.cli.whatif_views import measured
+    from conductor.core.simulation import simulate
+
+    scenario = of_trace(swf, wishes, screen) if swf is not None else of_log(wishes, screen)
+    with progress_bar(screen, "simulating") as progress:
+        return measured(scenario, simulate(scenario.workload, progress=progress))

@@ -1,6 +1,6 @@
 """What came of a simulation, beside what really happened: as a table, and as the document of `--json`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -96,21 +96,56 @@ def tell(found: Found, screen: "Screen") -> None:
         ("label_policy", policy_line(scenario.policy, screen)),
         ("whatif_on", _nodes(found, screen)),
     ]
-    screen.pairs(pairs)
+    screen.pairs(pairs, wrap=True)
     screen.line("")
     if found.thought is None:
         screen.say("whatif_nothing_ran")
     else:
         columns = [("whatif_measure", FLEXIBLE), ("whatif_simulated", NUMBER), ("whatif_real", NUMBER)]
-        rows = [
-            (screen.text(key), show(found.thought), show(found.real) if found.real else "-")
-            for key, show in ROWS
-        ]
-        screen.table(columns if found.real else columns[:2], rows if found.real else [r[:2] for r in rows])
+        sides = [found.thought, *filter(None, [found.real])]
+        screen.table(columns[: len(sides) + 1], measured_rows(sides, screen))
     _notes(found, screen)
 
 
-def _notes(found: Found, screen: "Screen") -> None:
+def tell_several(each: Sequence[Found], screen: "Screen") -> None:
+    """Policies beside each other, numbered, and what really happened last."""
+    from conductor.cli.tables import FLEXIBLE, NUMBER
+    from conductor.cli.times import local
+
+    scenario, one = each[0].scenario, each[0]
+    place = scenario.place if scenario.kind == "swf" else log_line(scenario.place, screen)
+    screen.pairs(
+        [
+            ("whatif_source", place),
+            ("whatif_from", local(scenario.begins_at)),
+            ("whatif_on", _nodes(one, screen)),
+        ],
+        wrap=True,
+    )
+    for number, found in enumerate(each, 1):
+        screen.say("whatif_policy_is", number=number, policy=policy_line(found.scenario.policy, screen))
+    screen.line("")
+    ran = [(number, found.thought) for number, found in enumerate(each, 1) if found.thought is not None]
+    if not ran:
+        screen.say("whatif_nothing_ran")
+        return
+    sides = [measures for _, measures in ran] + ([one.real] if one.real else [])
+    headings = [screen.text("whatif_numbered", number=number) for number, _ in ran]
+    headings += [screen.text("whatif_real")] if one.real else []
+    kinds = [FLEXIBLE] + [NUMBER] * len(sides)
+    for line in screen.lines_of_table(
+        [screen.text("whatif_measure"), *headings], kinds, measured_rows(sides, screen)
+    ):
+        print(line)
+    for number, found in enumerate(each, 1):
+        _notes(found, screen, number=number, terms=number == len(each))
+
+
+def measured_rows(sides: Sequence[Measures], screen: "Screen") -> list[list[str]]:
+    return [[screen.text(key), *shown([get(side) for side in sides])] for key, get, shown in ROWS]
+
+
+def _notes(found: Found, screen: "Screen", *, number: int | None = None, terms: bool = True) -> None:
     """What a reader must know of the numbers, a sentence each."""
     from conductor.cli.tables import wrapped
 
@@ -122,11 +157,13 @@ def _notes(found: Found, screen: "Screen") -> None:
         "whatif_never_started": len(simulated.waiting),
         **{f"whatif_{name}": left_out.get(name, 0) for name in _LEFT_OUT},
     }
-    sentences = [screen.text(key, count=f"{count:,}") for key, count in counts.items() if count]
-    if found.thought is not None:
+    sentences = [screen.text(key, count=count) for key, count in counts.items() if count]
+    if found.thought is not None and terms:
         sentences.append(screen.text("whatif_terms", seconds=f"{SLOWDOWN_THRESHOLD_SECONDS:g}"))
     if sentences:
         screen.line("")
+        if number is not None:
+            screen.say("whatif_numbered", number=number)
     for sentence in sentences:
         for line in wrapped(sentence, screen.width()):
             screen.line(line)
@@ -157,29 +194,36 @@ def policy_line(policy: "Policy | None", screen: "Screen") -> str:
     return ", ".join([policy.order, *others])
 
 
-def seconds_text(seconds: float) -> str:
-    """Short ones with hundredths, longer ones as Slurm writes them."""
+def seconds_texts(seconds: Sequence[float]) -> list[str]:
+    """With hundredths when all are short, else all as Slurm writes them."""
     from conductor.cli.times import duration
 
-    return f"{seconds:.2f} s" if 0 < seconds < 10 else duration(seconds)
+    short = 0 < max(seconds) < 10
+    return [f"{one:.2f} s" if short else duration(one) for one in seconds]
 
 
-def _number(value: float) -> str:
-    return f"{value:,.2f}" if value < 100 else f"{value:,.0f}"
+def _numbers(values: Sequence[float]) -> list[str]:
+    small = max(values) < 100
+    return [f"{one:,.2f}" if small else f"{one:,.0f}" for one in values]
 
 
-ROWS: tuple[tuple[str, Callable[[Measures], str]], ...] = (
-    ("whatif_jobs", lambda m: f"{m.jobs:,}"),
-    ("whatif_cpu_hours", lambda m: f"{m.cpu_hours:,.1f}"),
-    ("whatif_wait_mean", lambda m: seconds_text(m.wait_mean_seconds)),
-    ("whatif_wait_p50", lambda m: seconds_text(m.wait_p50_seconds)),
-    ("whatif_wait_p95", lambda m: seconds_text(m.wait_p95_seconds)),
-    ("whatif_wait_max", lambda m: seconds_text(m.wait_max_seconds)),
-    ("whatif_slowdown_mean", lambda m: _number(m.bounded_slowdown_mean)),
-    ("whatif_slowdown_p95", lambda m: _number(m.bounded_slowdown_p95)),
-    ("whatif_slowdown_max", lambda m: _number(m.bounded_slowdown_max)),
-    ("whatif_utilization", lambda m: f"{m.utilization:.1%}"),
-    ("whatif_makespan", lambda m: seconds_text(m.makespan_seconds)),
-    ("whatif_fairness", lambda m: f"{m.fairness:.3f}"),
-    ("whatif_most_waiting", lambda m: f"{m.most_waiting:,}"),
+def _each(form: str) -> Callable[[Sequence[float]], list[str]]:
+    return lambda values: [form.format(one) for one in values]
+
+
+# What is measured, how to get it, and how its values are written beside each other: all in one form.
+ROWS: tuple[tuple[str, Callable[[Measures], float], Callable[[Sequence[float]], list[str]]], ...] = (
+    ("whatif_jobs", lambda m: m.jobs, _each("{:,}")),
+    ("whatif_cpu_hours", lambda m: m.cpu_hours, _each("{:,.1f}")),
+    ("whatif_wait_mean", lambda m: m.wait_mean_seconds, seconds_texts),
+    ("whatif_wait_p50", lambda m: m.wait_p50_seconds, seconds_texts),
+    ("whatif_wait_p95", lambda m: m.wait_p95_seconds, seconds_texts),
+    ("whatif_wait_max", lambda m: m.wait_max_seconds, seconds_texts),
+    ("whatif_slowdown_mean", lambda m: m.bounded_slowdown_mean, _numbers),
+    ("whatif_slowdown_p95", lambda m: m.bounded_slowdown_p95, _numbers),
+    ("whatif_slowdown_max", lambda m: m.bounded_slowdown_max, _numbers),
+    ("whatif_utilization", lambda m: m.utilization, _each("{:.1%}")),
+    ("whatif_makespan", lambda m: m.makespan_seconds, seconds_texts),
+    ("whatif_fairness", lambda m: m.fairness, _each("{:.3f}")),
+    ("whatif_most_waiting", lambda m: m.most_waiting, _each("{:,}")),
 )

@@ -78,11 +78,13 @@ def _show_condition(one: Raw, screen: "Screen") -> None:
     """One condition of a dependency, and under it the jobs that it still needs."""
     from conductor.cli.visible import one_line
 
-    screen.line(f"  {one_line(sentence_of(one, screen))}")
+    for line in screen.lines_of(f"  {one_line(sentence_of(one, screen))}"):
+        screen.line(line)
     for job in one["jobs"]:
         reason = f" ({job['reason']})" if job["reason"] else ""
         end = screen.text("why_until", at=_local(job["ends_by"])) if job["ends_by"] else ""
-        screen.line(f"    {job['name']} {job['state']}{reason}{end}")
+        for line in screen.lines_of(f"    {job['name']} {job['state']}{reason}{end}"):
+            screen.line(line)
 
 
 def _show_holders(holders: Sequence[Raw], count: int, screen: "Screen") -> None:

@@ -1,6 +1,15 @@
-"""The Python client: what a program uses to talk to a Conductor server."""
+"""The Python client: what a program uses to talk to a Conductor server, blocking (`Client`) or not (`AsyncClient`).
 
-from conductor.client.client import Client, connect
+calls          what to ask and how the answer is read; no waiting: `job_calls`, `cluster_calls`, `log_calls`
+exchange       whether a try was worth another, and what an error says
+aio            the client that awaits: connection, waiting, following, paging
+the rest       the client that blocks, made from `aio` by `scripts/write_sync_client.py`
+"""
+
+from typing import TYPE_CHECKING
+
+from conductor.client.client import Client
+from conductor.client.connecting import connect, connect_async
 from conductor.client.errors import ClientError, FieldError, Problem, Refused, UnexpectedAnswer, Unreachable
 from conductor.client.models import (
     ACTIVE_STATES,
@@ -21,26 +30,35 @@ from conductor.client.models import (
     Submitted,
     SubmittedBatch,
 )
+from conductor.client.shapes import AllocationPage, CommandAnswer, Lease, Rejection
+
+if TYPE_CHECKING:
+    from conductor.client.aio.client import AsyncClient
 
 __all__ = [
     "ACTIVE_STATES",
     "FINAL_STATES",
     "Allocation",
+    "AllocationPage",
+    "AsyncClient",
     "Changed",
     "Client",
     "ClientError",
+    "CommandAnswer",
     "Event",
     "EventPage",
     "FieldError",
     "Head",
     "Job",
     "JobPage",
+    "Lease",
     "Node",
     "Nodes",
     "Problem",
     "Process",
     "ProcessPage",
     "Refused",
+    "Rejection",
     "Stats",
     "Submission",
     "Submitted",
@@ -48,4 +66,14 @@ __all__ = [
     "UnexpectedAnswer",
     "Unreachable",
     "connect",
+    "connect_async",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """What awaits is loaded when it is first named: it brings an event loop, which the command line never needs."""
+    if name == "AsyncClient":
+        from conductor.client.aio.client import AsyncClient
+
+        return AsyncClient
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""A synchronous client of the HTTP API.
+"""A client of the HTTP API.
 
     with connect() as client:
         job = client.submit(Submission(script="#!/bin/sh\\necho hello\\n", cpus=1))
@@ -8,20 +8,22 @@ Promises: a method for each thing the API does, with its names; writes may be re
 Refuses to know: the database. Everything goes over HTTP.
 """
 
-import math
-import time
-import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+# Made from `aio/client.py` by `scripts/write_sync_client.py`; change it there.
+
+import ssl
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Literal, Self
-from urllib.parse import quote
+from typing import Any, Self, Unpack
 
 import httpx
 
-from conductor.client.connection import Connection, Params
-from conductor.client.errors import UnexpectedAnswer, Unreachable
+from conductor.client import cluster_calls, following, job_calls, log_calls, paging, waiting
+from conductor.client.calls import EVENTS_PAGE, JobName, Moment, Stream
+from conductor.client.connection import Connection
+from conductor.client.exchange import CONNECTIONS
+from conductor.client.job_calls import JobFilters
 from conductor.client.models import (
     Changed,
     Event,
@@ -36,37 +38,21 @@ from conductor.client.models import (
     Submission,
     Submitted,
     SubmittedBatch,
-    read,
 )
-from conductor.settings import Settings, api_url_of, load_settings, read_token
+from conductor.client.patience import PATIENCE_SECONDS
+from conductor.client.shapes import AllocationPage, CommandAnswer, Lease
+from conductor.client.tokens import Tokens
 
-API = "/api/v1"
-# One long poll; shorter than what proxies in between usually allow.
-LONG_POLL_SECONDS = 20.0
-# How often a server that is away is tried again.
-AWAY_PAUSE_SECONDS = 0.5
-# A log of some ten million events.
-AUDIT_PATIENCE_SECONDS = 600.0
-# The most that the server gives at once.
-PAGE = 1000
-EVENTS_PAGE = 10_000
-
-# How much longer an answer about the past may take.
-FOLDING_SECONDS = 300.0
-
-JobName = int | str  # 42, or a task of an array: "42_7"; where something is asked of them, also "42_[1-5]"
-Stream = Literal["stdout", "stderr"]
-Moment = int | datetime  # a position of the log, or an aware time
-
-
-def connect(settings: Settings | None = None, *, channel: str = "api") -> "Client":
-    """A client of the server that the settings name, with the token kept beside them."""
-    settings = settings or load_settings()
-    return Client(api_url_of(settings), read_token(settings), lang=settings.lang, channel=channel)
+__all__ = ["Client", "JobName", "Moment", "Stream"]
 
 
 class Client:
-    """One server. Use it in a `with` block, or close it."""
+    """One server. Use it in an `with` block, or close it; also from several threads at once.
+
+    `verify`: a file with the authorities that the server's certificate may come from. `at_least`: what is read is no
+    older than this position, nor than what this client wrote, whichever of several servers answers; 0 for the latter
+    alone. `connections` is how many are open at most; who wants one more waits.
+    """
 
     def __init__(
         self,
@@ -76,10 +62,21 @@ class Client:
         lang: str = "en",
         channel: str = "api",
         timeout_seconds: float = 30.0,
+        verify: ssl.SSLContext | str | bool | None = None,
+        at_least: int | None = None,
+        connections: int = CONNECTIONS,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._connection = Connection(
-            url, token, lang=lang, channel=channel, timeout_seconds=timeout_seconds, transport=transport
+            url,
+            token,
+            lang=lang,
+            channel=channel,
+            timeout_seconds=timeout_seconds,
+            verify=verify,
+            at_least=at_least,
+            connections=connections,
+            transport=transport,
         )
 
     def __enter__(self) -> Self:
@@ -94,194 +91,239 @@ class Client:
         self._connection.close()
 
     @property
+    def tokens(self) -> Tokens:
+        """Who may talk to this server, for administrators."""
+        return Tokens(self._connection)
+
+    @property
     def url(self) -> str:
         return self._connection.url
 
+    @property
+    def position(self) -> int:
+        """The last position that this client wrote, for another client's `at_least`; 0 before."""
+        return self._connection.written.position
+
     def submit(self, submission: Submission, *, idempotency_key: str | None = None) -> Submitted:
-        """Submit one job. The same key within 24 hours answers with the same job."""
-        key = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
-        raw = self._connection.json("POST", f"{API}/jobs/submit", body=submission.to_json(), headers=key)
-        return read(Submitted, raw)
+        """Submit one job, or an array of them. The same key within 24 hours answers with the same job."""
+        return self._connection.ask(job_calls.submit(submission, idempotency_key))
 
     def submit_batch(
         self, submissions: Iterable[Submission], *, idempotency_key: str | None = None
     ) -> SubmittedBatch:
-        """Submit many in one transaction: all of them, or none."""
-        key = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
-        body = {"jobs": [submission.to_json() for submission in submissions]}
-        raw = self._connection.json("POST", f"{API}/jobs/submit/batch", body=body, headers=key)
-        return read(SubmittedBatch, raw)
+        """Submit many in one transaction: all of them, or none. At most 10,000."""
+        return self._connection.ask(job_calls.submit_batch(submissions, idempotency_key))
+
+    def submit_all(
+        self, submissions: Iterable[Submission], *, idempotency_key: str | None = None
+    ) -> Generator[Submitted, None, None]:
+        """Submit any number, a batch at a time, each all or none; the next is made when this one is taken."""
+        return paging.submit_all(self._connection, submissions, idempotency_key)
 
     def jobs(
         self,
         *,
-        states: Sequence[str] = (),
-        user_name: str | None = None,
-        name: str | None = None,
-        node_name: str | None = None,
-        array_job_id: int | None = None,
-        fold: Literal["array"] | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
         limit: int | None = None,
         cursor: str | int | None = None,
         as_of: Moment | None = None,
+        **filters: Unpack[JobFilters],
     ) -> JobPage:
-        """One page of jobs. `fold="array"`: the waiting tasks of an array as one."""
-        params: Params = {
-            "state": ",".join(states) or None,
-            "user_name": user_name,
-            "name": name,
-            "node_name": node_name,
-            "array_job_id": array_job_id,
-            "fold": fold,
-            "since": since.isoformat() if since else None,
-            "until": until.isoformat() if until else None,
-            "limit": limit,
-            "cursor": cursor,
-        }
-        return read(JobPage, self._listing("/jobs", params, as_of))
+        """One page of jobs, newest first."""
+        return self._connection.ask(job_calls.jobs(limit, cursor, as_of, filters))
 
-    def all_jobs(self, limit: int | None = None, *, as_of: Moment | None = None, **filters: Any) -> JobPage:
-        """Jobs over as many pages as it takes, as one page. Filters are those of `jobs`."""
-        found: list[Job] = []
-        raw: list[Raw] = []
-        told: Raw = {}
-        cursor: str | int | None = None
-        while True:
-            left = PAGE if limit is None else min(PAGE, limit - len(found))
-            page = self.jobs(limit=left, cursor=cursor, as_of=as_of, **filters)
-            found += page.jobs
-            raw += page.raw["jobs"]
-            cursor = page.next
-            if as_of is not None and not told:
-                told = {"as_of": page.raw["as_of"]}
-                as_of = int(
-                    told["as_of"]["position"]
-                )  # a time still to come would be another one a page later
-            if cursor is None or not page.jobs or len(found) == limit:
-                return JobPage(jobs=tuple(found), next=cursor, raw={**told, "jobs": raw, "next": cursor})
+    def iterate_jobs(
+        self, *, as_of: Moment | None = None, **filters: Unpack[JobFilters]
+    ) -> Generator[Job, None, None]:
+        """Jobs over as many pages as it takes, each read when it is wanted."""
+        return paging.iterate_jobs(self._connection, as_of, filters)
+
+    def all_jobs(
+        self, limit: int | None = None, *, as_of: Moment | None = None, **filters: Unpack[JobFilters]
+    ) -> JobPage:
+        """Jobs over as many pages as it takes, as one page."""
+        return paging.all_jobs(self._connection, limit, as_of, filters)
 
     def job(self, job_id: JobName, *, as_of: Moment | None = None) -> Job:
-        return read(Job, self._listing(f"/jobs/{job_id}", {}, as_of))
+        return self._connection.ask(job_calls.job(job_id, as_of))
 
     def wait(
-        self, job_id: JobName, *, timeout_seconds: float | None = None, patience_seconds: float = 0.0
+        self,
+        job_id: JobName,
+        state: str | Sequence[str] = "final",
+        *,
+        timeout_seconds: float | None = None,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> Job:
-        """The job once it has ended, or as it is when the time is up.
+        """The job once it is in this state (or one of these) or has ended, or as it is when the time is up.
 
         `patience_seconds` is how long the server may be away meanwhile.
         """
-        deadline = math.inf if timeout_seconds is None else time.monotonic() + timeout_seconds
-        answered_at = time.monotonic()
-        while True:
-            left = max(0.0, deadline - time.monotonic())
-            try:
-                job = self.wait_once(job_id, min(left, LONG_POLL_SECONDS))
-            except Unreachable:
-                if time.monotonic() - answered_at >= patience_seconds:
-                    raise
-                time.sleep(AWAY_PAUSE_SECONDS)
-                continue
-            answered_at = time.monotonic()
-            if job.final or answered_at >= deadline:
-                return job
+        return waiting.wait_for_state(self._connection, job_id, state, timeout_seconds, patience_seconds)
 
     def wait_once(self, job_id: JobName, timeout_seconds: float) -> Job:
         """One long poll: the job when it ends, or as it is after this time."""
-        params: Params = {"wait": "final", "timeout": timeout_seconds}
-        raw = self._connection.json(
-            "GET", f"{API}/jobs/{job_id}", params=params, patience_seconds=timeout_seconds
-        )
-        return read(Job, raw)
+        return self._connection.ask(job_calls.job_in_state(job_id, "final", timeout_seconds))
+
+    def wait_each(
+        self,
+        job_ids: Iterable[JobName],
+        *,
+        timeout_seconds: float | None = None,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> Generator[Job, None, None]:
+        """Many jobs, each as it ends and as a listing shows it; who has not ended when the time is up does not come."""
+        return waiting.wait_for_each(self._connection, job_ids, timeout_seconds, patience_seconds)
+
+    def wait_array(self, array_job_id: int, *, patience_seconds: float = PATIENCE_SECONDS) -> tuple[Job, ...]:
+        """Every task of an array, once all have ended."""
+        return waiting.wait_for_tasks(self._connection, array_job_id, patience_seconds)
 
     def script(self, job_id: JobName) -> str:
-        return self._connection.content(f"{API}/jobs/{job_id}/script").decode("utf-8", "replace")
+        return self._connection.ask(job_calls.script(job_id))
+
+    def environment(self, job_id: JobName) -> Mapping[str, str]:
+        """The variables that were given with the job."""
+        return self._connection.ask(job_calls.environment(job_id))
+
+    def why(self, job_id: JobName, *, as_of: Moment | None = None) -> Raw:
+        """Why a job waits, now or at a moment of the past; of one that does not wait, what came of it."""
+        return self._connection.ask(job_calls.why(job_id, as_of))
 
     def job_events(self, job_id: JobName, *, after: int = 0, limit: int | None = None) -> EventPage:
-        params: Params = {"after": after, "limit": limit}
-        return read(EventPage, self._connection.json("GET", f"{API}/jobs/{job_id}/events", params=params))
+        return self._connection.ask(job_calls.job_events(job_id, after, limit))
 
     def all_job_events(self, job_id: JobName) -> tuple[Event, ...]:
         """A job's whole history, however long."""
-        found: list[Event] = []
-        while True:
-            after = found[-1].position if found else 0
-            events = self.job_events(job_id, after=after, limit=EVENTS_PAGE).events
-            found += events
-            if len(events) < EVENTS_PAGE:
-                return tuple(found)
+        return paging.all_job_events(self._connection, job_id)
 
-    def output(self, job_id: JobName, *, stream: Stream = "stdout", offset: int = 0) -> bytes:
+    def output(
+        self, job_id: JobName, *, stream: Stream = "stdout", offset: int = 0, limit: int | None = None
+    ) -> bytes:
         """What the job has written so far, from a byte on."""
-        params: Params = {"stream": stream, "offset": offset}
-        return self._connection.content(f"{API}/jobs/{job_id}/output", params=params)
+        return self._connection.ask(job_calls.output(job_id, stream, offset, limit))
+
+    def stream_output(
+        self,
+        job_id: JobName,
+        *,
+        stream: Stream = "stdout",
+        offset: int = 0,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> Generator[bytes, None, None]:
+        """What the job writes, as it comes, until it has ended; a connection that breaks is taken up again there."""
+        return following.follow_output(self._connection, job_id, stream, offset, patience_seconds)
 
     def follow_output(
         self, job_id: JobName, *, stream: Stream = "stdout", offset: int = 0, follow: bool = True
     ) -> AbstractContextManager[Iterator[bytes]]:
-        """What the job writes, as it comes, until it has ended (or, not following, until here)."""
-        params: Params = {"stream": stream, "offset": offset, "follow": 1 if follow else None}
-        return self._connection.stream(f"{API}/jobs/{job_id}/output", params=params)
+        """The same over one connection, which may break; not following, up to here."""
+        return self._connection.stream(job_calls.followed_output(job_id, stream, offset, follow))
+
+    def send_output(
+        self,
+        job_id: JobName,
+        data: bytes,
+        *,
+        stream: Stream = "stdout",
+        offset: int,
+        attempt: int | None = None,
+    ) -> int:
+        """For executors: a piece of what a job wrote, at this byte; gives the length that is known then."""
+        return self._connection.ask(job_calls.send_output(job_id, data, stream, offset, attempt))
 
     def cancel(
-        self, job_id: JobName, *, reason: str | None = None, wait_seconds: float | None = None
+        self,
+        job_id: JobName,
+        *,
+        reason: str | None = None,
+        wait_seconds: float | None = None,
+        expected_version: int | None = None,
     ) -> Changed:
-        """Cancel: at once what waits; what runs is asked to end (and waited for, when told to)."""
-        raw = self._connection.json(
-            "POST",
-            f"{API}/jobs/{job_id}/cancel",
-            params={"wait": wait_seconds},
-            body=_reason(reason),
-            patience_seconds=wait_seconds or 0.0,
-        )
-        return _changed(job_id, raw)
+        """Cancel: at once what waits; what runs is asked to end (and waited for, when told to).
 
-    def hold(self, job_id: JobName, *, reason: str | None = None) -> Changed:
-        return self._change(job_id, "hold", reason)
+        Here and below, with `expected_version` only a job of that version is changed, else it is `Refused`.
+        """
+        return self._connection.ask(job_calls.cancel(job_id, reason, wait_seconds, expected_version))
 
-    def unhold(self, job_id: JobName, *, reason: str | None = None) -> Changed:
-        return self._change(job_id, "unhold", reason)
+    def hold(
+        self, job_id: JobName, *, reason: str | None = None, expected_version: int | None = None
+    ) -> Changed:
+        return self._connection.ask(job_calls.change(job_id, "hold", reason, expected_version))
 
-    def requeue(self, job_id: JobName, *, reason: str | None = None) -> Changed:
-        return self._change(job_id, "requeue", reason)
+    def unhold(
+        self, job_id: JobName, *, reason: str | None = None, expected_version: int | None = None
+    ) -> Changed:
+        return self._connection.ask(job_calls.change(job_id, "unhold", reason, expected_version))
 
-    def reprioritize(self, job_id: JobName, priority: int) -> Changed:
-        path = f"{API}/jobs/{job_id}/reprioritize"
-        return _changed(job_id, self._connection.json("POST", path, body={"priority": priority}))
+    def requeue(
+        self, job_id: JobName, *, reason: str | None = None, expected_version: int | None = None
+    ) -> Changed:
+        return self._connection.ask(job_calls.change(job_id, "requeue", reason, expected_version))
+
+    def reprioritize(self, job_id: JobName, priority: int, *, expected_version: int | None = None) -> Changed:
+        return self._connection.ask(job_calls.reprioritize(job_id, priority, expected_version))
 
     def command(self, command: Raw) -> Raw:
         """Send one command as the contract words it; a rejection is raised as `Refused`."""
-        body = {"command_id": str(uuid.uuid4()), **command}
-        answer = self._connection.json("POST", f"{API}/commands", body=body)
-        if not isinstance(answer, dict):
-            raise UnexpectedAnswer("the answer to a command is no JSON object")
-        return answer
+        return self._connection.ask(log_calls.command(command))
+
+    def commands(self, commands: Sequence[Raw], *, atomic: bool = False) -> tuple[CommandAnswer, ...]:
+        """Send several, at most 1,000, and read an answer for each; `atomic`: all of them, or none."""
+        return self._connection.ask(log_calls.commands(commands, atomic))
 
     def stats(self, *, as_of: Moment | None = None) -> Stats:
-        return read(Stats, self._listing("/jobs/stats", {}, as_of))
+        return self._connection.ask(cluster_calls.stats(as_of))
+
+    def allocations(
+        self,
+        *,
+        statuses: Sequence[str] = (),
+        node_name: str | None = None,
+        wait_seconds: float | None = None,
+        limit: int | None = None,
+        cursor: int | None = None,
+        as_of: Moment | None = None,
+    ) -> AllocationPage:
+        """Who holds which CPUs, newest first; `wait_seconds` holds the answer until there is one."""
+        return self._connection.ask(
+            cluster_calls.allocations(statuses, node_name, wait_seconds, limit, cursor, as_of)
+        )
 
     def nodes(self, *, as_of: Moment | None = None) -> Nodes:
-        return read(Nodes, self._listing("/nodes", {}, as_of))
+        return self._connection.ask(cluster_calls.nodes(as_of))
 
     def node(self, name: str) -> Node:
-        return read(Node, self._connection.json("GET", f"{API}/nodes/{quote(name, safe='')}"))
+        return self._connection.ask(cluster_calls.node(name))
 
     def drain(self, name: str, *, reason: str | None = None) -> Raw:
         """Place nothing more on this node; what runs there runs on."""
-        return self._node_change(name, "drain", reason)
+        return self._connection.ask(cluster_calls.change_node(name, "drain", reason))
 
     def resume(self, name: str, *, reason: str | None = None) -> Raw:
-        return self._node_change(name, "resume", reason)
+        return self._connection.ask(cluster_calls.change_node(name, "resume", reason))
+
+    def lost(self, name: str, *, reason: str | None = None) -> Raw:
+        """Vouch that nothing runs on this node any more: its jobs end or begin again elsewhere."""
+        return self._connection.ask(cluster_calls.change_node(name, "lost", reason))
+
+    def remove(self, name: str, *, reason: str | None = None) -> Raw:
+        return self._connection.ask(cluster_calls.change_node(name, "remove", reason))
+
+    def renew_lease(self, name: str, incarnation: int, allocations: Sequence[int]) -> Lease:
+        """For executors: this node is there and has these allocations."""
+        return self._connection.ask(cluster_calls.renew_lease(name, incarnation, allocations))
+
+    def queue(self, *, limit: int | None = None) -> Raw:
+        """The waiting jobs in the order in which the scheduler looks at them, and the licences in use."""
+        return self._connection.ask(cluster_calls.queue(limit))
 
     def policy(self, *, as_of: Moment | None = None) -> Raw:
         """How the queue is worked through, since when, by whom and why."""
-        return _object(self._listing("/policy", {}, as_of))
+        return self._connection.ask(cluster_calls.policy(as_of))
 
     def change_policy(self, changes: Mapping[str, Any], *, reason: str | None = None) -> Raw:
         """Change some of its values, by name; gives it as it is then."""
-        body = {"changes": dict(changes), "reason": reason}
-        return _object(self._connection.json("POST", f"{API}/policy", body=body))
+        return self._connection.ask(cluster_calls.change_policy(changes, reason))
 
     def policy_history(self) -> tuple[Event, ...]:
         """Every change of the policy."""
@@ -289,37 +331,48 @@ class Client:
 
     def fair_share(self, *, as_of: Moment | None = None) -> Raw:
         """What each account has used, decayed, and its factor."""
-        return _object(self._listing("/policy/fair-share", {}, as_of))
+        return self._connection.ask(cluster_calls.fair_share(as_of))
 
     def events(
         self,
         *,
         after: int = 0,
         stream: str | None = None,
-        event_type: str | None = None,
+        event_type: str | Sequence[str] | None = None,
+        node_name: str | None = None,
         limit: int | None = None,
     ) -> EventPage:
         """Events after a position, in the order of the log."""
-        params: Params = {"after": after, "stream": stream, "type": event_type, "limit": limit}
-        return read(EventPage, self._connection.json("GET", f"{API}/events", params=params))
+        return self._connection.ask(log_calls.events(after, stream, event_type, node_name, limit))
 
-    def why(self, job_id: JobName, *, as_of: Moment | None = None) -> Raw:
-        """Why a job waits, now or at a moment of the past; of one that does not wait, what came of it."""
-        answer = self._listing(f"/jobs/{job_id}/why", {}, as_of)
-        if not isinstance(answer, dict):
-            raise UnexpectedAnswer("the answer is no JSON object")
-        return answer
+    def iterate_events(
+        self,
+        *,
+        after: int = 0,
+        stream: str | None = None,
+        event_type: str | Sequence[str] | None = None,
+        node_name: str | None = None,
+    ) -> Generator[Event, None, None]:
+        """The same up to the end of the log, over as many pages as it takes."""
+        return paging.iterate_events(self._connection, after, stream, event_type, node_name)
+
+    def follow_events(
+        self,
+        *,
+        after: int | None = None,
+        stream: str | None = None,
+        event_type: str | Sequence[str] | None = None,
+        node_name: str | None = None,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> Generator[Event, None, None]:
+        """Events after a position (left out: from now on) as they are recorded, each once, for ever."""
+        return following.follow_events(
+            self._connection, after, stream, event_type, node_name, patience_seconds
+        )
 
     def audit(self, *, replay: bool = True) -> Raw:
         """What is wrong now, and with `replay` what the whole log tells, which takes as long as it is long."""
-        params: Params = {"replay": "true" if replay else "false"}
-        patience_seconds = AUDIT_PATIENCE_SECONDS if replay else 0.0
-        answer = self._connection.json(
-            "GET", f"{API}/audit", params=params, patience_seconds=patience_seconds
-        )
-        if not isinstance(answer, dict):
-            raise UnexpectedAnswer("the audit is no JSON object")
-        return answer
+        return self._connection.ask(log_calls.audit(replay))
 
     def processes(
         self,
@@ -331,53 +384,8 @@ class Client:
         cursor: int | None = None,
     ) -> ProcessPage:
         """Which jobs ran as this PID, on this node, alive at this time; newest first."""
-        params: Params = {
-            "pid": pid,
-            "node_name": node_name,
-            "at": at.isoformat() if at else None,
-            "limit": limit,
-            "cursor": cursor,
-        }
-        return read(ProcessPage, self._connection.json("GET", f"{API}/pids", params=params))
+        return self._connection.ask(log_calls.processes(pid, node_name, at, limit, cursor))
 
     def health(self) -> Raw:
         """The server's own account of itself; `Unreachable` when there is none."""
-        answer = self._connection.json("GET", "/health")
-        return answer if isinstance(answer, dict) else {}
-
-    def _listing(self, path: str, params: Params, as_of: Moment | None) -> Any:
-        """What is read of now, or of a moment in the past, for which the whole log may have to be folded."""
-        moment = as_of.isoformat() if isinstance(as_of, datetime) else as_of
-        return self._connection.json(
-            "GET",
-            API + path,
-            params={**params, "as_of": moment},
-            patience_seconds=0.0 if as_of is None else FOLDING_SECONDS,
-        )
-
-    def _change(self, job_id: JobName, verb: str, reason: str | None) -> Changed:
-        raw = self._connection.json("POST", f"{API}/jobs/{job_id}/{verb}", body=_reason(reason))
-        return _changed(job_id, raw)
-
-    def _node_change(self, name: str, verb: str, reason: str | None) -> Raw:
-        raw: Any = self._connection.json(
-            "POST", f"{API}/nodes/{quote(name, safe='')}/{verb}", body=_reason(reason)
-        )
-        return raw if isinstance(raw, dict) else {}
-
-
-def _object(raw: object) -> Raw:
-    if not isinstance(raw, dict):
-        raise UnexpectedAnswer("the server answered with something that is no JSON object; is the URL right?")
-    return raw
-
-
-def _reason(reason: str | None) -> Raw | None:
-    return None if reason is None else {"reason": reason}
-
-
-def _changed(job_id: JobName, raw: object) -> Changed:
-    if isinstance(raw, dict) and raw.get("jobs"):
-        return read(Changed, {**raw["jobs"][0], **raw})
-    # The answer to a write may be the job itself, which calls its number `id`.
-    return read(Changed, {"job_id": job_id, **raw} if isinstance(raw, dict) else raw)
+        return self._connection.ask(cluster_calls.health())

@@ -1,27 +1,26 @@
-"""One server and one token: sends requests, tells a refusal from an accident.
+"""One server and one token: sends what a call describes, and gives what its answer says.
 
 Promises: whatever is sent may safely be sent twice (every write carries a key that the server recognises, or
 asks for something that is then already so), so a lost connection or a busy server is tried again, a few
-times, before it becomes an error.
-Refuses to know: what the requests mean.
+times, before it becomes an error. Connections are kept and used again; no more than `connections` at a time.
+Refuses to know: what the calls mean.
 """
 
+# Made from `aio/connection.py` by `scripts/write_sync_client.py`; change it there.
+
+import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, TypeVar
 
 import httpx
 
-from conductor.client.errors import FieldError, Problem, Refused, UnexpectedAnswer, Unreachable
+from conductor.client import exchange
+from conductor.client.calls import Call
+from conductor.client.errors import Refused, Unreachable
 
-TRIES = 4
-LONGEST_PAUSE_SECONDS = 5.0
-CONNECT_SECONDS = 5.0
-WORTH_TRYING_AGAIN = (429, 503)
-
-Params = Mapping[str, str | int | float | None]
+T = TypeVar("T")
 
 
 class Connection:
@@ -35,154 +34,71 @@ class Connection:
         lang: str = "en",
         channel: str = "api",
         timeout_seconds: float = 30.0,
+        verify: ssl.SSLContext | str | bool | None = None,
+        at_least: int | None = None,
+        connections: int = exchange.CONNECTIONS,
         transport: httpx.BaseTransport | None = None,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self.url = url.rstrip("/")
-        self._sleep = sleep
+        self.written = exchange.Written(at_least)
+        self.sleep = sleep
         self._timeout_seconds = timeout_seconds
-        headers = {"Accept-Language": lang, "Conductor-Channel": channel}
-        if token is not None:
-            headers["Authorization"] = f"Bearer {token}"
-        # A proxy named in the environment cannot reach this machine's own loopback address.
         self._http = httpx.Client(
             base_url=self.url,
-            headers=headers,
+            headers=exchange.headers_of(token, lang, channel),
             transport=transport,
-            trust_env=not _is_loopback(self.url),
-            timeout=self._timeout(timeout_seconds),
+            verify=exchange.trust_of(self.url, verify),
+            # A proxy named in the environment cannot reach this machine's own loopback address.
+            trust_env=not exchange.is_loopback(self.url),
+            timeout=exchange.timeout_of(timeout_seconds, timeout_seconds),
+            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
         )
 
     def close(self) -> None:
         self._http.close()
 
-    def json(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Params | None = None,
-        body: Any = None,
-        headers: Mapping[str, str] | None = None,
-        patience_seconds: float = 0.0,
-    ) -> Any:
-        """The answer's JSON. `patience_seconds` is how long the server was asked to hold its answer back."""
-        answer = self._send(
-            method, path, params=params, body=body, headers=headers, patience_seconds=patience_seconds
-        )
-        try:
-            return answer.json()
-        except ValueError:
-            raise UnexpectedAnswer(
-                f"{self.url}{path} answered with no JSON; is a Conductor API there?"
-            ) from None
-
-    def content(self, path: str, *, params: Params | None = None) -> bytes:
-        """The answer's body as it is."""
-        return self._send("GET", path, params=params).content
-
-    @contextmanager
-    def stream(self, path: str, *, params: Params | None = None) -> Iterator[Iterator[bytes]]:
-        """The answer's body as it comes, however long the server is silent. Never tried again here."""
-        try:
-            with self._http.stream("GET", path, params=_given(params), timeout=self._timeout(None)) as answer:
-                if answer.is_error:
-                    answer.read()
-                    raise Refused(problem_of(answer))
-                yield answer.iter_bytes()
-        except httpx.TransportError as error:
-            raise Unreachable(self.url, _cause(error)) from error
-
-    def _send(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Params | None = None,
-        body: Any = None,
-        headers: Mapping[str, str] | None = None,
-        patience_seconds: float = 0.0,
-    ) -> httpx.Response:
-        timeout = self._timeout(self._timeout_seconds + patience_seconds)
-        request = self._http.build_request(
-            method, path, params=_given(params), json=body, headers=dict(headers or {}), timeout=timeout
-        )
-        for remaining in reversed(range(TRIES)):
-            pause_seconds = 0.1 * 2 ** (TRIES - remaining)
-            try:
-                answer = self._http.send(request)
-            except (httpx.ConnectError, httpx.TimeoutException) as error:
-                raise Unreachable(self.url, _cause(error)) from error
-            except httpx.TransportError as error:
-                if remaining == 0:
-                    raise Unreachable(self.url, _cause(error)) from error
-            else:
-                if not answer.is_error:
-                    return answer
-                problem = problem_of(answer)
-                if remaining == 0 or problem.status not in WORTH_TRYING_AGAIN:
-                    raise Refused(problem)
-                pause_seconds = min(problem.retry_after_seconds or pause_seconds, LONGEST_PAUSE_SECONDS)
-            self._sleep(pause_seconds)
+    def ask(self, call: Call[T]) -> T:
+        """What the answer says. Raises `Refused`, `Unreachable`, `UnexpectedAnswer`."""
+        read_seconds = self._timeout_seconds + call.patience_seconds
+        request = self._request(call, read_seconds)
+        for tries_left in reversed(range(exchange.TRIES)):
+            outcome = self._outcome(request)
+            if isinstance(outcome, httpx.Response) and not outcome.is_error:
+                if call.method != "GET":
+                    self.written.note(outcome)
+                return call.reads(outcome)
+            self.sleep(exchange.pause_after(self.url, outcome, tries_left))
         raise AssertionError("the last try returns or raises")
 
-    def _timeout(self, read_seconds: float | None) -> httpx.Timeout:
-        return httpx.Timeout(self._timeout_seconds, connect=CONNECT_SECONDS, read=read_seconds)
+    @contextmanager
+    def stream(self, call: Call[Any], *, silence_seconds: float | None = None) -> Iterator[Iterator[bytes]]:
+        """The answer's body as it comes, tried once; by default however long the server is silent."""
+        request = self._request(call, silence_seconds)
+        try:
+            answer = self._http.send(request, stream=True)
+            try:
+                if answer.is_error:
+                    answer.read()
+                    raise Refused(exchange.problem_of(answer))
+                yield answer.iter_bytes()
+            finally:
+                answer.close()
+        except httpx.TransportError as error:
+            raise Unreachable(self.url, exchange.cause_of(error)) from error
 
+    def _request(self, call: Call[Any], read_seconds: float | None) -> httpx.Request:
+        return self._http.build_request(
+            call.method,
+            call.path,
+            params=self.written.params(call),
+            content=call.body,
+            headers=dict(call.headers),
+            timeout=exchange.timeout_of(self._timeout_seconds, read_seconds),
+        )
 
-def problem_of(answer: httpx.Response) -> Problem:
-    """What an answer says is wrong: a problem document, a rejected command, or nothing but a status."""
-    try:
-        document = answer.json()
-    except ValueError:
-        document = None
-    document = document if isinstance(document, dict) else {}
-    rejection = document.get("rejection")
-    if isinstance(rejection, dict):
-        document = {"type": rejection.get("code"), "detail": rejection.get("message")}
-    errors = document.get("errors")
-    return Problem(
-        status=answer.status_code,
-        type=str(document.get("type") or "about:blank"),
-        title=str(document.get("title") or answer.reason_phrase),
-        detail=str(document.get("detail") or ""),
-        errors=tuple(_field_error(one) for one in errors) if isinstance(errors, list) else (),
-        retry_after_seconds=_seconds(answer.headers.get("Retry-After")),
-    )
-
-
-def _field_error(one: Any) -> FieldError:
-    one = one if isinstance(one, dict) else {"message": str(one)}
-    return FieldError(
-        field=str(one.get("field") or ""),
-        code=str(one.get("code") or ""),
-        message=str(one.get("message") or ""),
-    )
-
-
-def _given(params: Params | None) -> dict[str, str | int | float]:
-    return {name: value for name, value in (params or {}).items() if value is not None}
-
-
-def _seconds(text: str | None) -> float | None:
-    try:
-        return float(text) if text is not None else None
-    except ValueError:
-        return None  # a date: rare, and our own server sends seconds
-
-
-def _cause(error: httpx.TransportError) -> str:
-    match error:
-        case httpx.ConnectTimeout():
-            return "the connection was not taken up in time"
-        case httpx.TimeoutException():
-            return "the answer did not come in time"
-        case httpx.ConnectError():
-            return "nothing listens there" if "refused" in str(error).lower() else str(error)
-        case _:
-            return str(error) or type(error).__name__
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    return host in ("localhost", "::1") or host.startswith("127.")
+    def _outcome(self, request: httpx.Request) -> httpx.Response | httpx.TransportError:
+        try:
+            return self._http.send(request)
+        except httpx.TransportError as error:
+            return error

@@ -6,7 +6,9 @@ ClientError
   UnexpectedAnswer   something answered that does not speak this API
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from conductor.core.errors import ConductorError
 
@@ -39,7 +41,10 @@ class FieldError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """A problem document (RFC 9457). `type` is stable; `title` and `detail` are for people."""
+    """A problem document (RFC 9457). `type` and `code` are stable; `title` and `detail` are for people.
+
+    `raw` is the document as it came, with what only some problems tell (`state`, `version`, `offset`).
+    """
 
     status: int
     type: str = "about:blank"
@@ -47,6 +52,8 @@ class Problem:
     detail: str = ""
     errors: tuple[FieldError, ...] = ()
     retry_after_seconds: float | None = None
+    code: str = ""
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def sentences(self) -> list[str]:
         """What happened and what to do, one a line: of each wrong field, else of the whole."""
@@ -68,3 +75,16 @@ class Refused(ClientError):
     @property
     def status(self) -> int:
         return self.problem.status
+
+    @property
+    def code(self) -> str:
+        """The stable name of what is wrong: `wrong_state`, `version_conflict`, `not_found`, `invalid`."""
+        return self.problem.code
+
+    @property
+    def errors(self) -> tuple[FieldError, ...]:
+        return self.problem.errors
+
+    @property
+    def retry_after_seconds(self) -> float | None:
+        return self.problem.retry_after_seconds

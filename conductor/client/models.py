@@ -115,6 +115,7 @@ class Allocation:
     node_name: str
     status: str
     id: int | None = None
+    job_id: int | None = None
     attempt: int | None = None
     allocated_cpus: int | None = None
     cpu_ids: tuple[int, ...] = ()

@@ -21,6 +21,7 @@ from conductor.core.events import (
     LeaderElected,
     NodeLost,
     NodeRegistered,
+    Provenance,
     ReleaseReason,
     ResourcesAllocated,
     ResourcesReleased,
@@ -48,15 +49,19 @@ class Trace(NamedTuple):
     )
     held: int = 0  # CPUs were promised to a job, or taken into use
     asked: int = 0  # a running job was asked to end
-    correlation: str | None = None  # of what began, and all that followed
-    asked_correlation: str | None = None
+    origin: Provenance | None = None  # of what began, and all that followed: its request, and its trace
+    asked_origin: Provenance | None = None
 
 
 class Cause(NamedTuple):
-    """What an event is caused by, and the request that both go back to."""
+    """What an event is caused by, and whose request and trace both go back to."""
 
     reference: EventReference
-    correlation: str | None
+    origin: Provenance | None
+
+    @property
+    def correlation(self) -> str | None:
+        return self.origin.correlation if self.origin is not None else None
 
 
 Traces = Mapping[StreamName, Trace]
@@ -70,15 +75,15 @@ _BEGINS = frozenset(
 )
 
 
-def followed(trace: Trace, event: Event, version: Version, correlation: str | None) -> Trace:
+def followed(trace: Trace, event: Event, version: Version, origin: Provenance | None) -> Trace:
     """The trace of a stream after one more event."""
     began, held, asked, chain, asked_chain = trace
     kind = type(event)
     if kind is ResourcesReserved or kind is ResourcesAllocated:
-        return Trace(began, version, asked, correlation, asked_chain)
+        return Trace(began, version, asked, origin, asked_chain)
     if kind is CancelRequested:
-        return Trace(began, held, version, chain, correlation)
-    return Trace(version, held, asked, correlation, asked_chain) if kind in _BEGINS else trace
+        return Trace(began, held, version, chain, origin)
+    return Trace(version, held, asked, origin, asked_chain) if kind in _BEGINS else trace
 
 
 def cause_of(
@@ -97,40 +102,40 @@ def cause_of(
     trace = traces.get(stream, NO_TRACE)
     match event:
         case ResourcesReserved():
-            return _known(stream, trace.began, trace.correlation)
+            return _known(stream, trace.began, trace.origin)
         case DependencyMet():
             return _of_awaited(stream, awaited, traces, trace)
         case JobCancelled() if event.unmet is not None:
             return _of_awaited(stream, awaited, traces, trace)
         case ResourcesAllocated():
-            return _known(stream, trace.held, trace.correlation)
+            return _known(stream, trace.held, trace.origin)
         case ResourcesReleased():
             return _cause_of_release(event, stream, job, trace, traces)
         case CleanupBlocked():
-            return _asked(stream, trace) or _known(stream, trace.held, trace.correlation)
+            return _asked(stream, trace) or _known(stream, trace.held, trace.origin)
         case LateReport():
             return _cause_of_late_report(event, stream, job, trace, traces)
         case NodeLost(jobs_lost=False):  # its lease ran out; with jobs_lost it is a person's word
-            return _known(stream, trace.began, trace.correlation)
+            return _known(stream, trace.began, trace.origin)
         case LeaderElected():  # takes over from the one before, if any; but goes back to itself alone
             return _known(stream, trace.began, None)
         case _:
             return None
 
 
-def _known(stream: StreamName, version: int, correlation: str | None) -> Cause | None:
-    return Cause(event_reference(stream, Version(version)), correlation) if version else None
+def _known(stream: StreamName, version: int, origin: Provenance | None) -> Cause | None:
+    return Cause(event_reference(stream, Version(version)), origin) if version else None
 
 
 def _asked(stream: StreamName, trace: Trace) -> Cause | None:
     """The request to end what runs now, if there was one."""
-    return _known(stream, trace.asked, trace.asked_correlation) if trace.asked > trace.held else None
+    return _known(stream, trace.asked, trace.asked_origin) if trace.asked > trace.held else None
 
 
 def _cause_of_release(
     event: ResourcesReleased, stream: StreamName, job: Job | None, trace: Trace, traces: Traces
 ) -> Cause | None:
-    held = _known(stream, trace.held, trace.correlation)
+    held = _known(stream, trace.held, trace.origin)
     match event.reason:
         case ReleaseReason.REPAIRED:
             return None
@@ -146,24 +151,24 @@ def _cause_of_late_report(
     event: LateReport, stream: StreamName, job: Job | None, trace: Trace, traces: Traces
 ) -> Cause | None:
     """What closed the attempt, or the registration that fenced the executor off."""
-    held = _known(stream, trace.held, trace.correlation)
+    held = _known(stream, trace.held, trace.origin)
     allocation = job.allocation_of(event.allocation_id) if job is not None else None
     if allocation is None:
         return held
     if allocation.live:
         return _of_node(allocation.node_name, traces, trace) or held
-    return _known(stream, allocation.version, trace.correlation)
+    return _known(stream, allocation.version, trace.origin)
 
 
 def _of_node(node_name: NodeName, traces: Traces, trace: Trace) -> Cause | None:
     """The node's event as the cause; what follows still goes back to the job's own request."""
     stream = node_stream(node_name)
-    return _known(stream, traces.get(stream, NO_TRACE).began, trace.correlation)
+    return _known(stream, traces.get(stream, NO_TRACE).began, trace.origin)
 
 
 def _of_awaited(stream: StreamName, awaited: StreamName | None, traces: Traces, trace: Trace) -> Cause | None:
     """The end, or the start, of the job waited for; what follows still goes back to the job's own request."""
     if awaited is None:  # a singleton that was alone when it came
-        return _known(stream, trace.began, trace.correlation)
+        return _known(stream, trace.began, trace.origin)
     other = traces.get(awaited, NO_TRACE)
-    return _known(awaited, max(other.began, other.held), trace.correlation)
+    return _known(awaited, max(other.began, other.held), trace.origin)

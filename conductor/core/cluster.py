@@ -17,6 +17,7 @@ from conductor.core.identifiers import (
     AUDIT_STREAM,
     POLICY_STREAM,
     SCHEDULER_STREAM,
+    TOKENS_STREAM,
     JobId,
     NodeName,
     Position,
@@ -163,8 +164,8 @@ class Cluster:
         if job_id is not None:
             self._apply_to_job(job_id, recorded)
             return
-        if recorded.stream == AUDIT_STREAM:
-            return  # what people have noted places nothing
+        if recorded.stream in (AUDIT_STREAM, TOKENS_STREAM):
+            return  # what people have noted, and who may ask, places nothing
         after = evolve(self._state(recorded.stream), recorded.event, at=recorded.at, version=recorded.version)
         if isinstance(after, Node):
             self._put_node(after)

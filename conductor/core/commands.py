@@ -12,6 +12,7 @@ from typing import Any
 
 from conductor.core.events import JobImported, ProcessIdentity, ReleaseReason
 from conductor.core.identifiers import AllocationId, Incarnation, JobId, NodeName, Term
+from conductor.core.roles import Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,6 +270,24 @@ class AcknowledgeFinding:
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateToken:
+    """Let whoever has a secret ask in a role. `sha256` is all of the secret that goes any further."""
+
+    name: str
+    role: Role
+    sha256: str
+    user_name: str | None = None  # the token's name when left out
+    node_name: NodeName | None = None
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevokeToken:
+    name: str
+    reason: str | None = None
+
+
 JobCommand = (
     Submit
     | ImportJob
@@ -287,7 +306,9 @@ JobCommand = (
     | Repair
 )
 NodeCommand = RegisterNode | DrainNode | ResumeNode | DeclareNodeLost | RemoveNode
-Command = JobCommand | NodeCommand | ElectLeader | ChangePolicy | AcknowledgeFinding
+Command = (
+    JobCommand | NodeCommand | ElectLeader | ChangePolicy | AcknowledgeFinding | CreateToken | RevokeToken
+)
 
 
 def submission_of(command: Command) -> Submit | None:

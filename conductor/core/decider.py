@@ -12,6 +12,7 @@ from conductor.core import leadership as leaderships
 from conductor.core import node as nodes
 from conductor.core import policy as policies
 from conductor.core import rebuilds as rebuilding
+from conductor.core import tokens as tokening
 from conductor.core.acknowledgements import Acknowledgements
 from conductor.core.commands import (
     AcknowledgeFinding,
@@ -19,6 +20,7 @@ from conductor.core.commands import (
     Cancel,
     ChangePolicy,
     Command,
+    CreateToken,
     DeclareNodeLost,
     DrainNode,
     ElectLeader,
@@ -30,6 +32,7 @@ from conductor.core.commands import (
     Reserve,
     ResolveDependency,
     ResumeNode,
+    RevokeToken,
     Submit,
 )
 from conductor.core.decision import Refused, Surroundings
@@ -53,6 +56,7 @@ from conductor.core.identifiers import (
     AUDIT_STREAM,
     POLICY_STREAM,
     SCHEDULER_STREAM,
+    TOKENS_STREAM,
     JobId,
     NodeName,
     StreamName,
@@ -67,8 +71,10 @@ from conductor.core.leadership import Leadership
 from conductor.core.node import Node
 from conductor.core.policy import PolicyInForce
 from conductor.core.rebuilds import Rebuilds
+from conductor.core.token_events import TokenCreated, TokenRevoked
+from conductor.core.tokens import Tokens
 
-State = Job | Node | Leadership | PolicyInForce | Acknowledgements | Rebuilds
+State = Job | Node | Leadership | PolicyInForce | Acknowledgements | Rebuilds | Tokens
 States = Mapping[StreamName, State]
 
 _NODE_COMMANDS = (RegisterNode, DrainNode, ResumeNode, DeclareNodeLost, RemoveNode)
@@ -76,6 +82,8 @@ _NODE_COMMANDS = (RegisterNode, DrainNode, ResumeNode, DeclareNodeLost, RemoveNo
 _FREQUENT = (Submit, Cancel, Reserve)
 _FENCED = (Reserve, ResolveDependency)
 _ON_NODES = (Reserve, Allocate, ReportCleanup, Release, ReleaseLost)
+_TOKEN_COMMANDS = (CreateToken, RevokeToken)
+_TOKEN_EVENTS = (TokenCreated, TokenRevoked)
 _NODE_EVENTS = (NodeRegistered, NodeDrained, NodeResumed, NodeLost, NodeRemoved)
 _OTHER_EVENTS = (
     *_NODE_EVENTS,
@@ -83,6 +91,7 @@ _OTHER_EVENTS = (
     PolicyChanged,
     FindingAcknowledged,
     ProjectionsRebuilt,
+    *_TOKEN_EVENTS,
 )  # than a job's
 
 
@@ -110,6 +119,8 @@ def stream_of(command: Command) -> StreamName:
         return POLICY_STREAM
     if isinstance(command, AcknowledgeFinding):
         return AUDIT_STREAM
+    if isinstance(command, _TOKEN_COMMANDS):
+        return TOKENS_STREAM
     assert command.job_id is not None, "the handler fills in ids before it decides"
     return job_stream(command.job_id)
 
@@ -159,6 +170,9 @@ def decide(
     if isinstance(command, AcknowledgeFinding):
         assert state is None or isinstance(state, Acknowledgements)
         return _verdict(stream, notes.decide(command, state))
+    if isinstance(command, _TOKEN_COMMANDS):
+        assert state is None or isinstance(state, Tokens)
+        return _verdict(stream, tokening.decide(command, state, at=at))
     assert state is None or isinstance(state, Job)
     node_name = _node_read(command)
     node = states.get(node_stream(node_name)) if node_name else None
@@ -230,6 +244,10 @@ def evolve(state: State | None, event: Event, *, at: datetime, version: Version)
         if state is not None and not isinstance(state, Rebuilds):
             raise IllegalTransition("ProjectionsRebuilt in a stream that is not the projections'")
         return rebuilding.evolve(state or Rebuilds(), event, version=version)
+    if isinstance(event, _TOKEN_EVENTS):
+        if state is not None and not isinstance(state, Tokens):
+            raise IllegalTransition(f"{type(event).__name__} in a stream that is not the tokens'")
+        return tokening.evolve(state or Tokens(), event, at=at, version=version)
     if state is not None and not isinstance(state, Job):
         raise IllegalTransition(f"{type(event).__name__} in a stream that is no job's")
     return jobs.evolve(state, event, at=at, version=version)

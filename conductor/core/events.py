@@ -21,6 +21,7 @@ from conductor.core.identifiers import (
     Term,
     Version,
 )
+from conductor.core.token_events import TokenEvent
 
 
 class ReleaseReason(StrEnum):
@@ -351,7 +352,7 @@ LeadershipEvent = LeaderElected
 PolicyEvent = PolicyChanged
 AuditEvent = FindingAcknowledged
 ProjectionsEvent = ProjectionsRebuilt
-Event = JobEvent | NodeEvent | LeadershipEvent | PolicyEvent | AuditEvent | ProjectionsEvent
+Event = JobEvent | NodeEvent | LeadershipEvent | PolicyEvent | AuditEvent | ProjectionsEvent | TokenEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -359,7 +360,8 @@ class Provenance:
     """Who brought an event about, through what, in answer to which request and which earlier event.
 
     `correlation` is the request that all of it goes back to, `causation` the event that directly caused this one
-    (none: the request did), `request_id` the request that reported it, when that is another one.
+    (none: the request did), `request_id` the request that reported it, when that is another one. `trace_id` and
+    `span_id` are of the W3C trace that the first request came with or was given, if any; what follows has the same.
     """
 
     actor: str
@@ -370,6 +372,8 @@ class Provenance:
     command_id: str | None = None
     command_index: int | None = None  # which of the command's events this is, from 0; set with command_id
     command_digest: str | None = None  # of what was asked, so that another wish under the same id is noticed
+    trace_id: str | None = None
+    span_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from conductor.core.identifiers import NodeName
 from conductor.core.resource_texts import gres_text, labels_text
+from conductor.core.said import Said
 
 _NAMES_SHOWN = 10
 
@@ -103,13 +104,10 @@ def beyond_cap(wish: Wish, *, narrowest: int | None, most: int) -> Unfit | None:
     cpus = narrowest or wish.total_cpus
     if cpus <= most:
         return None
-    asks = f"The job asks for {cpus} CPUs"
-    if cpus > wish.total_cpus:
-        asks = f"The job asks for a whole node, and the narrowest that could take it has {cpus} CPUs"
+    whole = cpus > wish.total_cpus
     return Unfit(
-        field="exclusive" if cpus > wish.total_cpus else "cpus",
-        message=f"{asks}, but the policy lets a user have {most} at a time (user_max_cpus). "
-        f"Ask for {most} or fewer, or have the policy changed.",
+        field="exclusive" if whole else "cpus",
+        message=Said("whole_beyond_cap" if whole else "beyond_cap", cpus=cpus, most=most),
     )
 
 
@@ -121,35 +119,26 @@ def mismatch(wanted: Wish, node: Offer, licences: Collection[str] = ()) -> str |
 def mismatches(wanted: Wish, node: Offer, licences: Collection[str] = ()) -> Iterator[tuple[str, str]]:
     """Everything that speaks against the node: the submission's field, and a clause."""
     if wanted.nodelist and node.node_name not in wanted.nodelist:
-        yield "nodelist", f"it asked for {_some(wanted.nodelist)}"
+        yield "nodelist", Said("not_named", names=_some(wanted.nodelist))
     for name, value in wanted.labels.items():
         if node.labels.get(name) != value:
             has = node.labels.get(name)
-            yield (
-                "labels",
-                f"it asked for a node with {name}={value}, this one has {'none' if has is None else has}",
-            )
+            code = "without_label" if has is None else "other_label"
+            yield "labels", Said(code, name=name, value=value, has=has)
     if wanted.total_cpus > node.total_cpus:
-        yield "cpus", f"it asked for {wanted.total_cpus} CPUs, the node has {node.total_cpus}"
+        yield "cpus", Said("fewer_cpus", cpus=wanted.total_cpus, has=node.total_cpus)
     if wanted.memory_mb is not None and node.memory_mb is not None and wanted.memory_mb > node.memory_mb:
-        yield "memory_mb", f"it asked for {wanted.memory_mb} MB, the node has {node.memory_mb}"
+        yield "memory_mb", Said("less_memory", memory_mb=wanted.memory_mb, has=node.memory_mb)
     for name, count in wanted.gres.items():
         if name not in licences and count > node.gres.get(name, 0):
-            yield "gres", f"it asked for {name}:{count}, the node has {node.gres.get(name, 0)}"
-
-
-def _fewer(most: int) -> str:
-    return f"Ask for {most} or fewer" if most else "Leave it out"
+            yield "gres", Said("fewer_gres", name=name, count=count, has=node.gres.get(name, 0))
 
 
 def _unfit(wish: Wish, nodes: Sequence[Offer], licences: Mapping[str, int]) -> Unfit | None:
     for name, count in wish.gres.items():
         if name in licences and count > licences[name]:
-            return Unfit(
-                field="gres",
-                message=f"The job asks for {name}:{count}, but the policy has {licences[name]} licences of {name}. "
-                f"{_fewer(licences[name])}, or have the policy changed.",
-            )
+            code = "few_licences" if licences[name] else "no_licences"
+            return Unfit(field="gres", message=Said(code, name=name, count=count, most=licences[name]))
     wanted = set(wish.nodelist)
     possible = [node for node in nodes if node.node_name in wanted] if wanted else nodes
     if any(mismatch(wish, node, licences) is None for node in possible):
@@ -166,19 +155,15 @@ def _alone(wish: Wish, nodes: Sequence[Offer], licences: Collection[str]) -> Ite
     if wish.memory_mb is not None and len(stated) == len(nodes) and wish.memory_mb > max(stated):
         yield Unfit(
             field="memory_mb",
-            message=f"The job asks for {wish.memory_mb} MB on one node, but no node has more than {max(stated)}. "
-            f"Ask for {max(stated)} or less.",
+            message=Said("too_much_memory", memory_mb=wish.memory_mb, most=max(stated)),
         )
     for name, count in wish.gres.items():
         most = max(node.gres.get(name, 0) for node in nodes)
         if name not in licences and count > most:
             known = sorted({one for node in nodes for one in node.gres} | set(licences))
-            has = (
-                f"no node has more than {most}. Ask for {most} or fewer"
-                if most
-                else f"no node has any{_there(known)}"
-            )
-            yield Unfit(field="gres", message=f"The job asks for {name}:{count}, but {has}.")
+            code = "few_gres" if most else "no_gres"
+            said = Said(code, name=name, count=count, most=most, known=_there(known))
+            yield Unfit(field="gres", message=said)
     for name, value in wish.labels.items():
         values = sorted({node.labels[name] for node in nodes if name in node.labels})
         if value not in values:
@@ -187,28 +172,29 @@ def _alone(wish: Wish, nodes: Sequence[Offer], licences: Collection[str]) -> Ite
             )
             yield Unfit(
                 field="labels",
-                message=f"The job asks for a node with {name}={value}, but no node has that label{_there(known)}.",
+                message=Said("no_label", name=name, value=value, known=_there(known)),
             )
     names = [node.node_name for node in nodes]
     if wish.nodelist and not set(wish.nodelist) & set(names):
-        near = difflib.get_close_matches(wish.nodelist[0], names, n=1, cutoff=0.0)
-        yield Unfit(
-            field="nodelist",
-            message=f"The job asks for {_some(wish.nodelist)}, but no node of that name is registered; "
-            f"did you mean {near[0]}?",
-        )
+        said = Said("no_named_node", names=_some(wish.nodelist), near=nearest_node(wish.nodelist[0], names))
+        yield Unfit(field="nodelist", message=said)
+
+
+def nearest_node(name: str, names: Sequence[str]) -> Said:
+    """What to do about a name that no node has. A name that is far from it would only mislead."""
+    near = difflib.get_close_matches(name, names, n=1)
+    return Said("near", name=near[0]) if near else Said("nodes_are")
 
 
 def too_wide(cpus: int, widest: int) -> Unfit:
     return Unfit(
         field="cpus",
-        message=f"The job asks for {cpus} CPUs on one node, but the widest node has {widest}. "
-        f"Ask for {widest} or fewer.",
+        message=Said("too_wide", cpus=cpus, widest=widest),
     )
 
 
 def _there(known: Sequence[str]) -> str:
-    return f"; there are {_some(known)}" if known else ""
+    return Said("known", names=_some(known)) if known else ""
 
 
 def _some(names: Sequence[str]) -> str:
@@ -222,8 +208,9 @@ def _together(wish: Wish, nodes: Sequence[Offer], licences: Collection[str]) -> 
     nearest = min(against, key=lambda name: (len(against[name]), name))
     return Unfit(
         field=against[nearest][0][0],
-        message=f"No node has all that the job asks for together ({_said(wish)}). The nearest is {nearest}, where it "
-        f"cannot run: {'; '.join(clause for _, clause in against[nearest])}.",
+        message=Said(
+            "together", wish=_said(wish), node=nearest, clauses=[clause for _, clause in against[nearest]]
+        ),
     )
 
 

@@ -16,6 +16,7 @@ SCHEDULER_STREAM = StreamName("scheduler")
 POLICY_STREAM = StreamName("policy")
 AUDIT_STREAM = StreamName("audit")
 PROJECTIONS_STREAM = StreamName("projections")
+TOKENS_STREAM = StreamName("tokens")
 
 
 def job_stream(job_id: JobId) -> StreamName:

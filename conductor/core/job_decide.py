@@ -50,6 +50,7 @@ from conductor.core.job_report import (
     decide_report,
 )
 from conductor.core.node import Node, NodeState
+from conductor.core.said import Said
 from conductor.core.selections import job_name
 
 RESERVATION_SECONDS = 60.0
@@ -59,7 +60,7 @@ def decide(command: JobCommand, job: Job | None, around: Surroundings) -> Decisi
     if isinstance(command, Submit | ImportJob):
         return _begin(command, job, around)
     if job is None:
-        return refuse(RejectionCode.NOT_FOUND, f"There is no {_subject(command)}. Check the number.")
+        return refuse(RejectionCode.NOT_FOUND, Said("no_subject", subject=_subject(command)))
     match command:
         case Cancel():
             return _cancel(command, job)
@@ -182,7 +183,7 @@ def _hold(command: Hold, job: Job) -> Decision:
     if job.state is not JobState.PENDING:
         return refuse(
             RejectionCode.WRONG_STATE,
-            f"Job {_called(job)} is {job.state}; only a waiting job can be held. Cancel or requeue it instead.",
+            Said("cannot_hold", job=_called(job), state=job.state),
             job,
         )
     return (JobHeld(reason=command.reason),)
@@ -194,7 +195,7 @@ def _reprioritize(command: Reprioritize, job: Job) -> Decision:
     if job.state is not JobState.PENDING:
         return refuse(
             RejectionCode.WRONG_STATE,
-            f"Job {_called(job)} is {job.state}; priority matters only while it waits.",
+            Said("cannot_reprioritize", job=_called(job), state=job.state),
             job,
         )
     return (JobReprioritized(priority=command.priority),)

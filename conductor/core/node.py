@@ -29,6 +29,7 @@ from conductor.core.events import (
 )
 from conductor.core.held_numbers import CPU_BLOCK_SIZE, colliding
 from conductor.core.identifiers import Incarnation, NodeName, Version
+from conductor.core.said import Said
 
 
 class NodeState(StrEnum):
@@ -146,7 +147,7 @@ def decide(
     if isinstance(command, RegisterNode):
         return _register(command, node, lease_lives)
     if node is None:
-        return _no(RejectionCode.NODE_UNKNOWN, f"No node {command.node_name} ever registered.", None)
+        return _no(RejectionCode.NODE_UNKNOWN, Said("never_registered", node=command.node_name), None)
     match command:
         case DrainNode():
             return _drain(command, node)
@@ -174,7 +175,7 @@ def _lose(command: DeclareNodeLost, node: Node, lease_lives: bool) -> tuple[Node
     if lease_lives and node.state in (NodeState.UP, NodeState.DRAINED):
         return _no(
             RejectionCode.WRONG_STATE,
-            f"Node {node.node_name} was heard from a moment ago: its lease lives. Drain it to keep new jobs away.",
+            Said("still_heard", node=node.node_name),
             node,
         )
     return _move(node, NodeState.LOST, event)
@@ -237,8 +238,7 @@ def _move(node: Node, wanted: NodeState, event: NodeEvent) -> tuple[NodeEvent, .
     if type(event).__name__ not in TRANSITIONS[node.state]:
         return _no(
             RejectionCode.WRONG_STATE,
-            f"Node {node.node_name} is {node.state} and cannot become {wanted}. "
-            "A lost or removed node comes back when its executor registers again.",
+            Said("cannot_become", node=node.node_name, state=node.state, wanted=wanted),
             node,
         )
     return (event,)

@@ -10,6 +10,7 @@ from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.events import Policy, PolicyChanged
 from conductor.core.identifiers import Version
 from conductor.core.resource_texts import is_gres_name
+from conductor.core.said import Said
 
 NAMES = tuple(field.name for field in fields(Policy))
 _CHOICES = {name: get_args(get_type_hints(Policy)[name]) for name in ("order", "node_choice")}
@@ -49,28 +50,34 @@ def _plain(value: Any) -> Any:
 def fault(name: str, value: Any) -> Rejection | None:
     """Why a policy cannot have this value, if so."""
     if name not in NAMES:
-        return _invalid(name, f"There is no policy value {name}. There are: {', '.join(NAMES)}.")
+        return _invalid(name, Said("no_policy_value", name=name, known=", ".join(NAMES)))
     if name in _CHOICES:
         known = _CHOICES[name]
-        return None if value in known else _invalid(name, f"{name} is one of {', '.join(known)}.")
+        return (
+            None
+            if value in known
+            else _invalid(name, Said("policy_choice", name=name, known=", ".join(known)))
+        )
     if name == "licences":
         sound = isinstance(value, Mapping) and all(
             isinstance(key, str) and is_gres_name(key) and _is_count(count) for key, count in value.items()
         )
         if sound:
             return None
-        return _invalid(
-            name, "licences are names (a letter, then letters, digits, . _ -) with counts: matlab:5."
-        )
+        return _invalid(name, Said("policy_licences"))
     if value is None and name in _PERHAPS_NONE:
         return None
     if name in _COUNTS:
         sound = _is_count(value) and value > 0
-        return None if sound else _invalid(name, f"{name} is a whole number from 1 on, or none.")
+        return None if sound else _invalid(name, Said("policy_count", name=name))
     least = 1e-3 if name == "half_life_hours" else 0.0
     if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-        return _invalid(name, f"{name} is a number.")
-    return None if least <= value <= _MOST else _invalid(name, f"{name} is from {least:g} to {_MOST:g}.")
+        return _invalid(name, Said("policy_number", name=name))
+    return (
+        None
+        if least <= value <= _MOST
+        else _invalid(name, Said("policy_range", name=name, least=least, most=_MOST))
+    )
 
 
 def _is_count(value: Any) -> bool:

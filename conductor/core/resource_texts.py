@@ -1,13 +1,14 @@
 """Node names, labels and generic resources as people write them, and the one form in which they are kept.
 
-Settings, requests, `#SBATCH` lines and options of the command line all read them here. Raises `ValueError` with a
-sentence that says which part is wrong.
+Settings, requests, `#SBATCH` lines and options of the command line all read them here. Raises `Misspelt`,
+which says which part is wrong.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from conductor.core.identifiers import NodeName
+from conductor.core.misspelt import Misspelt
 
 MOST_NODES = 1000
 MOST_GRES = 4096  # of one name: each has a number of its own in the log
@@ -28,12 +29,12 @@ def parsed_nodes(text: str) -> tuple[NodeName, ...]:
     names: list[str] = []
     left = _NODE_PART.sub("", text).replace(",", "").strip()
     if left:
-        raise ValueError(f"{text[:40]!r} has a bracket without its other")
+        raise Misspelt("nodes_bracket", part=repr(text[:40]))
     for part in _NODE_PART.findall(text):
         for name in _expanded(part.strip()):
             names.append(name)
             if len(names) > MOST_NODES:  # also of one that is named again and again: others wait meanwhile
-                raise ValueError(f"{text[:40]!r} names more than {MOST_NODES} nodes")
+                raise Misspelt("nodes_many", most=MOST_NODES)
     return checked_nodes(names)
 
 
@@ -41,11 +42,11 @@ def checked_nodes(names: Sequence[str]) -> tuple[NodeName, ...]:
     """Each once, in the order of names."""
     for name in names:
         if not _NODE.fullmatch(name):
-            raise ValueError(f"{name[:40]!r} is no name of a node")
+            raise Misspelt("nodes_name", part=repr(name[:40]))
     if not names:
-        raise ValueError("no node is named")
+        raise Misspelt("nodes_none")
     if len(set(names)) > MOST_NODES:
-        raise ValueError(f"more than {MOST_NODES} nodes are named")
+        raise Misspelt("nodes_many", most=MOST_NODES)
     return tuple(NodeName(name) for name in sorted(set(names)))
 
 
@@ -53,7 +54,7 @@ def _expanded(part: str) -> Iterator[str]:
     found = _BRACKETS.fullmatch(part)
     if found is None:
         if "[" in part:
-            raise ValueError(f"{part[:40]!r} has more than one pair of brackets")
+            raise Misspelt("nodes_brackets", part=repr(part[:40]))
         yield part
         return
     before, inside, after = found.groups()
@@ -66,7 +67,7 @@ def _numbers(text: str) -> Iterator[str]:
     """`07-09`: as wide as its first number is written."""
     found = _RANGE.fullmatch(text)
     if found is None or (found[2] is not None and int(found[2]) < int(found[1])):
-        raise ValueError(f"{text[:40]!r} is no number or range")
+        raise Misspelt("nodes_range", part=repr(text[:40]))
     for number in range(int(found[1]), int(found[2] or found[1]) + 1):
         yield str(number).zfill(len(found[1]))
 
@@ -79,9 +80,9 @@ def parsed_gres(text: str) -> dict[str, int]:
     for part in text.split(","):
         name, colon, count = part.strip().partition(":")
         if colon and not _COUNT.fullmatch(count):
-            raise ValueError(f"{part.strip()!r} is no NAME:COUNT, such as gpu:2")
+            raise Misspelt("gres_count", part=repr(part.strip()[:80]))
         if name in counts:
-            raise ValueError(f"{name} is named twice")
+            raise Misspelt("gres_twice", name=name)
         counts[name] = int(count) if colon else 1
     return checked_gres(counts)
 
@@ -94,13 +95,11 @@ def checked_gres(counts: Mapping[str, int]) -> dict[str, int]:
     """In the order of names; those of which there are none are left out."""
     for name, count in counts.items():
         if not is_gres_name(name):
-            raise ValueError(
-                f"{name[:40]!r} is no name of a generic resource: a letter, then letters, digits, . _ -"
-            )
+            raise Misspelt("gres_name", part=repr(name[:40]))
         if not 0 <= count <= MOST_GRES:
-            raise ValueError(f"{name} must be from 0 to {MOST_GRES}")
+            raise Misspelt("gres_range", name=name, most=MOST_GRES)
     if len(counts) > MOST_NAMES:
-        raise ValueError(f"more than {MOST_NAMES} generic resources are named")
+        raise Misspelt("gres_many", most=MOST_NAMES)
     return {name: counts[name] for name in sorted(counts) if counts[name]}
 
 
@@ -112,10 +111,10 @@ def parsed_labels(text: str) -> dict[str, str]:
             continue
         name, equals, value = (piece.strip() for piece in part.partition("="))
         if not _LABEL.fullmatch(name) or (equals and not _LABEL_VALUE.fullmatch(value)):
-            raise ValueError(f"{part.strip()[:40]!r} is no NAME=VALUE; several are joined by & or a comma")
+            raise Misspelt("labels_part", part=repr(part.strip()[:40]))
         value = value if equals else "true"
         if labels.get(name, value) != value:
-            raise ValueError(f"{name} cannot be {labels[name]} and {value}")
+            raise Misspelt("labels_twice", name=name, one=labels[name], other=value)
         labels[name] = value
     return checked_labels(labels)
 
@@ -124,11 +123,9 @@ def checked_labels(labels: Mapping[str, str]) -> dict[str, str]:
     """In the order of names."""
     for name, value in labels.items():
         if not _LABEL.fullmatch(name) or not _LABEL_VALUE.fullmatch(value):
-            raise ValueError(
-                f"{f'{name}={value}'[:40]!r} is no NAME=VALUE of letters, digits, . _ / - (and + : in values)"
-            )
+            raise Misspelt("labels_letters", part=repr(f"{name}={value}"[:40]))
     if len(labels) > MOST_NAMES:
-        raise ValueError(f"more than {MOST_NAMES} labels are named")
+        raise Misspelt("labels_many", most=MOST_NAMES)
     return {name: labels[name] for name in sorted(labels)}
 
 

@@ -162,6 +162,7 @@ INSTEAD: Mapping[str, str] = {
     "gpus": "--gres gpu:1",
     "gpus-per-node": "--gres gpu:1",
     "gpus-per-task": "--gres gpu:1",
+    "mem-per-cpu": "--mem 4G",  # of the whole job
 }
 
 

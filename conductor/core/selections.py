@@ -6,8 +6,6 @@ Refuses to know which jobs there are.
 import re
 from dataclasses import dataclass
 
-from conductor.core.arrays import HIGHEST_INDEX
-from conductor.core.arrays import parsed as parsed_array
 from conductor.core.identifiers import JobId
 
 LONGEST = 10_000  # characters; indices one by one of a few thousand tasks
@@ -26,6 +24,10 @@ class Selection:
 
 def selected(text: str) -> Selection | None:
     """None when this is no id."""
+    # Here, because it brings every command with it, and who only names jobs (a client) has no use for them.
+    from conductor.core.arrays import HIGHEST_INDEX
+    from conductor.core.arrays import parsed as parsed_array
+
     found = _ID.fullmatch(text) if len(text) <= LONGEST else None
     if found is None or not 0 < int(found["job"]) < 2**53:
         return None

@@ -210,18 +210,18 @@ class Judge:
         key, own = self.cluster.key_of(job.job_id), self.cluster.place_of(job.job_id)
         if key is None or own is None:
             return []
-        mine = self._place(own, key)
+        mine = self.led(own, key)
         before: list[Place] = []
         for other, queue in self.cluster.queues.items():
             for place in queue:
-                led = self._place(place, other)
+                led = self.led(place, other)
                 if led >= mine:
                     break
                 before.append(led)
         return [place.job_id for place in sorted(before)]
 
-    def _place(self, place: Place, key: QueueKey) -> Place:
-        """With what fair share adds to it."""
+    def led(self, place: Place, key: QueueKey) -> Place:
+        """Where it stands among all queues: with what fair share adds to it."""
         weight = self._policy.fair_share_weight
         if not weight:
             return place

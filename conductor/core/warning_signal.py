@@ -7,6 +7,8 @@ the shell waits for can save its work. Sixty seconds before the limit unless sai
 import re
 from dataclasses import dataclass
 
+from conductor.core.misspelt import Misspelt
+
 # Linux's numbers, the same on x86-64 and Arm.
 SIGNALS = {
     name: number
@@ -59,10 +61,10 @@ class WarningSignal:
 
 
 def parse_warning_signal(text: str) -> WarningSignal:
-    """Raises `ValueError` with a sentence for a person."""
+    """Raises `Misspelt`."""
     match = re.fullmatch(r"(B:)?(?:SIG)?([A-Za-z0-9]+)(?:@(\d{1,5}))?", text.strip())
     if match is None:
-        raise ValueError("must look like B:USR1@60: a signal, and how many seconds before the limit")
+        raise Misspelt("signal_form")
     batch, name, seconds = match.groups()
     return WarningSignal(
         number=_number(name), seconds=_seconds(seconds or str(_DEFAULT_SECONDS)), batch_only=batch is not None
@@ -72,15 +74,15 @@ def parse_warning_signal(text: str) -> WarningSignal:
 def _number(name: str) -> int:
     if name.isdecimal():
         if not 1 <= int(name) <= _LAST_NUMBER:
-            raise ValueError(f"{name} is no signal's number")
+            raise Misspelt("signal_number", part=name)
         return int(name)
     try:
         return SIGNALS[name.upper()]
     except KeyError:
-        raise ValueError(f"{name} is no signal's name") from None
+        raise Misspelt("signal_name", part=name) from None
 
 
 def _seconds(text: str) -> int:
     if int(text) > _MOST_SECONDS:
-        raise ValueError(f"at most {_MOST_SECONDS} seconds before the limit")
+        raise Misspelt("signal_seconds", most=_MOST_SECONDS)
     return int(text)

@@ -7,7 +7,9 @@ starts nothing and signals nothing.
 from __future__ import annotations
 
 import heapq
+import json
 import sys
+from datetime import UTC, datetime
 
 from conductor.supervisor import protocol
 from conductor.supervisor.attempt import Attempt
@@ -19,8 +21,10 @@ from conductor.supervisor.spool import Spool
 
 
 def log(line: str) -> None:
-    """Standard error is the supervisor's log file; it says little."""
-    print(line, file=sys.stderr, flush=True)
+    """Standard error is the supervisor's log file; it says little, in lines shaped as everybody's."""
+    now = datetime.now(UTC).astimezone().isoformat(timespec="milliseconds")
+    told = {"timestamp": now, "level": "info", "event": "supervisor.said", "process": "supervisor"}
+    print(json.dumps({**told, "message": line}, ensure_ascii=False), file=sys.stderr, flush=True)
 
 
 class Roster:

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import psycopg
 
@@ -22,6 +22,7 @@ from conductor.home import Running, locked_home, publish, unpublish
 from conductor.logfile import tail
 from conductor.migrate import migrate
 from conductor.settings import Settings, address_of, child_environment, read_or_make_token
+from conductor.tls import own_context
 from conductor.up.child import Child
 from conductor.up.node import Supervisor
 from projections.reshape import reshape
@@ -92,9 +93,7 @@ class System:
         """One request to the API, for its status; None when nothing answers."""
         address = urlsplit(self.api_url)
         headers = {"Authorization": f"Bearer {read_or_make_token(self.settings)}"}
-        with closing(
-            http.client.HTTPConnection(address.hostname or "", address.port, timeout=5)
-        ) as connection:
+        with closing(_connection(address, self.settings)) as connection:
             try:
                 connection.request(method, path, headers=headers)
                 return connection.getresponse().status
@@ -161,6 +160,14 @@ def running_system(settings: Settings, *, say: Say = lambda _: None) -> Iterator
         publish(settings.home, Running(database_url=server.url() if server else None, api_url=system.api_url))
         held.callback(unpublish, settings.home)
         yield system
+
+
+def _connection(address: SplitResult, settings: Settings) -> http.client.HTTPConnection:
+    host = address.hostname or ""
+    if settings.api_tls_cert is None:
+        return http.client.HTTPConnection(host, address.port, timeout=5)
+    context = own_context(settings.api_tls_cert)
+    return http.client.HTTPSConnection(host, address.port, timeout=5, context=context)
 
 
 def _command_of(role: str) -> list[str]:

@@ -7,7 +7,6 @@ import pytest
 
 from conductor.cli.job_views import shortened
 from conductor.client import Client
-from conductor.client.array_waiting import wait_for_array
 from tests.cli.test_commands import Type, typed_at
 from tests.fix_api import TOKEN, Api
 
@@ -36,7 +35,7 @@ def test_an_array_is_submitted_shown_and_changed_whole_or_in_part(
     assert "task 9 of array 1" in conduct("job", "1_9").stdout
     assert conduct("hold", "1_[2-4]").stdout.startswith("Array 1_[2-4]: 3 tasks are held now")
     assert "its tasks that wait were held already" in conduct("hold", "1_[2-4]").stdout
-    assert "none of the 2 tasks that wait was held" in conduct("unhold", "1_[5-6]").stdout
+    assert "none of its waiting tasks (2) was held" in conduct("unhold", "1_[5-6]").stdout
     assert conduct("unhold", 3).stdout == "Job 1_3 may run.\n"
     assert conduct("reprioritize", 5, 1).stdout == "Array 1: 9 tasks have priority 5 now.\n"
     assert conduct("cancel", "1_[8,9]").stdout == "Array 1_[8,9]: 2 tasks are cancelled.\n"
@@ -44,7 +43,7 @@ def test_an_array_is_submitted_shown_and_changed_whole_or_in_part(
     assert conduct("unhold", "1_9").stdout == (
         "Job 1_9 is CANCELLED: it does not wait, and nothing holds it.\n"
     )
-    assert conduct("unhold", "1").stdout == ("Array 1: 9 tasks do not wait any more; nothing holds them.\n")
+    assert conduct("unhold", "1").stdout == ("Array 1: 9 tasks wait no more; nothing holds them.\n")
     assert conduct("requeue", "1_1", CONDUCTOR_LANG="zh").stdout == "作业 1_1 已重新排队：PENDING。\n"
     assert (conduct("cancel", "1_77").exit_code, conduct("cancel", "x").exit_code) == (1, 2)
     assert "follows one job" in conduct("run", "--array", "1-2", script).stderr
@@ -55,7 +54,7 @@ def test_an_array_that_has_ended_is_read_as_a_whole(api: Api) -> None:
     head = api.submit(array="0-3")
     api.post(f"/jobs/{head}/cancel")
     with Client(api.url, TOKEN) as client:
-        ended = wait_for_array(client, head, patience_seconds=0)
+        ended = client.wait_array(head, patience_seconds=0)
     assert [task.state for task in ended] == ["CANCELLED"] * 4
 
 

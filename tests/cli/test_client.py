@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from conductor.client import Client, Job, Refused, Submission, UnexpectedAnswer, Unreachable
-from conductor.client.array_waiting import wait_for_array
+from conductor.client import Client, Job, Refused, Submission, UnexpectedAnswer, Unreachable, cluster_calls
 from conductor.client.connection import Connection
 from tests.fix_api import TOKEN, Api
 
@@ -70,7 +69,7 @@ def test_a_busy_server_is_asked_again_after_the_time_it_names() -> None:
     )
     transport = httpx.MockTransport(answer)
     connection = Connection("http://127.0.0.1:9", None, transport=transport, sleep=paused.append)
-    assert connection.json("GET", "/api/v1/nodes") == {}
+    assert connection.ask(cluster_calls.health()) == {}
     assert (paused, len(seen)) == ([2.0], 2)
 
 
@@ -80,7 +79,7 @@ def test_a_server_that_stays_away_becomes_an_error_after_a_few_tries() -> None:
         "http://127.0.0.1:9", None, transport=httpx.MockTransport(answer), sleep=lambda _: None
     )
     with pytest.raises(Refused, match="the database is away"):
-        connection.json("GET", "/api/v1/nodes")
+        connection.ask(cluster_calls.nodes(None))
     assert 2 <= len(seen) <= 5
 
 
@@ -93,8 +92,8 @@ def test_where_nothing_listens_is_told_at_once() -> None:
 
 
 def test_an_array_is_waited_for_by_its_last_task_and_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("conductor.client.array_waiting.PACE_SECONDS", 0)
-    monkeypatch.setattr("conductor.client.array_waiting.AWAY_PAUSE_SECONDS", 0)
+    monkeypatch.setattr("conductor.client.waiting.PACE_SECONDS", 0)
+    monkeypatch.setattr("conductor.client.waiting.AWAY_PAUSE_SECONDS", 0)
     asked: list[str] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -113,20 +112,20 @@ def test_an_array_is_waited_for_by_its_last_task_and_read_once(monkeypatch: pyte
         state = "FAILED" if ended else "PENDING"
         return httpx.Response(200, json={"jobs": [{"id": 3000, "state": state}], "next": None})
 
-    [task] = wait_for_array(client_of(answer), 1, patience_seconds=60)
+    [task] = client_of(answer).wait_array(1, patience_seconds=60)
     assert task.state == "FAILED"
     assert asked == ["/1", "/1", "?some", "/3000?final", "/1", ""]
 
 
 def test_a_wait_outlives_a_server_that_is_away_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("conductor.client.client.AWAY_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("conductor.client.waiting.AWAY_PAUSE_SECONDS", 0.0)
     gone = httpx.ConnectError("refused")
     answer, seen = in_turn(gone, gone, httpx.Response(200, json={"id": 1, "state": "COMPLETED"}))
     assert client_of(answer).wait(1, patience_seconds=60).state == "COMPLETED"
     assert len(seen) == 3
     answer, _ = in_turn(gone)
     with pytest.raises(Unreachable):
-        client_of(answer).wait(1)
+        client_of(answer).wait(1, patience_seconds=0)
 
 
 def test_a_refusal_keeps_the_servers_sentences() -> None:
@@ -208,17 +207,12 @@ def test_every_method_speaks_the_real_servers_language(api: Api) -> None:
         assert client.health()
 
 
-def test_all_jobs_are_read_over_as_many_pages_as_it_takes(api: Api) -> None:
+def test_all_jobs_are_read_over_as_many_pages_as_it_takes(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("conductor.client.paging.PAGE", 3)
     with Client(api.url, TOKEN) as client:
-        made = client.submit_batch([Submission(script="true\n") for _ in range(7)])
-        pages: list[int] = []
-        once = client.jobs
-
-        def jobs(*, limit: int | None = None, **filters: object) -> object:
-            pages.append(1)
-            return once(limit=min(limit or 3, 3), **filters)  # type: ignore[arg-type]
-
-        client.jobs = jobs  # type: ignore[method-assign, assignment]
-        assert {job.id for job in client.all_jobs().jobs} == {job.job_id for job in made.jobs}
+        made = {job.job_id for job in client.submit_batch([Submission(script="true\n")] * 7).jobs}
+        assert {job.id for job in client.all_jobs().jobs} == made
+        assert [job.id for job in client.iterate_jobs(states=["PENDING"])] == sorted(made, reverse=True)
         assert len(client.all_jobs(5).jobs) == 5
-        assert len(pages) > 4
+        with pytest.raises(TypeError, match="stat is no filter"):
+            client.all_jobs(stat="PENDING")  # type: ignore[call-arg]

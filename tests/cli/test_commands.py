@@ -82,7 +82,7 @@ def test_a_scripts_own_lines_count_and_those_ignored_are_told_on_standard_error(
     script.write_text("#!/bin/bash\n#SBATCH --mem-per-cpu=1\ntrue\n")
     refused = conduct("submit", script)
     assert (refused.exit_code, refused.stdout) == (1, "")
-    assert "script line 2: --mem-per-cpu is not supported" in refused.stderr
+    assert "script line 2: --mem-per-cpu is not read here; ask for it as in `--mem 4G`" in refused.stderr
 
 
 def test_submit_reads_standard_input_and_prints_the_bare_id(conduct: Type) -> None:
@@ -97,7 +97,7 @@ def test_a_bad_script_is_refused_with_one_sentence_and_nothing_is_appended(api: 
     assert "dos2unix" in said.stderr
     assert len(said.stderr.splitlines()) == 1
     wrong = conduct("submit", "--mem-per-cpu=1", "job.sh")
-    assert (wrong.exit_code, "--mem-per-cpu is an option of sbatch" in wrong.stderr) == (2, True)
+    assert (wrong.exit_code, "ask for it as in `--mem 4G`" in wrong.stderr) == (2, True)
     assert api.count_events() == 0
 
 
@@ -238,6 +238,8 @@ def test_where_no_server_answers_the_code_is_69_and_the_sentence_says_what_to_do
     assert said.exit_code == 69
     assert "no server answers at http://127.0.0.1:9" in said.stderr
     assert "conductor up" in said.stderr
+    chinese = typed_at("http://127.0.0.1:9", home)("jobs", CONDUCTOR_LANG="zh")
+    assert "没有服务在监听" in chinese.stderr
 
 
 def test_a_wrong_token_and_a_wrong_setting_are_sentences(conduct: Type) -> None:

@@ -35,7 +35,7 @@ def test_a_dry_run_and_the_import_say_the_same_and_only_one_does_it(
     assert "10 jobs would be imported; nothing was written." in asked.stdout
     done = conduct("import-scns", scns.url)
     assert done.exit_code == 0, done.stderr
-    assert "Imported 10 jobs under their own numbers, up to position 20 of the log." in done.stdout
+    assert "Imported 10 jobs under the original numbers, up to position 20 of the log." in done.stdout
     same = [line for line in asked.stdout.splitlines() if "would be" not in line]
     assert done.stdout.splitlines()[: len(same)] == same
     assert "allocation 13: job 5 (PENDING), reserved, 16 CPUs of kunpeng-01, PID -" in done.stdout

@@ -24,7 +24,7 @@ def test_the_policy_is_shown_changed_and_looked_back_on(api: Api, conduct: Type)
     changes = ("order=backfill", "guard_seconds=600", "user_max_cpus=none", "licences=matlab:5,abaqus:2")
     said = conduct("policy", *changes, "--reason", "nights")
     assert said.stdout == (
-        "Changed at position 1: order=backfill guard_seconds=600 licences=abaqus:2,matlab:5\n"
+        "Changed at position 1: order=backfill guard_seconds=600\nlicences=abaqus:2,matlab:5\n"
     )
     assert "nothing was changed" in conduct("policy", "order=backfill").stdout
     conduct("policy", "guard_seconds=none", "licences=none")

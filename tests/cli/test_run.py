@@ -9,11 +9,12 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from select import select
 from time import monotonic
+from types import MappingProxyType
 from typing import Any
 
 import psutil
@@ -31,10 +32,11 @@ def command_of(*words: str) -> list[str]:
     return [sys.executable, "-P", "-m", "conductor", *words]
 
 
-def environment_of(api: Api) -> dict[str, str]:
+def environment_of(api: Api, **changed: str) -> dict[str, str]:
     return {
         "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "CONDUCTOR_URL": api.url, "CONDUCTOR_LANG": "en",
         "CONDUCTOR_API_TOKEN": TOKEN, "CONDUCTOR_HOME": str(api.settings.home), "TERM": "xterm",
+        **changed,
     }  # fmt: skip
 
 
@@ -150,12 +152,19 @@ def test_where_a_url_was_given_no_system_is_brought_up(home: Path) -> None:
 class Terminal:
     """A command on a terminal of its own, and what that terminal shows."""
 
-    def __init__(self, api: Api, *words: str, columns: int = 80) -> None:
+    def __init__(
+        self,
+        api: Api,
+        *words: str,
+        columns: int = 80,
+        lines: int = 24,
+        changed: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.shown = ""
         self._master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         self.process = subprocess.Popen(
-            command_of(*words), env=environment_of(api), cwd="/", stdin=slave, stdout=slave, stderr=slave,
+            command_of(*words), env=environment_of(api, **changed), cwd="/", stdin=slave, stdout=slave, stderr=slave,
             start_new_session=True, preexec_fn=_take_terminal,  # noqa: PLW1509 (one system call, no lock)
         )  # fmt: skip
         os.close(slave)
@@ -199,34 +208,31 @@ def test_on_a_terminal_an_interrupt_asks_once_and_a_status_line_shows(api: Api, 
     terminal = Terminal(api, "run", "-t", "5", "--wrap", "something")
     terminals.append(terminal)
     job_id = submitted(api)
-    terminal.wait_for(rf"job {job_id} waiting")
+    terminal.wait_for(rf"job {job_id} waiting 0:\d\d")
     allocation = api.start(job_id)
     write_output(api, job_id, b"\x1b[31mred\n")
     terminal.wait_for(r"\^\[\[31mred\r\n")
     terminal.wait_for(rf"job {job_id} running \(node-1\): 0:0\d of 5:00")
     terminal.type("\x03")
-    terminal.wait_for(rf"Cancel job {job_id}\? \[y/N\] ")
+    terminal.wait_for(rf"Cancel job {job_id}\? \[Y/n\] ")
     terminal.type("n\n")
-    terminal.shown = ""
-    terminal.wait_for(rf"job {job_id} running")
-    assert api.get(f"/jobs/{job_id}")["cancel_requested_at"] is None
-    terminal.type("\x03")
-    terminal.wait_for(rf"cancelling job {job_id}")
-    assert "Cancel job" not in terminal.shown
-    api.command(
-        "Release", allocation_id=allocation, incarnation=1, reason="cancelled", exit_code=None, exit_signal=15
-    )
+    terminal.wait_for(rf"job {job_id} goes on; `conductor logs -f {job_id}`")
     assert terminal.process.wait(PATIENCE_SECONDS) == 130
+    assert api.get(f"/jobs/{job_id}")["cancel_requested_at"] is None
+    api.end(allocation)
 
 
-def test_on_a_terminal_yes_cancels(api: Api, terminals: list[Any]) -> None:
+@pytest.mark.parametrize("answer", ["\n", "y\n", "\x03"])
+def test_on_a_terminal_enter_yes_and_a_second_interrupt_cancel(
+    api: Api, terminals: list[Any], answer: str
+) -> None:
     terminal = Terminal(api, "run", "--wrap", "something")
     terminals.append(terminal)
     job_id = submitted(api)
     terminal.wait_for("waiting")
     terminal.type("\x03")
     terminal.wait_for("Cancel job")
-    terminal.type("y\n")
+    terminal.type(answer)
     terminal.wait_for("CANCELLED")
     assert terminal.process.wait(PATIENCE_SECONDS) == 130
     assert api.get(f"/jobs/{job_id}")["state"] == "CANCELLED"
@@ -243,3 +249,38 @@ def test_a_table_on_a_terminal_fits_it_and_has_colours(
     assert "\x1b[33mPENDING\x1b[0m" in terminal.shown
     lines = re.sub(r"\x1b\[\d+m", "", terminal.shown).splitlines()
     assert widest - 20 < max(map(len, lines)) <= widest
+
+
+@pytest.mark.parametrize(
+    ("changed", "coloured"),
+    [({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False), ({"FORCE_COLOR": "1"}, True), ({}, True)],
+)
+def test_colours_are_as_the_environment_says(
+    api: Api, terminals: list[Any], changed: dict[str, str], coloured: bool
+) -> None:
+    api.submit()
+    terminal = Terminal(api, "jobs", changed=changed)
+    terminals.append(terminal)
+    terminal.wait_for(r"PENDING[^\n]*\n")
+    assert ("\x1b[" in terminal.shown) is coloured
+
+
+def test_a_dumb_terminal_gets_no_status_line(api: Api, terminals: list[Any]) -> None:
+    api.register()
+    terminal = Terminal(api, "run", "--wrap", "something", changed={"TERM": "dumb"})
+    terminals.append(terminal)
+    job_id = submitted(api)
+    allocation = api.start(job_id)
+    write_output(api, job_id, b"said\n")
+    terminal.wait_for("said")
+    api.end(allocation)
+    assert terminal.process.wait(PATIENCE_SECONDS) == 0
+    assert terminal.shown == "said\r\n"
+
+
+def test_forced_colours_reach_a_pipe(api: Api) -> None:
+    api.submit()
+    ended = subprocess.run(
+        command_of("jobs"), env=environment_of(api, FORCE_COLOR="1"), capture_output=True, check=True
+    )
+    assert b"\x1b[33mPENDING" in ended.stdout

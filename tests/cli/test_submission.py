@@ -42,7 +42,7 @@ def test_tasks_are_all_on_one_node() -> None:
 @pytest.mark.parametrize(
     ("word", "said"),
     [
-        ("--mem-per-cpu=1G", "--mem-per-cpu is an option of sbatch that this version does not have"),
+        ("--mem-per-cpu=1G", "--mem-per-cpu is not read here; ask for it as in `--mem 4G`"),
         ("--licenses=matlab:1", "--licenses .* `--gres matlab:1`"),
         ("--gpus=1", "--gpus .* `--gres gpu:1`"),
         ("--nodes=2", "--nodes must be 1: a job runs on one node"),

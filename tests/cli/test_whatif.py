@@ -146,7 +146,7 @@ def test_the_log_is_simulated_beside_what_really_happened(api: Api, monkeypatch:
     }
     said = conduct("whatif", "--policy", "strict_fifo,node_choice=pack", "--nodes", "2x2").stdout
     assert "strict_fifo, node_choice=pack" in said
-    assert "Left out: 1 jobs that have not run yet" in said
+    assert "Left out: 1 job that has not run yet" in said
     assert ["MEASURE", "SIMULATED", "REALLY"] in [line.split() for line in said.splitlines()]
     part = json.loads(conduct("whatif", "--from", 2, "--to", 9, "--json").stdout)
     assert (part["jobs"], part["left_out"]["carried_over"], part["simulated"]["jobs"]) == (2, 1, 1)
@@ -246,3 +246,22 @@ def test_the_area_under_what_is_drawn_is_the_area_that_was(drawn: list[tuple[int
     ), "pieces begin at whole microseconds"
     assert all(one.least - 1e-9 <= one.mean <= one.most + 1e-9 for one in found)
     assert max(one.most for one in found) == max(value for _, value in drawn)
+
+
+def test_several_policies_stand_side_by_side_in_one_form(alone: Type) -> None:
+    words = ("--policy", "first_fit", "--policy", "backfill,guard_seconds=none", "--limits", "exact")
+    for language in ("en", "zh"):
+        said = alone(*QUICK, *words, CONDUCTOR_LANG=language)
+        assert said.exit_code == 0, said.output
+        assert max(map(cell_len, said.stdout.splitlines())) <= 80
+    said = alone(*QUICK, *words)
+    assert ["MEASURE", "POLICY", "1", "POLICY", "2"] in [
+        line.split()[:5] for line in said.stdout.splitlines()
+    ]
+    assert "Policy 2: backfill, guard_seconds=none" in said.stdout
+    waits = [re.split("  +", line)[1:] for line in said.stdout.splitlines() if line.startswith("wait, ")]
+    assert all(len({"." in one for one in row}) == 1 for row in waits)
+    told = json.loads(alone(*QUICK, *words, "--json").stdout)["simulations"]
+    assert [one["policy"]["order"] for one in told] == ["first_fit", "backfill"]
+    refused = alone(*QUICK, *words, "--chart", "use.svg")
+    assert (refused.exit_code, "give one --policy" in refused.stderr) == (2, True)

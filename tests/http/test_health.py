@@ -81,5 +81,5 @@ def test_unknown_paths_and_methods_are_problems_too(api: Api) -> None:
     method = api.client.delete("/api/v1/jobs")
     assert (method.status_code, method.json()["code"]) == (405, "method_not_allowed")
     assert "GET" in method.headers["allow"]
-    for later in ("/metrics", "/api/v1/events/stream", "/api/v1/jobs/1/why"):
+    for later in ("/api/v1/events/stream", "/api/v1/jobs/1/why"):
         assert api.client.get(later).status_code == 404

@@ -69,6 +69,7 @@ from conductor.core.identifiers import (
 )
 from conductor.core.job import Job
 from conductor.core.node import Node
+from conductor.core.token_events import TokenCreated, TokenRevoked
 from conductor.deciding import Loaded, settle
 from tests.given import START
 
@@ -222,7 +223,7 @@ def was_asked_for(event: Event) -> bool:
             return event.reason in (ReleaseReason.CANCELLED, ReleaseReason.REPAIRED)
         case NodeRegistered() | NodeDrained() | NodeResumed():
             return True
-        case FindingAcknowledged() | ProjectionsRebuilt() | PolicyChanged():
+        case FindingAcknowledged() | ProjectionsRebuilt() | PolicyChanged() | TokenCreated() | TokenRevoked():
             return True
         case NodeLost():
             return event.jobs_lost
@@ -271,7 +272,7 @@ def test_a_trace_is_the_same_from_memory_and_from_the_log(history: History) -> N
     again: dict[StreamName, Trace] = {}
     for one in history.log:
         trace = again.get(one.stream, NO_TRACE)
-        again[one.stream] = followed(trace, one.event, one.version, one.provenance.correlation)
+        again[one.stream] = followed(trace, one.event, one.version, one.provenance)
     assert again == history.traces
 
 

@@ -22,6 +22,8 @@ def test_a_script_runs_as_a_process_that_the_tables_name_and_its_end_is_recorded
     assert system.until_ended(job_id) == ["FAILED"]
     assert system.job(job_id, "exit_code", "exit_signal") == (None, 15)
     assert (node.output(job_id), node.output(job_id, "err")) == (f"out {job_id}\n", "err\n")
+    marks = "SELECT a.unsupervised, n.unsupervised FROM resource_allocations a JOIN nodes n ON n.name = a.node_name"
+    assert system.engine.sql(marks) == [(False, False)]
     assert node.supervised() == []
 
 

@@ -24,7 +24,7 @@ def as_job(job: SwfJob) -> Submit:
         script=f"sleep {(job.run_seconds or 0) / SCALE:.4f}\n",
         name=f"nasa-{job.number}",
         user_name=f"user{job.user_id}",
-        submitted_by="trace",
+        submitted_by="admin",
         cpus_per_task=job.processors or 1,
     )
 

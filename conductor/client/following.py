@@ -1,0 +1,107 @@
+"""What a job writes and what the log records, as it comes, over as many connections as it takes.
+
+Promises: every byte and every event once and in order: a connection that broke is followed by one that begins where it
+ended. What is not taken is not fetched: a slow reader holds the server back, not the memory. Whoever leaves early
+closes the generator (`contextlib.closing`), and with it the connection.
+"""
+
+# Made from `aio/following.py` by `scripts/write_sync_client.py`; change it there.
+
+from collections.abc import Generator, Sequence
+from contextlib import closing
+
+from conductor.client import job_calls, log_calls
+from conductor.client.calls import EVENTS_PAGE, JobName, Stream
+from conductor.client.connection import Connection
+from conductor.client.errors import ClientError, Refused
+from conductor.client.models import Event, EventPage
+from conductor.client.patience import AWAY_PAUSE_SECONDS, Patience
+from conductor.client.server_sent import EventReader
+
+# A connection on which nothing came for so long may be dead; a new one begins where it was.
+SILENCE_SECONDS = 60.0
+# How often a server without the stream of events is asked for new ones.
+PAGING_PAUSE_SECONDS = 0.5
+
+
+def follow_output(
+    connection: Connection, job_id: JobName, stream: Stream, offset: int, patience_seconds: float
+) -> Generator[bytes, None, None]:
+    """What the job writes until it has ended and all of it has come."""
+    patience = Patience(patience_seconds)
+    while True:
+        try:
+            call = job_calls.followed_output(job_id, stream, offset, True)
+            with connection.stream(call, silence_seconds=SILENCE_SECONDS) as pieces:
+                patience.answered()
+                for piece in pieces:
+                    offset += len(piece)
+                    yield piece
+            # A server that shuts down ends its streams too; only the job itself says whether there is more.
+            if connection.ask(job_calls.job(job_id, None)).final:
+                rest = connection.ask(job_calls.output(job_id, stream, offset, None))
+                if rest:
+                    yield rest
+                return
+            patience.answered()
+        except ClientError as error:
+            patience.check(error)
+        connection.sleep(AWAY_PAUSE_SECONDS)
+
+
+def follow_events(
+    connection: Connection,
+    after: int | None,
+    stream: str | None,
+    event_type: str | Sequence[str] | None,
+    node_name: str | None,
+    patience_seconds: float,
+) -> Generator[Event, None, None]:
+    """Events after a position (None: from now on) as they are recorded, for ever."""
+    patience = Patience(patience_seconds)
+    reader = EventReader(_head(connection) if after is None else after)
+    while True:
+        call = log_calls.event_stream(reader.position, stream, event_type, node_name)
+        try:
+            with connection.stream(call, silence_seconds=SILENCE_SECONDS) as pieces:
+                patience.answered()
+                reader = EventReader(reader.position)
+                for piece in pieces:
+                    for event in reader.events(piece):
+                        yield event
+        except ClientError as error:
+            if isinstance(error, Refused) and error.status == 404:
+                break  # an older server: by pages, then
+            patience.check(error)
+        connection.sleep(AWAY_PAUSE_SECONDS)
+    pages = _follow_pages(connection, reader.position, stream, event_type, node_name, patience)
+    with closing(pages):
+        for event in pages:
+            yield event
+
+
+def _follow_pages(
+    connection: Connection,
+    position: int,
+    stream: str | None,
+    event_type: str | Sequence[str] | None,
+    node_name: str | None,
+    patience: Patience,
+) -> Generator[Event, None, None]:
+    while True:
+        page = EventPage(events=())
+        try:
+            call = log_calls.events(position, stream, event_type, node_name, EVENTS_PAGE)
+            page = connection.ask(call)
+            patience.answered()
+        except ClientError as error:
+            patience.check(error)
+        yield from page.events
+        position = max(position, page.next or 0)
+        if len(page.events) < EVENTS_PAGE:
+            connection.sleep(PAGING_PAUSE_SECONDS)
+
+
+def _head(connection: Connection) -> int:
+    head = connection.ask(log_calls.events(0, None, None, None, 1)).head
+    return head.position if head is not None else 0

@@ -1,0 +1,23 @@
+"""Calls about tokens: make, list, revoke."""
+
+from datetime import datetime
+
+from conductor.client.calls import API, Call, as_object, get, part, post
+from conductor.client.job_calls import said
+from conductor.client.models import Raw
+
+
+def create(
+    name: str, role: str, user_name: str | None, node_name: str | None, expires_at: datetime | None
+) -> Call[Raw]:
+    given = {"user_name": user_name, "node_name": node_name, "expires_at": expires_at}
+    body = {"name": name, "role": role, **{key: value for key, value in given.items() if value is not None}}
+    return post(f"{API}/tokens", as_object, body)
+
+
+def every() -> Call[Raw]:
+    return get(f"{API}/tokens", as_object)
+
+
+def revoke(name: str, reason: str | None) -> Call[Raw]:
+    return post(f"{API}/tokens/{part(name)}/revoke", as_object, said(reason))

@@ -1,0 +1,59 @@
+"""TLS, from both sides: 1.2 or newer, with the files that settings name.
+
+Promises: a key that others can read is refused, and so is what is no certificate, each in one sentence. Refuses to
+know what is sent.
+"""
+
+import ssl
+from pathlib import Path
+
+from conductor.core.errors import ConductorError
+
+
+class TlsError(ConductorError):
+    """A file of TLS cannot be used; the text says which and why."""
+
+
+def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
+    """For a server that shows this certificate. Raises `TlsError`."""
+    try:
+        mode = key.stat().st_mode
+    except OSError as error:
+        raise TlsError(f"cannot read CONDUCTOR_API_TLS_KEY={key}: {error.strerror}") from error
+    if mode & 0o077:
+        raise TlsError(
+            f"{key} can be read by others; `chmod 600` it, and make a new key if others may have read it"
+        )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        # An empty password: a key that is locked by one is refused, where OpenSSL would wait for a terminal.
+        context.load_cert_chain(certificate, key, password="")
+    except (OSError, ssl.SSLError) as error:
+        raise TlsError(
+            f"CONDUCTOR_API_TLS_CERT={certificate} and CONDUCTOR_API_TLS_KEY={key} are no certificate and its key in "
+            f"PEM without a password: {_why(error)}"
+        ) from error
+    return context
+
+
+def client_context(trusted: Path | None) -> ssl.SSLContext:
+    """For a client that trusts these certificates alone; None: the system's. Raises `TlsError`."""
+    try:
+        context = ssl.create_default_context(cafile=None if trusted is None else str(trusted))
+    except (OSError, ssl.SSLError) as error:
+        raise TlsError(f"CONDUCTOR_TLS_CA={trusted} holds no certificates in PEM: {_why(error)}") from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def own_context(certificate: Path) -> ssl.SSLContext:
+    """For a client on the server's own machine that has its certificate: this one, by whatever name it is called."""
+    context = client_context(certificate)
+    context.check_hostname = False
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    return context
+
+
+def _why(error: OSError) -> str:
+    return error.strerror or getattr(error, "reason", None) or type(error).__name__
