@@ -74,7 +74,7 @@ class PrintedShell:
         self._system: subprocess.Popen[bytes] | None = None
         environment = {
             "PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8",
-            "HOME": str(folder), "CONDUCTOR_HOME": str(home), "NODE_NAME": "node-1", "TOTAL_CPUS": "16",
+            "HOME": str(folder), "USER": "root", "CONDUCTOR_HOME": str(home), "NODE_NAME": "node-1", "TOTAL_CPUS": "16",
             "CONDUCTOR_KILL_GRACE_SECONDS": "1",
         }  # fmt: skip
         self._bash = subprocess.Popen(

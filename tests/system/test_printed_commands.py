@@ -37,7 +37,17 @@ NOT_TYPED: Mapping[str, Mapping[str, str]] = {
         "install": ELSEWHERE,
         "systemctl": ELSEWHERE,
         "0 6 * * *": "for cron",
+        "pg_dump": "the database server's own program",
     },
+    "docs/command-line.md": {
+        "source <(conductor completion zsh)": "for another shell; tests/cli/test_completion.py"
+    },
+    "docs/offline.md": {
+        "scripts/": "wants an index of packages; tests/process/test_bundle.py",
+        "conductor/bin": "wants a bundle",
+        "python3 -m venv": "wants a bundle",
+    },
+    "docs/python.md": {"pip": "wants an index of packages"},
 }
 # Those that end with another code than 0: document -> how the command begins -> the code.
 OTHER_CODES: Mapping[str, Mapping[str, int]] = {
@@ -47,7 +57,7 @@ OTHER_CODES: Mapping[str, Mapping[str, int]] = {
 
 # What happened before: job 42 is an array of 100 tasks, and the log has over 4,711 events.
 PAST = (
-    "for name in sweep next nightly job train; do printf '#!/bin/bash\\ntrue\\n' >$name.sh; done",
+    "for name in sweep next nightly job train task; do printf '#!/bin/bash\\ntrue\\n' >$name.sh; done",
     'for _ in $(seq 41); do echo \'{"script": "echo hello\\\\n"}\'; done >jobs.ndjson',
     "TOKEN=$(conductor token show)",
     (
@@ -57,6 +67,7 @@ PAST = (
     "conductor submit --wait --array 0-99 --wrap 'echo hello'",
     "conductor submit --hold --array 1-2400 --wrap true && conductor cancel 142",
     "conductor checkpoint --output tuesday.json && cp $CONDUCTOR_HOME/checkpoint.pub .",
+    "mkdir -p ~/.config/fish/completions",
     "unset TOKEN",
 )
 
