@@ -43,7 +43,7 @@ NOT_TYPED: Mapping[str, Mapping[str, str]] = {
         "source <(conductor completion zsh)": "for another shell; tests/cli/test_completion.py"
     },
     "docs/offline.md": {
-        "scripts/": "wants an index of packages; tests/process/test_bundle.py",
+        "scripts/": "wants an index of packages; tests/process/test_offline.py",
         "conductor/bin": "wants a bundle",
         "python3 -m venv": "wants a bundle",
     },
