@@ -58,7 +58,7 @@ class ActQuery(BaseModel):
     wait: WaitSeconds | None = None
 
 
-class Wanted(BaseModel):
+class NewPriority(BaseModel):
     model_config = STRICT
 
     priority: Priority
@@ -104,7 +104,7 @@ async def _version(engine: Engine, job_id: JobId) -> int | None:
 
 async def _wish(act: Act, request: Request) -> Wish:
     if act == "reprioritize":
-        priority = validated(Wanted, await json_body(request, SMALL)).priority
+        priority = validated(NewPriority, await json_body(request, SMALL)).priority
         return lambda job_id: commands.Reprioritize(job_id=job_id, priority=priority)
     why = validated(Why, await optional_json_body(request, SMALL))
     return lambda job_id: _ACTS[act](job_id=job_id, reason=why.reason)

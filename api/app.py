@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 
 import structlog
 from starlette.applications import Starlette
@@ -15,8 +16,9 @@ from api.engine import running_engine
 from api.known_tokens import KnownTokens
 from api.measuring import Measured, Named
 from api.problems import RETRY_AFTER_SECONDS, Problem, problem_response
-from api.routes import ROUTES
+from api.routes import OPERATIONS, ROUTES
 from api.security import Guard, caller_of
+from api.texts import Language
 from conductor.database import DatabaseUnavailable
 from conductor.settings import Settings, read_or_make_token
 
@@ -34,7 +36,7 @@ def create_app(settings: Settings, database_url: str) -> Starlette:
             app.state.engine = engine
             yield
 
-    return Starlette(
+    app = Starlette(
         routes=ROUTES,
         lifespan=lifespan,
         middleware=[
@@ -51,6 +53,18 @@ def create_app(settings: Settings, database_url: str) -> Starlette:
             Exception: _failure,
         },
     )
+    app.router.redirect_slashes = False  # another path is another path; nobody is sent elsewhere
+    app.state.document = _written
+    return app
+
+
+@cache
+def _written(language: Language) -> bytes:
+    """The API's document. What it takes to write one is loaded when somebody first asks for it."""
+    from api.described import DESCRIPTIONS
+    from api.document import document
+
+    return document(OPERATIONS, DESCRIPTIONS, language)
 
 
 async def _problem(request: Request, problem: Exception) -> Response:
@@ -65,15 +79,8 @@ async def _database_unavailable(request: Request, error: Exception) -> Response:
     return problem_response(problem, caller_of(request).language)
 
 
-async def _no_route(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    if error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow", "")
-        problem = Problem(
-            405, "method_not_allowed", headers={"Allow": allowed}, method=request.method[:20], allowed=allowed
-        )
-    else:
-        problem = Problem(404, "no_such_path")
+async def _no_route(request: Request, _error: Exception) -> Response:
+    problem = Problem(404, "no_such_path")
     return problem_response(problem, caller_of(request).language)
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import orjson
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -42,7 +42,10 @@ def _as_of(given: Any) -> int | datetime:
     return instant_of(_OFFSET_WITHOUT_PLUS.sub(r"\1+\2", text))
 
 
-AsOf = Annotated[int | datetime, BeforeValidator(_as_of)]
+AsOf = Annotated[
+    int | datetime,
+    BeforeValidator(_as_of, json_schema_input_type=Annotated[int, Field(ge=0, le=ID_LIMIT)] | datetime),
+]
 
 
 async def moment_of(request: Request, as_of: int | datetime, **others: object) -> tuple[Engine, Moment]:

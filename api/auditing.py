@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.engine import Engine, engine_of
-from api.fields import Count
+from api.fields import Count, Flag
 from api.jobs import QUERY
 from api.reading import Row, answer
 from api.security import caller_of
@@ -31,7 +31,7 @@ _ORDER = list(Severity)
 class AuditQuery(BaseModel):
     model_config = QUERY
 
-    replay: bool = True
+    replay: Flag = True
     at_least: Count | None = None
 
 

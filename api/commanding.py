@@ -1,9 +1,9 @@
 """`POST /api/v1/commands`: any command, one or a list, answered with its events or its rejection."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -24,11 +24,16 @@ from conductor.core.said import in_language
 from conductor.handler import Outcome
 from conductor.settings import Settings
 
+_Commands = Annotated[list[Command], Field(max_length=COMMANDS_AT_ONCE)]
+
 
 class CommandList(BaseModel):
+    """`atomic`: all or none."""
+
     model_config = STRICT
 
-    commands: list[Any]
+    # Each is checked by itself, so that the place of every wrong one can be named.
+    commands: Annotated[list[Any], BeforeValidator(lambda given: given, json_schema_input_type=_Commands)]
     atomic: bool = False
 
 

@@ -52,8 +52,13 @@ def _hash(given: Any) -> str:
     return text
 
 
-Types = Annotated[list[str], BeforeValidator(_types)]
-Hash = Annotated[str, BeforeValidator(_hash)]
+_Named = Annotated[str, Field(json_schema_extra={"enum": list(EVENT_TYPES)})]
+Types = Annotated[
+    list[str], BeforeValidator(_types, json_schema_input_type=Annotated[list[_Named], Field(min_length=1)])
+]
+Hash = Annotated[
+    str, BeforeValidator(_hash, json_schema_input_type=Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")])
+]
 
 
 class JobEventsQuery(BaseModel):

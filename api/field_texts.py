@@ -16,6 +16,8 @@ FIELDS: Mapping[str, tuple[str, str]] = {
     ),
     "not_a_number": ("must be a number", "必须是数字"),
     "not_a_boolean": ("must be true or false, without quotes", "必须是 true 或 false，且不带引号"),
+    "not_a_flag": ("must be true, false, 1 or 0", "必须是 true、false、1 或 0"),
+    "given_twice": ("is given more than once; give it once", "重复出现；请只给出一次"),
     "not_a_string": ("must be a text in quotes", "必须是带引号的文本"),
     "not_an_object": ("must be a JSON object", "必须是 JSON 对象"),
     "not_a_list": ("must be a JSON list", "必须是 JSON 数组"),

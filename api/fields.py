@@ -1,7 +1,8 @@
 """The kinds of values that requests are made of, each with the check that guards it.
 
-Promises: whole numbers are neither texts, floats nor booleans; no text has a NUL; what a check refuses says
-what to do instead. Refuses to know which request has which field.
+Promises: whole numbers are neither texts, floats nor booleans; no text has a NUL; what a check refuses says what to do
+instead; what is published of a kind is never narrower than what its check takes. Refuses to know which request has
+which field.
 """
 
 import re
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from api.validation import complaint
 from conductor.core import arrays, dependencies
@@ -227,23 +228,45 @@ def _finding_code(code: str) -> str:
     return code
 
 
-Script = Annotated[str, AfterValidator(_script)]
-Line = Annotated[str, Field(max_length=255), AfterValidator(_line)]
-LongLine = Annotated[str, Field(max_length=4096), AfterValidator(_line)]
+def _published(**schema: Any) -> Any:
+    """For the API's document alone; the check itself is a function."""
+    return Field(json_schema_extra=schema)
+
+
+def _flag(given: Any) -> bool:
+    """Of a query string, where everything is text."""
+    if given not in ("true", "1", "false", "0"):
+        raise complaint("not_a_flag")
+    return given in ("true", "1")
+
+
+_NODE_SCHEMA = {"type": "string", "pattern": f"^{_NODE.pattern}$"}
+_TIME_TEXT = Annotated[str, _published(pattern=r"^\d{1,9}$|^\d+:\d+(:\d+)?$|^\d+-\d+(:\d+){0,2}$")]
+_TIME_MINUTES = Annotated[int, Field(ge=1, le=_TIME_LIMIT_MINUTES)]
+_TEXT = Annotated[str, _published(minLength=1)]
+
+Script = Annotated[str, AfterValidator(_script), _published(minLength=1, maxLength=SCRIPT_BYTES)]
+Line = Annotated[str, Field(max_length=255), AfterValidator(_line), _published(minLength=1)]
+LongLine = Annotated[str, Field(max_length=4096), AfterValidator(_line), _published(minLength=1)]
 Comment = Annotated[str, Field(max_length=4096), AfterValidator(_without_nul)]
-AbsolutePath = Annotated[LongLine, AfterValidator(_absolute)]
+AbsolutePath = Annotated[LongLine, AfterValidator(_absolute), _published(pattern="^/")]
 OutputPath = Annotated[LongLine, AfterValidator(_patterns)]
-UserName = Annotated[str, AfterValidator(_user)]
-NodeNameText = Annotated[str, AfterValidator(_node)]
+UserName = Annotated[str, AfterValidator(_user), _published(minLength=1, maxLength=65)]
+NodeNameText = Annotated[str, AfterValidator(_node), _published(**_NODE_SCHEMA)]
 Environment = Annotated[dict[str, str], AfterValidator(_environment)]
-TimeLimit = Annotated[int, BeforeValidator(_time_limit_seconds)]
-ArrayText = Annotated[str, Field(max_length=4096), AfterValidator(_array)]
-NoArray = Annotated[str | None, AfterValidator(_no_array)]
-DependencyText = Annotated[str, Field(max_length=20_000), AfterValidator(_dependency)]
-SignalText = Annotated[str, AfterValidator(_signal)]
+TimeLimit = Annotated[
+    int, BeforeValidator(_time_limit_seconds, json_schema_input_type=_TIME_MINUTES | _TIME_TEXT)
+]
+ArrayText = Annotated[str, Field(max_length=4096), AfterValidator(_array), _published(minLength=1)]
+NoArray = Annotated[str | None, AfterValidator(_no_array), WithJsonSchema({"type": "null"})]
+DependencyText = Annotated[
+    str, Field(max_length=20_000), AfterValidator(_dependency), _published(minLength=1)
+]
+SignalText = Annotated[str, AfterValidator(_signal), _published(minLength=1)]
 Instant = Annotated[datetime, BeforeValidator(instant_of)]
-Uuid = Annotated[str, AfterValidator(_uuid)]
-FindingCode = Annotated[str, AfterValidator(_finding_code)]
+Uuid = Annotated[str, AfterValidator(_uuid), _published(format="uuid")]
+FindingCode = Annotated[str, AfterValidator(_finding_code), _published(enum=list(CATALOGUE))]
+Flag = Annotated[bool, BeforeValidator(_flag), WithJsonSchema({"enum": ["true", "false", "1", "0"]})]
 
 CpuCount = Annotated[int, Field(ge=1, le=CPUS)]
 Id = Annotated[int, Field(ge=1, le=ID_LIMIT)]
@@ -253,14 +276,26 @@ Megabytes = Annotated[int, Field(ge=1, le=2**40)]
 Priority = Annotated[int, Field(ge=-_SMALL, le=_SMALL)]
 Labels = Annotated[dict[Line, Line], Field(max_length=MOST_NAMES), _checked_by(checked_labels, "bad_labels")]
 Gres = Annotated[dict[str, int], _checked_by(checked_gres, "bad_gres")]
+_NAMES_OF_NODES = Annotated[list[NodeNameText], Field(min_length=1)]
 NodeList = Annotated[
     list[str],
     Field(min_length=1),
     _checked_by(checked_nodes, "bad_nodelist"),
-    BeforeValidator(lambda given: _texts(given, lambda text: list(parsed_nodes(text)), "bad_nodelist")),
+    BeforeValidator(
+        lambda given: _texts(given, lambda text: list(parsed_nodes(text)), "bad_nodelist"),
+        json_schema_input_type=_TEXT | _NAMES_OF_NODES,
+    ),
 ]
-WantedLabels = Annotated[Labels, BeforeValidator(lambda given: _texts(given, parsed_labels, "bad_labels"))]
-WantedGres = Annotated[Gres, BeforeValidator(lambda given: _texts(given, parsed_gres, "bad_gres"))]
+WantedLabels = Annotated[
+    Labels,
+    BeforeValidator(
+        lambda given: _texts(given, parsed_labels, "bad_labels"), json_schema_input_type=str | Labels
+    ),
+]
+WantedGres = Annotated[
+    Gres,
+    BeforeValidator(lambda given: _texts(given, parsed_gres, "bad_gres"), json_schema_input_type=str | Gres),
+]
 Licences = Annotated[dict[str, SmallCount], AfterValidator(_licences)]
 GresNumbers = Annotated[
     dict[str, Annotated[list[Annotated[int, Field(ge=0, lt=MOST_GRES)]], Field(max_length=MOST_GRES)]],

@@ -10,16 +10,24 @@ from typing import Any
 from psycopg.rows import dict_row
 
 from api.reading import SQL, Row
+from conductor.core.job import FINAL_STATES, JobState
 from conductor.database import Pool, load_queries
 from conductor.log import reachable
 
 _FOLDED = load_queries("api", "folding.sql")["folded"]
 
 
+def can_fold(filters: dict[str, Any]) -> bool:
+    """Whether there may be anything to fold: a job that waits, and such a one is on no node."""
+    states = filters["states"]
+    return filters["node_name"] is None and (states is None or JobState.PENDING in states)
+
+
 async def folded_page(
     pool: Pool, filters: dict[str, Any], cursor: int | None, limit: int
 ) -> tuple[list[Row], int | None]:
     """Rows, newest first, and the cursor of the next page."""
+    not_ended = filters["states"] is not None and not FINAL_STATES.intersection(filters["states"])
     async with (
         reachable(pool) as connection,
         connection.transaction(),
@@ -27,14 +35,16 @@ async def folded_page(
     ):
         await rows.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         while True:
-            await rows.execute(_FOLDED, {**filters, "cursor": cursor, "limit": limit})
+            await rows.execute(
+                _FOLDED, {**filters, "not_ended": not_ended, "cursor": cursor, "limit": limit}, prepare=False
+            )
             page = await rows.fetchall()
             cursor = page[-1]["id"] if len(page) == limit else None
             lines = {line["id"]: line for line in page if line["begins"]}
             if lines or cursor is None:
                 break
         values = {**filters, "cursor": max(lines, default=0) + 1, "ids": list(lines), "limit": limit}
-        await rows.execute(SQL["jobs"], values)
+        await rows.execute(SQL["jobs"], {**values, "by_state": False, "by_user": False}, prepare=False)
         found = await rows.fetchall()
     for row in found:
         line = lines[row["id"]]

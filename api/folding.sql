@@ -18,6 +18,7 @@ WITH RECURSIVE walk AS (
             FROM jobs j
             WHERE (w.id IS NULL OR j.id < w.id)
               AND (%(states)s::text[] IS NULL OR j.state || '' = ANY(%(states)s))  -- not by jobs_by_state: sorted anew at each step
+              AND (NOT %(not_ended)s OR NOT j.final)  -- which the states say already, but has an index in the order of numbers
               AND (%(user_name)s::text IS NULL OR j.user_name = %(user_name)s)
               AND (%(name)s::text IS NULL OR j.name = %(name)s)
               AND (%(node_name)s::text IS NULL OR EXISTS (

@@ -1,6 +1,7 @@
 """What can be read of jobs."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -12,7 +13,7 @@ from api.as_of import AsOf, job_then, jobs_then, moment_of
 from api.conditions import tag_of, unchanged
 from api.engine import Engine, engine_of
 from api.fields import Count, Id, Instant, Line, NodeNameText, UserName
-from api.folding import folded_page
+from api.folding import can_fold, folded_page
 from api.node_output import NodeSilent
 from api.output import Tail, find_place, read_tail, why_none
 from api.reach import own_environment, own_job
@@ -25,9 +26,11 @@ from api.validation import complaint, validated_query
 from api.wire import Reason
 from conductor.core.identifiers import JobId
 from conductor.core.job import FINAL_STATES, JobState
+from conductor.database import Pool
 from conductor.output_file import Missing, Stream, is_joined, output_path
 
 QUERY = ConfigDict(extra="forbid", frozen=True)
+_NARROWING = {"user_name", "name", "node_name", "array_job_id"}
 LONGEST_WAIT_SECONDS = 300.0
 _OUTPUT_PATIENCE_SECONDS = 2.0  # a job can be shown without its output
 
@@ -45,7 +48,11 @@ def _states(given: Any) -> list[str]:
     return found
 
 
-States = Annotated[list[str], BeforeValidator(_states)]
+_Named = Annotated[str, Field(json_schema_extra={"enum": [*JobState.__members__, "final"]})]
+States = Annotated[
+    list[str],
+    BeforeValidator(_states, json_schema_input_type=Annotated[list[_Named], Field(min_length=1)]),
+]
 WaitSeconds = Annotated[float, Field(ge=0, le=LONGEST_WAIT_SECONDS, allow_inf_nan=False)]
 
 
@@ -109,13 +116,22 @@ async def list_jobs(request: Request) -> Response:
         return await jobs_then(request, engine, moment, filters, query.cursor, query.limit)
     engine = engine_of(request)
     await engine.caught_up(query.at_least)
-    if query.fold is not None:
+    if query.fold is not None and can_fold(filters):
         rows, more = await folded_page(engine.pool, filters, query.cursor, query.limit)
     else:
-        page = {"cursor": query.cursor, "limit": query.limit, "ids": None}
-        rows = await fetch(engine.pool, "jobs", {**filters, **page})
+        rows = await listed(engine.pool, {**filters, "cursor": query.cursor, "limit": query.limit})
         more = rows[-1]["id"] if len(rows) == query.limit else None
     return answer({"jobs": await _with_opinions(engine, rows), "next": more})
+
+
+async def listed(pool: Pool, filters: Mapping[str, Any], ids: Sequence[JobId] | None = None) -> list[Row]:
+    """A page of jobs. Jobs that have not ended are few, so by their states they are found whatever else is asked."""
+    asked = {name for name, value in filters.items() if value is not None and name in _NARROWING}
+    states = filters["states"]
+    by_state = states is not None and ids is None and (not asked or not FINAL_STATES.intersection(states))
+    by_user = not by_state and ids is None and asked == {"user_name"}
+    values = {**filters, "ids": ids, "by_state": by_state, "by_user": by_user}
+    return await fetch(pool, "jobs", values, planned_anew=True)
 
 
 async def get_job(request: Request) -> Response:

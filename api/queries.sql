@@ -110,7 +110,9 @@ ORDER BY id
 LIMIT %(most)s;
 
 -- name: jobs
--- Newest first; the cursor is the last id that was shown. `ids`: only these.
+-- Newest first; the cursor is the last id that was shown. `ids`: only these. Planned anew each time, when what is not
+-- asked for is known to be NULL. The newest of states or of a user are found by their own indexes (`by_state`,
+-- `by_user`): the planner would walk down all numbers, trusting that such jobs lie everywhere, or sort all of a state.
 SELECT j.id, j.name, j.state,
        CASE
            WHEN j.reason IS NOT NULL THEN j.reason
@@ -128,7 +130,37 @@ SELECT j.id, j.name, j.state,
        a.node_name, a.process_id
 FROM jobs j
 LEFT JOIN resource_allocations a ON a.job_id = j.id
-WHERE (%(states)s::text[] IS NULL OR j.state = ANY(%(states)s))
+WHERE (NOT %(by_state)s OR j.id = ANY(ARRAY(
+           SELECT newest.id
+           FROM unnest(%(states)s::text[]) asked (state)
+           CROSS JOIN LATERAL (
+               SELECT k.id FROM jobs k
+               WHERE k.state = asked.state
+                 AND (%(user_name)s::text IS NULL OR k.user_name = %(user_name)s)
+                 AND (%(name)s::text IS NULL OR k.name = %(name)s)
+                 AND (%(node_name)s::text IS NULL OR EXISTS (
+                     SELECT FROM resource_allocations h WHERE h.job_id = k.id AND h.node_name = %(node_name)s))
+                 AND (%(array_job_id)s::bigint IS NULL OR k.array_job_id = %(array_job_id)s)
+                 AND (%(since)s::timestamptz IS NULL OR k.submit_time >= %(since)s)
+                 AND (%(until)s::timestamptz IS NULL OR k.submit_time < %(until)s)
+                 AND (%(cursor)s::bigint IS NULL OR k.id < %(cursor)s)
+               ORDER BY k.id DESC
+               LIMIT %(limit)s) newest
+           ORDER BY newest.id DESC
+           LIMIT %(limit)s)))
+  AND (NOT %(by_user)s OR j.id = ANY(ARRAY(
+           SELECT newest.id
+           FROM unnest(ARRAY[%(user_name)s::text]) asked (user_name)
+           CROSS JOIN LATERAL (
+               SELECT k.id FROM jobs k
+               WHERE k.user_name = asked.user_name
+                 AND (%(states)s::text[] IS NULL OR k.state || '' = ANY(%(states)s))
+                 AND (%(since)s::timestamptz IS NULL OR k.submit_time >= %(since)s)
+                 AND (%(until)s::timestamptz IS NULL OR k.submit_time < %(until)s)
+                 AND (%(cursor)s::bigint IS NULL OR k.id < %(cursor)s)
+               ORDER BY k.id DESC
+               LIMIT %(limit)s) newest)))
+  AND (%(states)s::text[] IS NULL OR j.state || '' = ANY(%(states)s))
   AND (%(user_name)s::text IS NULL OR j.user_name = %(user_name)s)
   AND (%(name)s::text IS NULL OR j.name = %(name)s)
   AND (%(node_name)s::text IS NULL OR a.node_name = %(node_name)s)
@@ -304,7 +336,8 @@ ORDER BY n.name;
 SELECT name AS node_name, state, reason, incarnation, version FROM nodes WHERE name = %(node_name)s;
 
 -- name: stats
--- One statement, so one snapshot: the sums are equal because they are of the same moment.
+-- One statement, so one snapshot: the sums are equal because they are of the same moment. Those that have ended, a
+-- million perhaps, are counted by the batches that end them; the others are few and counted here.
 WITH held AS (
     SELECT n.name,
            count(*) FILTER (WHERE a.status = 'allocated') AS used,
@@ -321,8 +354,13 @@ WITH held AS (
     SELECT coalesce(jsonb_object_agg(state, count), '{}') AS nodes
     FROM (SELECT state, count(*) FROM nodes GROUP BY state) s
 ), by_job_state AS (
-    SELECT coalesce(jsonb_object_agg(state, count), '{}') AS jobs_by_state
-    FROM (SELECT state, count(*) FROM jobs GROUP BY state) s
+    SELECT coalesce(jsonb_object_agg(state, jobs), '{}') AS jobs_by_state
+    FROM (
+        SELECT state, count(*) AS jobs FROM jobs WHERE state IN ('PENDING', 'RESERVED', 'RUNNING') GROUP BY state
+        UNION ALL
+        SELECT c.key, c.value::bigint
+        FROM (SELECT counts FROM ended_jobs ORDER BY position DESC LIMIT 1) e, jsonb_each(e.counts) c
+    ) s
 )
 SELECT coalesce(sum(used), 0)::bigint AS used_cpus,
        coalesce(sum(reserved), 0)::bigint AS reserved_cpus,

@@ -15,10 +15,13 @@ SQL = load_queries("api", "queries.sql")
 Row = dict[str, Any]
 
 
-async def fetch(pool: Pool, query: str, values: Mapping[str, Any] | None = None) -> list[Row]:
-    """All rows of a named query."""
+async def fetch(
+    pool: Pool, query: str, values: Mapping[str, Any] | None = None, *, planned_anew: bool = False
+) -> list[Row]:
+    """All rows of a named query. `planned_anew` for its very values: which of many conditions it has, say."""
+    prepare = False if planned_anew else None  # None: once it has been asked a few times
     async with reachable(pool) as connection, connection.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(SQL[query], values)
+        await cursor.execute(SQL[query], values, prepare=prepare)
         return await cursor.fetchall()
 
 

@@ -1,6 +1,6 @@
 """Every path of the API on one screen, and whom it is for."""
 
-from starlette.routing import Mount
+from dataclasses import replace
 
 from api import (
     acting,
@@ -17,13 +17,14 @@ from api import (
     policy,
     queue,
     receiving,
+    reference,
     stats,
     streaming,
     submitting,
     tokens,
     why,
 )
-from api.operations import get, post, put
+from api.operations import get, post, put, routes_of
 from conductor.core.roles import ADMINS, EVERYBODY, EXECUTORS, OPERATORS, READERS, SUBMITTERS
 
 VERSION_1 = (
@@ -75,9 +76,11 @@ TOP = (
     get("/health", health.health, None),
     get("/ready", health.ready, None),
     get("/metrics", metrics.get_metrics, READERS),
+    get("/openapi.json", reference.get_document, None),
+    get("/docs", reference.get_page, None),
+    get("/docs/{file}", reference.get_page_file, None),
 )
 
-ROUTES = [
-    Mount("/api/v1", routes=[operation.route() for operation in VERSION_1]),
-    *(operation.route() for operation in TOP),
-]
+API = "/api/v1"
+OPERATIONS = (*(replace(operation, path=API + operation.path) for operation in VERSION_1), *TOP)
+ROUTES = routes_of(OPERATIONS)

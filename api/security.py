@@ -144,7 +144,7 @@ class Guard:
         if _is_cross_site(headers, host):
             return Problem(403, "cross_site"), _NOBODY
         identity = _NOBODY
-        if scope["path"] not in OPEN_PATHS:
+        if not _is_open(scope["path"]):
             known = self._tokens.identity(_bearer(headers.get("authorization", "")))
             if isinstance(known, str):
                 return self._unauthorized(known, scope), _NOBODY
@@ -160,7 +160,7 @@ class Guard:
         """Asked before each further piece of a long answer."""
 
         def is_known() -> bool:
-            return scope["path"] in OPEN_PATHS or not isinstance(
+            return _is_open(scope["path"]) or not isinstance(
                 self._tokens.identity(_bearer(headers.get("authorization", ""))), str
             )
 
@@ -184,6 +184,11 @@ def _bearer(authorization: str) -> str:
     """The secret, or nothing that could be one."""
     scheme, _, given = authorization.partition(" ")
     return given.strip() if scheme.lower() == "bearer" else ""
+
+
+def _is_open(path: str) -> bool:
+    """Those, and the files that the page of the documents is made of."""
+    return path in OPEN_PATHS or path.startswith("/docs/")
 
 
 def _headers(scope: Scope) -> dict[str, str]:
@@ -214,8 +219,8 @@ def _netloc(origin: str) -> str:
 
 
 def _takes_bytes(scope: Scope) -> bool:
-    """Output that an executor sends is no JSON."""
-    return bool(scope["method"] == "PUT" and scope["path"].endswith("/output"))
+    """Output that an executor sends is no JSON. Whether it may be sent by this method is for the path to say."""
+    return bool(scope["path"].endswith("/output"))
 
 
 def _unreadable(headers: Mapping[str, str], *, takes_bytes: bool) -> Problem | None:

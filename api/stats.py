@@ -47,11 +47,18 @@ def _statuses(given: Any) -> list[str]:
     return names
 
 
+_Named = Annotated[str, Field(json_schema_extra={"enum": [str(status) for status in AllocationStatus]})]
+_Statuses = Annotated[
+    list[str],
+    BeforeValidator(_statuses, json_schema_input_type=Annotated[list[_Named], Field(min_length=1)]),
+]
+
+
 class AllocationsQuery(BaseModel):
     model_config = QUERY
 
     node_name: NodeNameText | None = None
-    status: Annotated[list[str], BeforeValidator(_statuses)] = ["reserved", "allocated"]
+    status: _Statuses = ["reserved", "allocated"]
     wait: WaitSeconds = 0.0
     launch: bool = False
     limit: Annotated[int, Field(ge=1, le=1000)] = 1000

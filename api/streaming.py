@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from api.compressing import UNBUFFERED
 from api.engine import Engine, engine_of
-from api.fields import Count
+from api.fields import Count, Flag
 from api.jobs import QUERY
 from api.node_output import NodeSilent
 from api.output import Part, called, find_place, read_here, read_part, received_file, why_none
@@ -43,7 +43,7 @@ class OutputQuery(BaseModel):
     attempt: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
     offset: Count = 0
     limit: Annotated[int, Field(ge=1, le=2**53 - 1)] = 2**53 - 1
-    follow: bool = False
+    follow: Flag = False
 
 
 async def get_output(request: Request) -> Response:

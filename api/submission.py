@@ -6,9 +6,9 @@ each other are refused.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from api.directives import completed
 from api.fields import (
@@ -42,11 +42,13 @@ from api.validation import (
     problem_of,
     too_many_fields,
 )
+from conductor.completing import environment_id_of
 from conductor.core import commands
 from conductor.core.arrays import parsed
-from conductor.core.identifiers import NodeName
+from conductor.core.identifiers import JobId, NodeName
 from conductor.core.sbatch import Remark
 
+JOBS_AT_ONCE = 10_000
 STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
@@ -103,7 +105,8 @@ class Submission(BaseModel):
             return 1, self.cpus or 1
         return self.ntasks_per_node or 1, self.cpus_per_task or 1
 
-    def command(self, identity: Identity) -> commands.Submit:
+    def command(self, identity: Identity, job_id: JobId | None = None) -> commands.Submit:
+        """`job_id`: a number that was drawn for it already; never for an array."""
         tasks, cpus_per_task = self.shape
         return commands.Submit(
             script=self.script,
@@ -112,6 +115,7 @@ class Submission(BaseModel):
             name=self.name,
             account=self.account,
             environment=self.environment or {},
+            environment_id=environment_id_of(self.environment) if job_id is not None else None,
             work_dir=self.work_dir,
             ntasks_per_node=tasks,
             cpus_per_task=cpus_per_task,
@@ -131,7 +135,24 @@ class Submission(BaseModel):
             gres=self.gres or {},
             array=self.array,
             dependency=self.dependency,
+            job_id=job_id,
         )
+
+
+class WrappedSubmission(BaseModel):
+    """As the original system's clients send it."""
+
+    model_config = STRICT
+
+    job: Submission
+
+
+class Batch(BaseModel):
+    """What `submitting.py` takes, which checks each by itself."""
+
+    model_config = STRICT
+
+    jobs: Annotated[list[Submission], Field(min_length=1, max_length=JOBS_AT_ONCE)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

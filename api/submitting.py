@@ -20,7 +20,7 @@ from api.identity import Identity
 from api.problems import FieldError, Problem, invalid, refused
 from api.reading import answer, fetch_one
 from api.security import Caller, caller_of
-from api.submission import Wanted, submission_of, submissions_of
+from api.submission import JOBS_AT_ONCE, Wanted, submission_of, submissions_of
 from api.texts import Language
 from conductor.codec import encode
 from conductor.completing import Request as Wish
@@ -31,10 +31,10 @@ from conductor.core.events import JobSubmitted
 from conductor.core.identifiers import JobId
 from conductor.core.job import JobState
 from conductor.crash_points import crash_point
+from conductor.database import DatabaseUnavailable
 from conductor.handler import Accepted, Outcome
 from conductor.refusing import NOT_DONE
 
-JOBS_AT_ONCE = 10_000
 MOST_BYTES_OF_TASKS = (
     64 * 2**20
 )  # in the log, where each task has all that was asked for but script and environment
@@ -78,7 +78,7 @@ async def submit_batch(request: Request) -> Response:
     if key is not None:
         await _check_repeat(engine, key, len(wanted))
     _check_weight(wanted, caller, lambda index: f"jobs[{index}].array")
-    groups = [_wishes(one, caller, _command_id(key, i) if key else None) for i, one in enumerate(wanted)]
+    groups = await _groups(engine, wanted, caller, key)
     wishes = [wish for group in groups for wish in group]
     await engine.queue_limit.admit(caller.identity, [wish.command for wish in wishes])
     outcomes = await engine.handler.handle_requests(wishes, atomic=True)
@@ -86,6 +86,28 @@ async def submit_batch(request: Request) -> Response:
     told = [[next(accepted) for _ in group] for group in groups]
     jobs = [_job(*one, caller.language) for one in zip(groups, told, wanted, strict=True)]
     return answer({"jobs": jobs, "position": max(_position(one) for one in told)}, 201)
+
+
+async def _groups(
+    engine: Engine, wanted: Sequence[Wanted], caller: Caller, key: str | None
+) -> list[list[Wish]]:
+    """Each submission's wishes. With a key, what was asked is remembered as it came, without a number."""
+    if key is not None or any(one.submission.array is not None for one in wanted):
+        return [
+            _wishes(one, caller, _command_id(key, index) if key else None) for index, one in enumerate(wanted)
+        ]
+    numbers = iter(await _numbers(engine, len(wanted)))
+    provenance, rights = caller.provenance(), caller.identity.rights
+    commands = (one.submission.command(caller.identity, next(numbers, None)) for one in wanted)
+    return [[Wish(command=command, provenance=provenance, rights=rights)] for command in commands]
+
+
+async def _numbers(engine: Engine, count: int) -> list[JobId]:
+    """Drawn at once, or none: then the handler draws them, which has more patience."""
+    try:
+        return await engine.handler.draw_job_ids(count)
+    except DatabaseUnavailable:
+        return []
 
 
 def _jobs_of(value: Any) -> list[Any]:

@@ -5,8 +5,11 @@ knows comes with the nearest known one.
 """
 
 import difflib
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from datetime import datetime
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -19,6 +22,7 @@ M = TypeVar("M", bound=BaseModel)
 ERRORS_LISTED = 50
 MOST_FIELDS = 256
 _NAME_CHARACTERS = 80
+_WHOLE = re.compile(r"-?[0-9]+")
 
 # pydantic's type of error -> our code, and which of its values our text needs, under our name
 _CODES: Mapping[str, tuple[str, Mapping[str, str]]] = {
@@ -74,12 +78,31 @@ def validated(model: type[M], value: Any, *, field: str = "") -> M:
 
 
 def validated_query(model: type[M], request: Request) -> M:
-    """The query string as the model; text becomes numbers where they are asked for."""
+    """The query string as the model; text becomes numbers where they are asked for, if it is a number's own digits."""
+    given = request.query_params.multi_items()
+    errors = [
+        FieldError(field=_shown(name), code="given_twice")
+        for name, times in Counter(name for name, _ in given).items()
+        if times > 1
+    ]
+    errors += [
+        FieldError(field=name, code="not_an_integer")
+        for name, text in given
+        if name in model.model_fields and _is_odd_number(model.model_fields[name].annotation, text)
+    ]
+    if errors:
+        raise problem_of(errors)
     try:
-        return model.model_validate(dict(request.query_params))
+        return model.model_validate(dict(given))
     except ValidationError as error:
         found = field_errors(error, known_names(model), "", unknown="unknown_parameter")
         raise problem_of(found) from None
+
+
+def _is_odd_number(kind: Any, text: str) -> bool:
+    """`1.0`, ` 1`, `1_0`: pydantic reads more than digits as a whole number."""
+    whole = kind is int or (int in get_args(kind) and datetime not in get_args(kind))
+    return whole and not _WHOLE.fullmatch(text)
 
 
 def problem_of(errors: list[FieldError]) -> Problem:

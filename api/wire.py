@@ -139,7 +139,7 @@ class Reserve(BaseModel):
     expires_in_seconds: Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)] | None = None
 
 
-class Process(BaseModel):
+class StartedProcess(BaseModel):
     model_config = STRICT
 
     pid: Annotated[int, Field(ge=1, le=2**31 - 1)]
@@ -156,7 +156,7 @@ class Allocate(BaseModel):
     expected_version: SmallCount | None = None
     allocation_id: Id
     incarnation: Id
-    process: Process
+    process: StartedProcess
 
 
 class Release(BaseModel):

@@ -6,6 +6,7 @@ events are upcast when they are read and never rewritten.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from typing import Any, get_args
 
 import msgspec
@@ -35,6 +36,9 @@ EVENT_TYPES: Mapping[str, type[Event]] = {
         ProjectionsEvent,
         *get_args(TokenEvent),
     )
+}
+MEMBERS: Mapping[str, tuple[str, ...]] = {
+    name: tuple(field.name for field in fields(kind)) for name, kind in EVENT_TYPES.items()
 }
 SCHEMA_VERSIONS: Mapping[str, int] = dict.fromkeys(EVENT_TYPES, 1) | {
     "JobSubmitted": 2,

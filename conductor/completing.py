@@ -24,11 +24,12 @@ from conductor.core.commands import (
     Reserve,
     Submit,
 )
+from conductor.core.decider import streams_read
 from conductor.core.dependencies import Reference
 from conductor.core.dependencies import parsed as parsed_dependency
 from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.events import Provenance
-from conductor.core.identifiers import AllocationId, JobId, NodeName
+from conductor.core.identifiers import AllocationId, JobId, NodeName, StreamName
 from conductor.core.rights import Rights
 from conductor.core.said import Said
 from conductor.database import load_queries
@@ -53,6 +54,16 @@ class Request:
     tried: bool = False
     rights: Rights | None = None  # of whoever asks, where not everything is allowed to him
     unfit: Rejection | None = None  # found while completing it, before anything was decided
+    _read: tuple[Command, tuple[StreamName, ...]] | None = None
+
+    @property
+    def read(self) -> tuple[StreamName, ...]:
+        """The streams that it rests on, the one it may write first; it has its ids by then."""
+        if self.unfit is not None:
+            return ()
+        if self._read is None or self._read[0] is not self.command:
+            self._read = self.command, streams_read(self.command)
+        return self._read[1]
 
 
 class IdStock:
@@ -100,7 +111,7 @@ async def _draw(connection: AsyncConnection[Any], requests: Sequence[Request], s
             request.command = replace(reserve, allocation_id=AllocationId(number))
     for request in requests:
         if isinstance(wish := request.command, ImportJob) and wish.submission.environment_id is None:
-            random_id = str(uuid.uuid4()) if wish.submission.environment else None
+            random_id = environment_id_of(wish.submission.environment)
             request.command = replace(wish, submission=replace(wish.submission, environment_id=random_id))
         if isinstance(request.command, RegisterNode) and request.command.cpu_block is None:
             [number] = await stock.draw(connection, "draw_cpu_blocks", 1)
@@ -113,8 +124,13 @@ def _numbered(submit: Submit, job_id: JobId, head: Request | None) -> Submit:
         array_job_id, environment_id = first.job_id, first.environment_id
     else:
         array_job_id = job_id if submit.array is not None else None
-        environment_id = str(uuid.uuid4()) if submit.environment else None
+        environment_id = environment_id_of(submit.environment)
     return replace(submit, job_id=job_id, array_job_id=array_job_id, environment_id=environment_id)
+
+
+def environment_id_of(environment: Mapping[str, str] | None) -> str | None:
+    """A random one, so that values can be forgotten and not be guessed; an empty environment has none."""
+    return str(uuid.uuid4()) if environment else None
 
 
 async def _check_dependencies(connection: AsyncConnection[Any], requests: Sequence[Request]) -> None:

@@ -20,7 +20,7 @@ from conductor.core.commands import (
     Submit,
     submission_of,
 )
-from conductor.core.decider import State, decide, evolve, fold, streams_read
+from conductor.core.decider import State, decide, evolve, fold
 from conductor.core.dependencies import decided_by
 from conductor.core.errors import Rejection
 from conductor.core.events import (
@@ -71,9 +71,7 @@ class Plan:
     verdicts: list[list[Verdict]] = field(default_factory=list)
     events: list[NewEvent] = field(default_factory=list)
     changed: dict[StreamName, State] = field(default_factory=dict)
-    states: dict[StreamName, State] = field(
-        default_factory=dict
-    )  # of every stream in sight, as they have become
+    states: dict[StreamName, State] = field(default_factory=dict)  # of every stream in sight, as they are now
     traces: dict[StreamName, Trace] = field(default_factory=dict)
     streams_read: dict[StreamName, int] = field(default_factory=dict)
     scripts: dict[str, str] = field(default_factory=dict)
@@ -109,7 +107,7 @@ async def load(
     connection: AsyncConnection[Any], requests: Sequence[Request], remembered: Remembered
 ) -> Loaded:
     """Everything the decisions rest on; the time is later than every event in sight."""
-    streams = {s for r in requests if r.unfit is None for s in streams_read(r.command) if _may_exist(r, s)}
+    streams = {stream for request in requests for stream in _may_exist(request)}
     known = remembered.known(streams)
     states = {stream: state for stream, (state, _) in known.items()}
     traces = {stream: trace for stream, (_, trace) in known.items()}
@@ -117,20 +115,18 @@ async def load(
     command_ids = [r.provenance.command_id for r in requests if r.provenance.command_id]
     repeats = await _read_repeats(connection, command_ids) if command_ids else {}
     submits = [request.command for request in requests if isinstance(request.command, Submit)]
-    widest = await _one(await connection.execute(SQL["widest_node_cpus"])) if submits else None
     particular = any(submit.is_particular for submit in submits)
     offers = await _read_offers(connection) if particular else None
     live_leases = await _read_leases(connection, requests)
-    cursor = await connection.execute(
-        LOG_SQL["read_streams_and_clock"], {"streams": list(streams - from_memory)}
-    )
+    wanted = {"streams": list(streams - from_memory), "submits": bool(submits)}
+    cursor = await connection.execute(SQL["read_streams_and_clock"], wanted)
     rows = await cursor.fetchall()
     for request in requests:
         request.tried = True
     position = Position(0)
     for row in rows:
         if row[0] is not None:
-            recorded = recorded_event(row[:-1])
+            recorded = recorded_event(row[:-2])
             fold(states, recorded)
             before = traces.get(recorded.stream, NO_TRACE)
             traces[recorded.stream] = followed(before, recorded.event, recorded.version, recorded.provenance)
@@ -141,7 +137,7 @@ async def load(
         traces=traces,
         position=position,
         repeats=repeats,
-        widest_node_cpus=widest,
+        widest_node_cpus=rows[0][-2],
         offers=offers,
         live_leases=live_leases,
         from_memory=from_memory,
@@ -183,16 +179,10 @@ async def _read_repeats(
     return found
 
 
-def _may_exist(request: Request, stream: StreamName) -> bool:
+def _may_exist(request: Request) -> tuple[StreamName, ...]:
     """A job id drawn just now has no stream yet; after a lost answer it may."""
-    submits = isinstance(request.command, Submit)
-    return request.tried or not submits or stream != streams_read(request.command)[0]
-
-
-async def _one(cursor: Any) -> Any:
-    row = await cursor.fetchone()
-    assert row is not None
-    return row[0]
+    is_new = isinstance(request.command, Submit) and not request.tried
+    return request.read[1:] if is_new else request.read
 
 
 def settle(entries: Sequence[tuple[Sequence[Request], bool]], loaded: Loaded) -> Plan:
@@ -239,7 +229,7 @@ def _settle_one(request: Request, loaded: Loaded, plan: Plan) -> Verdict:
 
 def _decide_one(request: Request, loaded: Loaded, plan: Plan) -> Verdict:
     states = plan.states
-    stream = streams_read(request.command)[0] if request.unfit is None else None
+    stream = request.read[0] if request.read else None
     conflict = _conflict(request, states.get(stream) if stream else None)
     if conflict is not None or stream is None:
         return conflict or NOT_DONE
@@ -368,10 +358,10 @@ def _keep_bodies(plan: Plan, requests: Sequence[Request], events: Sequence[NewEv
 def _note_streams(
     plan: Plan, requests: Sequence[Request], loaded: Loaded, *, written: set[StreamName]
 ) -> None:
-    """Only decisions that led to events rest on versions at the door."""
+    """Only decisions that led to events rest on versions at the door. A stream that begins here cannot begin twice."""
     for request in requests:
-        read = streams_read(request.command) if request.unfit is None else ()
-        if read and read[0] in written:
-            for stream in read:
+        if request.read and request.read[0] in written:
+            for stream in request.read:
                 state = loaded.states.get(stream)
-                plan.streams_read[stream] = int(state.version) if state else 0
+                if state is not None or stream not in written:
+                    plan.streams_read[stream] = int(state.version) if state else 0

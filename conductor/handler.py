@@ -24,7 +24,7 @@ from conductor.core.commands import Command, ImportJob, Submit, submission_of
 from conductor.core.decider import State
 from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.events import Provenance, RecordedEvent
-from conductor.core.identifiers import Position, StreamName
+from conductor.core.identifiers import JobId, Position, StreamName
 from conductor.core.rights import Rights
 from conductor.crash_points import crash_point
 from conductor.database import DatabaseUnavailable, Pool, jittered
@@ -42,6 +42,8 @@ Projector = Callable[
 ]
 
 _BATCH_COMMANDS = 500
+_MANY_SUBMISSIONS = 100  # in one entry
+_BESIDE = 2  # entries of so many that are under way at a time: one is decided, one is written
 _BATCH_SCRIPT_BYTES = 8 * 1024 * 1024
 _TRIES = 100  # of a batch that keeps losing races; far more than any contention seen
 _UNAVAILABLE_SECONDS = 5.0
@@ -75,6 +77,13 @@ class Entry:
     def script_bytes(self) -> int:
         submissions = (submission_of(request.command) for request in self.requests)
         return sum(len(one.script) for one in submissions if one is not None)
+
+    @property
+    def goes_beside(self) -> bool:
+        """Whether it is many submissions and nothing else."""
+        return len(self.requests) >= _MANY_SUBMISSIONS and all(
+            isinstance(request.command, Submit) for request in self.requests
+        )
 
 
 class Handler:
@@ -139,6 +148,14 @@ class Handler:
         outcomes = iter(await self.handle_requests(others))
         return [refusals[i] if i in refusals else next(outcomes) for i in range(len(requests))]
 
+    async def draw_job_ids(self, count: int) -> list[JobId]:
+        """Numbers for submissions that are still to be made: those need not be made twice, without and with one.
+
+        Raises `DatabaseUnavailable`.
+        """
+        async with reachable(self._pool) as connection:
+            return [JobId(number) for number in await self._ids.draw(connection, "draw_job_ids", count)]
+
     def _hand_in(self, entry: Entry) -> asyncio.Future[list[Outcome]]:
         for request in entry.requests:
             request.digest = _digest(request.command) if request.provenance.command_id else None
@@ -146,25 +163,41 @@ class Handler:
         return entry.answer
 
     async def run(self) -> None:
-        """Commit batches for ever; run it as a task and cancel it."""
-        while True:
-            entries = await self._next_entries()
-            try:
-                await self._commit(entries)
-            except Exception as error:
-                _fail(entries, error)
+        """Commit batches for ever; run it as a task and cancel it.
 
-    async def _next_entries(self) -> list[Entry]:
+        Many submissions at once go their own way: they write to no stream that anybody else knows yet, so the next is
+        decided while PostgreSQL writes the one before. All else goes one batch after the other.
+        """
+        beside: set[asyncio.Task[None]] = set()
+        async with asyncio.TaskGroup() as group:
+            while True:
+                first = self._held_back or await self._waiting.get()
+                self._held_back = None
+                if not first.goes_beside:
+                    await self._settled(await self._with_others(first))
+                    continue
+                while len(beside) >= _BESIDE:
+                    await asyncio.wait(beside, return_when=asyncio.FIRST_COMPLETED)
+                task = group.create_task(self._settled([first]))
+                beside.add(task)
+                task.add_done_callback(beside.discard)
+
+    async def _settled(self, entries: list[Entry]) -> None:
+        try:
+            await self._commit(entries)
+        except Exception as error:
+            _fail(entries, error)
+
+    async def _with_others(self, first: Entry) -> list[Entry]:
         """The oldest entry and everything that came since, within the bounds of a batch."""
-        entries = [self._held_back or await self._waiting.get()]
-        self._held_back = None
+        entries = [first]
         await self._let_others_hand_in()
         commands, script_bytes = len(entries[0].requests), entries[0].script_bytes
         while not self._waiting.empty():
             entry = self._waiting.get_nowait()
             commands += len(entry.requests)
             script_bytes += entry.script_bytes
-            if commands > _BATCH_COMMANDS or script_bytes > _BATCH_SCRIPT_BYTES:
+            if commands > _BATCH_COMMANDS or script_bytes > _BATCH_SCRIPT_BYTES or entry.goes_beside:
                 self._held_back = entry
                 break
             entries.append(entry)
@@ -226,6 +259,7 @@ class Handler:
         return loaded, plan
 
     async def _try_once(self, entries: list[Entry]) -> None:
+        remembered_since = self._remembered.since
         async with reachable(self._pool) as connection:
             requests = [request for entry in entries for request in entry.requests]
             await complete(connection, requests, self._ids)
@@ -252,7 +286,8 @@ class Handler:
                     recorded = await append(connection, batch)
                 append_seconds = time.perf_counter() - began
                 crash_point("handler.committed")
-        self._remembered.keep(plan.states, plan.traces)
+        if self._remembered.since == remembered_since:
+            self._remembered.keep(plan.states, plan.traces)
         for entry, verdicts in zip(entries, plan.verdicts, strict=True):
             _answer(entry, [_outcome(verdict, recorded, loaded.position) for verdict in verdicts])
         commands = (request.command for request in requests)

@@ -1,6 +1,13 @@
--- name: widest_node_cpus
--- NULL when no node is registered: then a job of any width waits.
-SELECT max(total_cpus) FROM nodes WHERE state <> 'REMOVED';
+-- name: read_streams_and_clock
+-- Streams, the time, and for submissions the width of the widest node, in one round trip; one row without a position when
+-- there are no events. The clock is read row by row, so the latest of them is later than every event in sight. No width
+-- when no node is registered: then a job of any width waits.
+SELECT e.position, e.stream, e.version, e.type, e.schema_version, e.at, e.recorded_at, e.data, e.metadata,
+       CASE WHEN %(submits)s THEN (SELECT max(total_cpus) FROM nodes WHERE state <> 'REMOVED') END AS widest_node_cpus,
+       clock_timestamp()
+FROM (SELECT 1) one
+LEFT JOIN events e ON e.stream = ANY(%(streams)s)
+ORDER BY e.stream, e.version;
 
 -- name: node_offers
 -- What every node has, up or not, for jobs that ask for more than CPUs.

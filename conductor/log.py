@@ -8,13 +8,23 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 import psycopg
 from psycopg import AsyncClientCursor, AsyncConnection
 from psycopg_pool import PoolTimeout
 
-from conductor.codec import SCHEMA_VERSIONS, decode, decode_provenance, encode, encode_provenance, event_type
+from conductor.alike import rows_told_once, told_once
+from conductor.codec import (
+    MEMBERS,
+    SCHEMA_VERSIONS,
+    decode,
+    decode_provenance,
+    encode,
+    encode_provenance,
+    event_type,
+)
 from conductor.core.events import Event, Provenance, RecordedEvent
 from conductor.core.identifiers import Position, StreamName, Version
 from conductor.database import DatabaseUnavailable, Pool, load_queries
@@ -159,25 +169,54 @@ async def append(connection: AsyncConnection[Any], batch: Batch) -> list[Recorde
 
 
 def _arguments(batch: Batch) -> dict[str, object]:
-    events = [
-        {
-            "stream": new.stream,
-            "version": new.version,
-            "type": event_type(new.event),
-            "schema_version": SCHEMA_VERSIONS[event_type(new.event)],
-            "data": new.event,
-            "metadata": encode_provenance(new.provenance),
-        }
-        for new in batch.events
-    ]
+    rows: dict[str, object] = {kind: rows for kind, rows in batch.rows.items() if rows}
+    if "jobs" in rows:
+        rows["jobs"] = rows_told_once(batch.rows["jobs"])
     bodies = {"scripts": batch.scripts, "environments": batch.environments}
     return {
         "at": batch.at,
         "streams_read": encode(batch.streams_read).decode(),
-        "events": encode(events).decode(),
-        "rows": encode({kind: rows for kind, rows in batch.rows.items() if rows}).decode(),
+        "events": encode(_events(batch.events)).decode(),
+        "rows": encode(rows).decode(),
         "bodies": encode(bodies).decode() if batch.scripts or batch.environments else None,
         "channels": list(batch.channels),
+    }
+
+
+def _events(events: Sequence[NewEvent]) -> object:
+    """As `append_events` takes them: of one type, what all say alike is told once."""
+    kind = event_type(events[0].event)
+    if len(events) < 2 or any(event_type(new.event) != kind for new in events):
+        return [_event(new) for new in events]
+    distinct = {id(new.provenance): new.provenance for new in events}
+    encoded = {number: encode_provenance(one) for number, one in distinct.items()}
+    alike, own = told_once(
+        ("stream", "version", "metadata"),
+        (
+            [new.stream for new in events],
+            [new.version for new in events],
+            [encoded[id(new.provenance)] for new in events],
+        ),
+    )
+    alike |= {"type": kind, "schema_version": SCHEMA_VERSIONS[kind]}
+    names = MEMBERS[kind]
+    facts = [new.event for new in events]
+    columns = [list(map(attrgetter(name), facts)) for name in names]
+    alike["data"], each = told_once(names, columns) if names else ({}, [{}] * len(events))
+    for one, data in zip(own, each, strict=True):
+        one["data"] = data
+    return {"alike": alike, "own": own}
+
+
+def _event(new: NewEvent) -> dict[str, object]:
+    kind = event_type(new.event)
+    return {
+        "stream": new.stream,
+        "version": new.version,
+        "type": kind,
+        "schema_version": SCHEMA_VERSIONS[kind],
+        "data": new.event,
+        "metadata": encode_provenance(new.provenance),
     }
 
 

@@ -5,15 +5,6 @@ FROM events
 WHERE stream = ANY(%(streams)s)
 ORDER BY stream, version;
 
--- name: read_streams_and_clock
--- The same with the time, in one round trip; one row without a position when there are no events. The clock is
--- read row by row, so the latest of them is later than every event in sight.
-SELECT e.position, e.stream, e.version, e.type, e.schema_version, e.at, e.recorded_at, e.data, e.metadata,
-       clock_timestamp()
-FROM (SELECT 1) one
-LEFT JOIN events e ON e.stream = ANY(%(streams)s)
-ORDER BY e.stream, e.version;
-
 -- name: read_command
 -- What a command that was recorded before came to.
 SELECT position, stream, version, type, schema_version, at, recorded_at, data, metadata

@@ -18,6 +18,7 @@ _STREAMS = 4096
 class Remembered:
     def __init__(self) -> None:
         self._states: OrderedDict[StreamName, tuple[State, Trace]] = OrderedDict()
+        self.since = 0  # how often all was forgotten; what a batch of before comes to is not kept after
 
     def known(self, streams: Iterable[StreamName]) -> dict[StreamName, tuple[State, Trace]]:
         """States, each with what its past may still cause."""
@@ -37,3 +38,4 @@ class Remembered:
 
     def forget_all(self) -> None:
         self._states.clear()
+        self.since += 1

@@ -204,6 +204,18 @@ CATALOGUE: Mapping[str, Entry] = {
         english="No event explains row {key} of table {table}: somebody inserted it past the door.",
         chinese="没有事件能解释表 {table} 的行 {key}：有人绕过写入入口插入了它。",
     ),
+    "count_differs": Entry(
+        severity=Severity.ERROR,
+        mending=Mending.REBUILD,
+        english=(
+            "By the log {said} jobs have ended as {state}, and {stored} are counted: somebody changed a row or the "
+            "count past the door. Nothing was decided from it; the statistics are wrong by the difference."
+        ),
+        chinese=(
+            "按日志有 {said} 个作业以 {state} 结束，计数却为 {stored}：有人绕过写入入口改动了行或计数。"
+            "没有决策依据它作出；统计数字相差这么多。"
+        ),
+    ),
     "row_ahead": Entry(
         severity=Severity.ERROR,
         mending=Mending.REBUILD,

@@ -91,8 +91,9 @@ def faults(differences: Iterable[Difference], steps: Iterable[ClockStep], contex
     told = [f for f in rows if f.parameters["stream"] not in damaged | unwritten]
     scripts = [_script(d, context) for d in by_code["script_altered"]]
     touched = {p for f in (*missing, *altered) for p in (f.parameters["position"], f.parameters["last"] + 1)}
+    counts = [_count(d) for d in by_code["count_differs"]]
     clock = [_clock(step) for step in steps if step.position not in touched]
-    return [*missing, *altered, *illegal, *unbalanced, *told, *scripts, *clock]
+    return [*missing, *altered, *illegal, *unbalanced, *told, *counts, *scripts, *clock]
 
 
 def _open(found: Sequence[Finding], context: Context) -> list[Finding]:
@@ -237,6 +238,14 @@ def _script(difference: Difference, context: Context) -> Finding:
         parameters={"sha256": sha256, "found_sha256": found, "job_ids": jobs[:20]},
         streams=tuple(f"job-{job_id}" for job_id in jobs[:3]),
     )
+
+
+def _count(difference: Difference) -> Finding:
+    values = _VALUES.fullmatch(difference.text)
+    assert values is not None, difference.text
+    state = difference.subject.removeprefix("ended_jobs ")
+    parameters = {"state": state, "said": values[1], "stored": values[2]}
+    return Finding(code="count_differs", subject=difference.subject, parameters=parameters)
 
 
 def _clock(step: ClockStep) -> Finding:

@@ -6,7 +6,7 @@ folded once more from their stream.
 """
 
 import hashlib
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -36,6 +36,7 @@ class Folded:
         self._just_ended: OrderedDict[StreamName, Job] = OrderedDict()
         self._digests: dict[str, dict[Any, bytes]] = {table: {} for table in TABLES}
         self.columns: dict[str, tuple[str, ...]] = {}  # of the digests, in order
+        self.ended: Counter[str] = Counter()  # jobs by how they ended, of those that are digests
         self.broken: set[StreamName] = set()  # streams with an event that is not legal where it stands
 
     def fold(self, logged: LogEvent) -> Event:
@@ -87,6 +88,8 @@ class Folded:
             self._digest(self._just_ended.popitem(last=False)[1])
 
     def _digest(self, state: State) -> None:
+        if isinstance(state, Job) and state.state.final:
+            self.ended[state.state] += 1
         for table, row in rows_of(state):
             self.columns.setdefault(table, tuple(row))
             self._digests[table][row[TABLES[table]]] = digest_of(row.values())
@@ -100,6 +103,8 @@ class Folded:
         state = state_before(self._connection, stream, before)
         if state is not None:
             self._states[stream] = state
+            if isinstance(state, Job) and state.job_id in self._digests["jobs"]:
+                self.ended[state.state] -= 1
             for table, row in rows_of(state):
                 self._digests[table].pop(row[TABLES[table]], None)
 

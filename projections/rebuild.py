@@ -73,6 +73,7 @@ class Rebuilt:
     damages: list[Damage] = field(default_factory=list)
     events: list[int] = field(default_factory=list)
     not_mended: list[str] = field(default_factory=list)
+    recounted: bool = False  # the counts of ended jobs were wrong
     # Streams whose rows stay: they cannot be folded, so nobody knows their rows, or those stand in the way.
     left: set[StreamName] = field(default_factory=set)
 
@@ -128,6 +129,7 @@ def rebuild(
             rebuilt.damages = list(dict.fromkeys(row.damage() for row in found))
         else:
             _mend(connection, rebuilt, streams, _Teller(provenance=provenance, reason=reason))
+            [rebuilt.recounted] = connection.execute(SQL["recount_ended"]).fetchone() or (False,)
     return rebuilt
 
 

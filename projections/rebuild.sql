@@ -34,3 +34,6 @@ SELECT mend_rows(%(at)s, %(streams_read)s, %(found)s, %(said)s, %(events)s, %(ch
 -- name: watch_client
 -- A rebuild that was killed leaves no query behind.
 SET client_connection_check_interval = '1s';
+
+-- name: recount_ended
+SELECT recount_ended();

@@ -129,9 +129,22 @@ class Replay:
         self._folded.finish()
         for table in TABLES:
             report.rows[table] = compare(self._connection, self._folded, table, report.add, only=judged)
+        if report.equal:  # what differs above is counted as it is
+            self._compare_counts(resumed=judged is not None)
         for sha256, found in self._connection.execute(SQL["altered_scripts"]):
             report.add("script_altered", f"scripts {sha256} now {found}", "differs_body")
         return report
+
+    def _compare_counts(self, *, resumed: bool) -> None:
+        """How many jobs have ended; beside the rows, which are proved by now, where only a part was replayed."""
+        stored = dict(self._connection.execute(SQL["ended_jobs"]).fetchall())
+        said = (
+            dict(self._connection.execute(SQL["count_ended"]).fetchall()) if resumed else self._folded.ended
+        )
+        for state in sorted({*said, *stored}):
+            if said.get(state, 0) != stored.get(state, 0):
+                numbers = {"said": said.get(state, 0), "stored": stored.get(state, 0)}
+                self._report.add("count_differs", f"ended_jobs {state}", "differs_cell", **numbers)
 
     def _resume(self, since: KnownPosition, last: int) -> frozenset[StreamName]:
         """From the event at the trusted position on, if it still has the trusted hash."""

@@ -16,6 +16,7 @@ import uvicorn
 from api.server import make_server
 from conductor.settings import Settings
 from projections.replay import verify
+from tests.answers import check
 from tests.fix_postgres import _database, temporary_home
 
 TOKEN = "a-token-of-the-tests-own"
@@ -30,7 +31,11 @@ class Api:
         self.settings = settings
         self.database_url = database_url
         self.client = httpx.Client(
-            base_url=url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30, trust_env=False
+            base_url=url,
+            headers={"Authorization": f"Bearer {TOKEN}"},
+            timeout=30,
+            trust_env=False,
+            event_hooks={"response": [check]},
         )
 
     def get(self, path: str, **parameters: Any) -> Any:

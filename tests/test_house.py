@@ -19,6 +19,7 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "core": (),
     "codec": ("core",),
     # tools that know nothing of the domain
+    "alike": (),
     "crash_points": (),
     "leash": (),
     "logfile": (),
@@ -34,7 +35,7 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "database": ("core",),
     "migrations": (),
     "migrate": ("core", "database"),
-    "log": ("core", "codec", "database"),
+    "log": ("alike", "core", "codec", "database"),
     "projections": ("core", "codec", "database", "evidence_texts", "log", "migrate"),
     "output_file": ("core", "database", "log"),
     # what is told of the work while it runs
@@ -55,11 +56,12 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
         *("output_file", "supervisor", "supervisor_client", "telemetry", "version"),
     ),
     # doors for people and programs
+    "wire": ("core",),
     "api": (
         *("core", "codec", "crash_points", "database", "handler", "log", "output_file", "projections"),
-        *("running", "scheduler", "settings", "telemetry", "tls"),
+        *("running", "scheduler", "settings", "telemetry", "tls", "version", "wire"),
     ),
-    "client": ("core", "settings", "tls"),
+    "client": ("core", "settings", "tls", "wire"),
     # the whole system on one machine
     "embedded": ("core", "home", "leash", "logfile"),
     "up": (
@@ -119,8 +121,9 @@ DOORS = {
     "psycopg_pool": {"database", "log"},
     "orjson": {"codec", "database", "api"},
     "msgspec": {"codec"},
-    "pydantic": {"settings", "api", "client"},
-    "pydantic_core": {"api"},
+    "pydantic": {"settings", "api", "client", "wire"},
+    "pydantic_core": {"api", "wire"},
+    "openapi_pydantic": {"api"},
     "structlog": {"scheduler", "executor", "output_file", "api", "telemetry"},
     "prometheus_client": {"telemetry"},
     "opentelemetry": {"telemetry"},

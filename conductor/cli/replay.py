@@ -111,6 +111,7 @@ def rebuild(
                 "differences": [{"table": d.table, "key": d.key, "kind": d.kind} for d in rebuilt.damages],
                 "events": rebuilt.events,
                 "not_mended": rebuilt.not_mended,
+                "recounted": rebuilt.recounted,
                 "streams_left": sorted(rebuilt.left),
             }
         )
@@ -132,6 +133,8 @@ def _tell_rebuilt(rebuilt: Any, screen: "Screen", dry_run: bool) -> None:
         screen.line(f"  {damage.table} {damage.key}: {screen.text(f'row_{damage.kind}')}")
     if count > SHOWN:
         screen.say("replay_more", count=count - SHOWN)
+    if rebuilt.recounted:
+        screen.say("rebuild_recounted")
     for sentence in rebuilt.not_mended:
         screen.warn("rebuild_not_mended", what=sentence)
     if rebuilt.left:

@@ -123,6 +123,10 @@ TEXTS_OF_THE_LOG: Mapping[str, tuple[str, str]] = {
         "Not mended, because no event holds it: {what}. Restore the body from a backup.",
         "未修复（没有事件保存其内容）：{what}。请从备份恢复该正文。",
     ),
+    "rebuild_recounted": (
+        "Jobs that have ended were counted anew: the counts were wrong.",
+        "已结束作业的数量有误，已重新统计。",
+    ),
     "rebuild_left": (
         "Left as they are: the rows of {streams} (streams: {count}), of which the log lacks events.",
         "未作更改：{streams}（流：{count}）的数据行，日志缺少其部分事件。",

@@ -12,9 +12,11 @@ from typing import Any
 
 from conductor.core.events import JobImported, ProcessIdentity, ReleaseReason
 from conductor.core.identifiers import AllocationId, Incarnation, JobId, NodeName, Term
+from conductor.core.made_quickly import made_quickly
 from conductor.core.roles import Role
 
 
+@made_quickly
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submit:
     """A whole script to run. Already validated: `script` has line feeds only and is not blank."""

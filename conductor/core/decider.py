@@ -127,6 +127,8 @@ def stream_of(command: Command) -> StreamName:
 
 def streams_read(command: Command) -> tuple[StreamName, ...]:
     """Every stream whose version the decision rests on, the one it may write first."""
+    if isinstance(command, Submit) and not command.minds_the_policy:
+        return (stream_of(command),)
     read = [stream_of(command)]
     node_name = _node_read(command)
     if node_name is not None:
@@ -158,16 +160,18 @@ def decide(
     """Events, or a rejection, from the states that the command's streams fold to."""
     stream = stream_of(command)
     state = states.get(stream)
-    if isinstance(command, _NODE_COMMANDS):
+    if isinstance(command, _FREQUENT):
+        pass  # of a job, as are most; asked first, because asking takes its time
+    elif isinstance(command, _NODE_COMMANDS):
         assert state is None or isinstance(state, Node)
         lives = command.node_name in live_leases
         return _verdict(stream, nodes.decide(command, state, lease_lives=lives))
-    if isinstance(command, ElectLeader):
+    elif isinstance(command, ElectLeader):
         return Verdict(stream=stream, events=_elect(command, state))
-    if isinstance(command, ChangePolicy):
+    elif isinstance(command, ChangePolicy):
         assert state is None or isinstance(state, PolicyInForce)
         return _verdict(stream, policies.decide(command, state))
-    if isinstance(command, AcknowledgeFinding):
+    elif isinstance(command, AcknowledgeFinding):
         assert state is None or isinstance(state, Acknowledgements)
         return _verdict(stream, notes.decide(command, state))
     if isinstance(command, _TOKEN_COMMANDS):

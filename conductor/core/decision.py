@@ -10,6 +10,7 @@ from conductor.core.fitting import Offers
 from conductor.core.identifiers import JobId
 from conductor.core.job import Job
 from conductor.core.leadership import Leadership
+from conductor.core.made_quickly import made_quickly
 from conductor.core.node import Node
 
 
@@ -24,6 +25,7 @@ class Refused:
 Decision = tuple[Event, ...] | Refused
 
 
+@made_quickly
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """What a decision on a job may look at besides the job: its node, the leader, other jobs, the widest node."""

@@ -21,6 +21,7 @@ from conductor.core.identifiers import (
     Term,
     Version,
 )
+from conductor.core.made_quickly import made_quickly
 from conductor.core.token_events import TokenEvent
 
 
@@ -47,6 +48,7 @@ class ProcessIdentity:
     pid_namespace: str | None = None
 
 
+@made_quickly
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSubmitted:
     job_id: JobId
@@ -355,6 +357,7 @@ ProjectionsEvent = ProjectionsRebuilt
 Event = JobEvent | NodeEvent | LeadershipEvent | PolicyEvent | AuditEvent | ProjectionsEvent | TokenEvent
 
 
+@made_quickly
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
     """Who brought an event about, through what, in answer to which request and which earlier event.
@@ -376,6 +379,7 @@ class Provenance:
     span_id: str | None = None
 
 
+@made_quickly
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedEvent:
     """An event in its place: `at` is the batch's time, used for rows; `recorded_at` is set under the lock."""

@@ -36,6 +36,7 @@ from conductor.core.events import (
 )
 from conductor.core.identifiers import AllocationId, JobId, Version
 from conductor.core.job_reasons import cancelled_reason, end_reason, held_reason, import_reason
+from conductor.core.made_quickly import made_quickly
 
 
 class JobState(StrEnum):
@@ -114,6 +115,7 @@ def trigger(event: JobEvent) -> str:
     return f"ResourcesReleased({event.reason})"
 
 
+@made_quickly
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """A fold of one job's stream."""

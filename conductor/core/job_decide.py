@@ -56,8 +56,11 @@ from conductor.core.selections import job_name
 RESERVATION_SECONDS = 60.0
 
 
+_BEGINNINGS = (Submit, ImportJob)  # not their union, which is several times slower to test
+
+
 def decide(command: JobCommand, job: Job | None, around: Surroundings) -> Decision:
-    if isinstance(command, Submit | ImportJob):
+    if isinstance(command, _BEGINNINGS):
         return _begin(command, job, around)
     if job is None:
         return refuse(RejectionCode.NOT_FOUND, Said("no_subject", subject=_subject(command)))

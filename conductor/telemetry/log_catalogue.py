@@ -201,6 +201,12 @@ _OF_SERVICES: Mapping[str, Line] = {
         "A mistake of ours; the answer was 500.",
         "内部错误；应答为 500。",
     ),
+    "tokens.unreadable": _line(
+        "error",
+        "error",
+        "The tokens in the log cannot be read; those known so far go on.",
+        "无法读取日志中的令牌；已知的令牌继续有效。",
+    ),
     "picture.failed": _line(
         "warning", "error", "Reasons of waiting jobs were left out of a listing.", "列表中未包含等待原因。"
     ),

@@ -15,6 +15,7 @@ from scripts.benchmarks.figures import BenchError, Measurement
 from scripts.benchmarks.leader import measure_leader
 from scripts.benchmarks.machine import file_system, machine_facts
 from scripts.benchmarks.one_pass import measure_pass
+from scripts.benchmarks.reads import measure_reads
 from scripts.benchmarks.rebuild import measure_rebuild
 from scripts.benchmarks.replay import measure_replay
 from scripts.benchmarks.report import as_json, plain_or_rich, print_report
@@ -40,6 +41,7 @@ BENCHES = (
     Bench("noop", 64, measure_noop),
     Bench("submit", 16, measure_submit),
     Bench("batch", 16, measure_batch),
+    Bench("reads", 16, measure_reads),
     Bench("array", 16, measure_array),
     Bench("leader", 16, measure_leader),
     Bench("replay", 16, measure_replay, by_events=True),

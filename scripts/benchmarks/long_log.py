@@ -106,6 +106,7 @@ def make_long_log(url: str, events: int) -> None:
             begins_at = began_at + timedelta(seconds=WAVE_SECONDS * waves + 45)
             _run_wave(connection, Wave(first=jobs + 1, last=jobs + waiting, begins_at=begins_at), steps=1)
         connection.execute(SQL["draw"], {"jobs": jobs + waiting, "nodes": NODES})
+        connection.execute(SQL["count"])
         connection.execute("VACUUM ANALYZE events, jobs, resource_allocations, nodes")
 
 

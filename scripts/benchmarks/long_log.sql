@@ -70,3 +70,7 @@ SELECT write_nodes(%(rows)s::jsonb);
 -- As if every id had been drawn in turn.
 SELECT setval('job_ids', greatest(%(jobs)s::bigint, 1)), setval('allocation_ids', greatest(%(jobs)s::bigint, 1)),
        setval('cpu_blocks', %(nodes)s::bigint - 1);
+
+-- name: count
+-- As if every batch had counted what it ended.
+SELECT recount_ended();

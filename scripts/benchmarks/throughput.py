@@ -22,6 +22,7 @@ BATCH = 1000
 WARM_UP_JOBS = 200
 FEWEST_JOBS, MOST_JOBS = 500, 20_000
 CONNECTIONS = (1, 16)
+BATCH_CONNECTIONS = (1, 2)
 IN_FLIGHT = 16
 FLOOR_SECONDS = 2.0
 LOOK_EVERY_SECONDS = 0.1
@@ -45,10 +46,10 @@ def measure_noop(measured: Measured, seconds: float) -> Measurement:
     uses: list[CpuUse] = []
     for how, fields in (("a folder each", {}), ("in one folder", {"work_dir": "/"})):
         name = f"no-op jobs, {cpus} CPUs, {how}"
-        expected = _run_jobs(measured, WARM_UP_JOBS, fields)
+        expected = run_jobs(measured, WARM_UP_JOBS, fields)
         count = max(FEWEST_JOBS, min(MOST_JOBS, int(expected * seconds)))
-        with _cpu_use(measured, name, uses) as done:
-            rate = _run_jobs(measured, count, fields)
+        with cpu_use(measured, name, uses) as done:
+            rate = run_jobs(measured, count, fields)
             done.append(count)
         figures.append(Figure(bench="noop", name=name, value=rate, unit="/s", floors=(floor,)))
     return Measurement(figures=tuple(figures), cpu_uses=tuple(uses))
@@ -62,7 +63,7 @@ def measure_submit(measured: Measured, seconds: float) -> Measurement:
     for connections in CONNECTIONS:
         name = f"submissions, {connections} connection{'s' if connections > 1 else ''}"
         _submissions_per_second(measured, connections, 0.5, [])
-        with _cpu_use(measured, name, uses) as done:
+        with cpu_use(measured, name, uses) as done:
             rate = _submissions_per_second(measured, connections, share, done)
         found = _insert_floors(measured, connections)
         figures.append(Figure(bench="submit", name=name, value=rate, unit="/s", floors=found))
@@ -70,16 +71,49 @@ def measure_submit(measured: Measured, seconds: float) -> Measurement:
 
 
 def measure_batch(measured: Measured, seconds: float) -> Measurement:
-    """Jobs a second by batches."""
-    body = _batch_body(BATCH, {"hold": True})
+    """Jobs a second by batches, on one connection and on two, one decided while the other is written."""
+    share = seconds / len(BATCH_CONNECTIONS)
+    figures: list[Figure] = []
     uses: list[CpuUse] = []
-    with measured.connect() as connection, _cpu_use(measured, f"batches of {BATCH}", uses) as done:
-        taken = floors.durations(
-            lambda: connection.ask("POST", SUBMIT_BATCH, body), seconds, most=MOST_JOBS // BATCH
+    for connections in BATCH_CONNECTIONS:
+        name = f"batches of {BATCH}, {connections} connection{'s' if connections > 1 else ''}"
+        taken: list[float] = []
+        with cpu_use(measured, name, uses) as done:
+            rate = _batches_per_second(measured, connections, share, done, taken)
+        figures.append(
+            Figure(
+                bench="batch", name=f"jobs in {name}", value=rate, unit="/s", floors=_copy_floors(measured)
+            )
         )
-        done.append(BATCH * (len(taken) + 1))
+        p50 = milliseconds(taken, 50)
+        figures.append(Figure(bench="batch", name=f"answer to one of {name}, p50", value=p50, unit="ms"))
+    return Measurement(figures=tuple(figures), cpu_uses=tuple(uses))
+
+
+def _batches_per_second(
+    measured: Measured, connections: int, seconds: float, done: list[int], taken: list[float]
+) -> float:
+    body = _batch_body(BATCH, {"hold": True})
+
+    def submit(until: float) -> int:
+        count = 0
+        with measured.connect() as connection:
+            while time.monotonic() < until:
+                began_at = time.perf_counter()
+                connection.ask("POST", SUBMIT_BATCH, body)
+                taken.append(time.perf_counter() - began_at)
+                count += BATCH
+        done.append(count)
+        return count
+
+    submit(time.monotonic() + 0.3)
+    taken.clear()
+    return floors.rate_of(submit, connections, seconds)
+
+
+def _copy_floors(measured: Measured) -> tuple[Floor, ...]:
     each = _bytes_a_job(measured)
-    found = (
+    return (
         Floor(
             name=f"rows by COPY of {BATCH}, {each} bytes each",
             value=floors.copied_rows_per_second(measured.floor_url, BATCH, each, FLOOR_SECONDS),
@@ -89,18 +123,10 @@ def measure_batch(measured: Measured, seconds: float) -> Measurement:
             value=floors.inserted_rows_per_second(measured.floor_url, BATCH, each, FLOOR_SECONDS),
         ),
     )
-    rate = BATCH * len(taken) / sum(taken)
-    figures = (
-        Figure(bench="batch", name=f"jobs in batches of {BATCH}", value=rate, unit="/s", floors=found),
-        Figure(
-            bench="batch", name=f"answer to a batch of {BATCH}, p50", value=milliseconds(taken, 50), unit="ms"
-        ),
-    )
-    return Measurement(figures=figures, cpu_uses=tuple(uses))
 
 
 @contextmanager
-def _cpu_use(measured: Measured, name: str, uses: list[CpuUse]) -> Iterator[list[int]]:
+def cpu_use(measured: Measured, name: str, uses: list[CpuUse]) -> Iterator[list[int]]:
     """Append who used the CPUs in the block, which puts into the list how much it did."""
     meter, done = measured.cpu_meter(), list[int]()
     before = meter.read()
@@ -108,7 +134,7 @@ def _cpu_use(measured: Measured, name: str, uses: list[CpuUse]) -> Iterator[list
     uses.append(used_between(name, before, meter.read(), sum(done)))
 
 
-def _run_jobs(measured: Measured, count: int, fields: Mapping[str, Any]) -> float:
+def run_jobs(measured: Measured, count: int, fields: Mapping[str, Any]) -> float:
     """Submit that many and wait until all have ended; jobs a second."""
     last_before = measured.query("SELECT coalesce(max(id), 0) FROM jobs")[0][0]
     bodies = [_batch_body(min(BATCH, count - done), fields) for done in range(0, count, BATCH)]

@@ -24,7 +24,7 @@ def every_path() -> list[tuple[str, str]]:
     prefixed = [(one.method, f"/api/v1{one.path}") for one in VERSION_1]
     bare = [(one.method, one.path) for one in TOP]
     return [
-        (method, path.replace("{job_id}", "1").replace("{name}", "node-1"))
+        (method, path.replace("{job_id}", "1").replace("{name}", "node-1").replace("{file}", "page.css"))
         for method, path in prefixed + bare
     ]
 
@@ -34,7 +34,7 @@ def peak_memory_mb() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
-OPEN = {"/health", "/ready"}
+OPEN = {"/health", "/ready", "/openapi.json", "/docs", "/docs/page.css"}
 
 
 @pytest.mark.parametrize(

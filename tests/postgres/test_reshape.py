@@ -77,7 +77,7 @@ CATALOGUE = """
     UNION ALL
     SELECT 'function ' || oid::regprocedure, concat_ws(' ', pg_get_functiondef(oid), proowner::regrole,
                                                        proacl, obj_description(oid, 'pg_proc'))
-    FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+    FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prokind <> 'a'  -- which has no definition to show
     UNION ALL
     SELECT 'schema ' || nspname, '' FROM pg_namespace WHERE nspname !~ '^pg_'
 """

@@ -1,0 +1,83 @@
+"""The log, the audit, processes, the policy: described."""
+
+from collections.abc import Mapping
+
+from api.auditing import AuditQuery
+from api.description import Body, Description, ok
+from api.events import EventsQuery
+from api.jobs import MomentQuery
+from api.pids import PidsQuery
+from api.policy_changes import PolicyChange
+from conductor.wire.audit import Audit, ProcessPage
+from conductor.wire.events import EventPage
+from conductor.wire.policy import FairShare, PolicyInForce
+
+LOG: Mapping[str, Description] = {
+    "GET /api/v1/events": Description(
+        name="list_events",
+        tag="log",
+        summary=("Read the log", "读取日志"),
+        detail=(
+            (
+                "Events after a position. `next` is the next `after`; `head` is the end of the log, by which anybody "
+                "can tell later whether the past was changed."
+            ),
+            "某位置之后的事件。`next` 为下一次的 `after`；`head` 为日志末尾，日后可据此判断历史是否被更改。",
+        ),
+        query=EventsQuery,
+        answers=ok(EventPage),
+    ),
+    "GET /api/v1/audit": Description(
+        name="audit",
+        tag="log",
+        summary=("What is wrong, and what mends it", "发现的问题及修复办法"),
+        detail=(
+            "Worst first. `replay=false` leaves out what needs the whole log.",
+            "严重的在前。`replay=false` 跳过需要重放整个日志的检查。",
+        ),
+        query=AuditQuery,
+        answers=ok(Audit),
+    ),
+    "GET /api/v1/pids": Description(
+        name="list_processes",
+        tag="log",
+        summary=("Which job ran as a PID", "进程号对应的作业"),
+        detail=(
+            "Every process that was ever recorded, newest first, and by whose commands it was started and ended.",
+            "曾登记的所有进程，新的在前，以及由谁的命令启动和结束。",
+        ),
+        query=PidsQuery,
+        answers=ok(ProcessPage),
+    ),
+    "GET /api/v1/policy": Description(
+        name="get_policy",
+        tag="policy",
+        summary=("How the queue is worked through", "队列策略"),
+        detail=("And since when, by whom and why.", "以及自何时起、由谁、为何如此设定。"),
+        query=MomentQuery,
+        answers=ok(PolicyInForce),
+    ),
+    "POST /api/v1/policy": Description(
+        name="change_policy",
+        tag="policy",
+        summary=("Change the policy", "更改策略"),
+        detail=(
+            "Some of its values, by name; the answer is the policy as it is from now on.",
+            "按名称更改其中一些取值；应答为此后生效的策略。",
+        ),
+        body=Body(
+            shape=PolicyChange,
+            examples={"backfill": {"changes": {"order": "backfill"}, "reason": "short jobs wait too long"}},
+        ),
+        answers=ok(PolicyInForce),
+        problems=frozenset({409}),
+    ),
+    "GET /api/v1/policy/fair-share": Description(
+        name="get_fair_share",
+        tag="policy",
+        summary=("Each account's use and factor", "各账户的用量与系数"),
+        detail=("Computed from the log.", "由日志计算得出。"),
+        query=MomentQuery,
+        answers=ok(FairShare),
+    ),
+}

@@ -1,0 +1,66 @@
+"""The system as a whole, described."""
+
+from collections.abc import Mapping
+
+from api.description import Answer, Description, ok
+from api.jobs import MomentQuery
+from api.reference import DocumentQuery
+from conductor.wire.cluster import Health, Ready, Stats
+
+SYSTEM: Mapping[str, Description] = {
+    "GET /api/v1/jobs/stats": Description(
+        name="get_stats",
+        tag="system",
+        summary=("The system in numbers", "系统统计"),
+        detail=(
+            "`total_cpus = used_cpus + reserved_cpus + available_cpus + unavailable_cpus`, exactly, always.",
+            "`total_cpus = used_cpus + reserved_cpus + available_cpus + unavailable_cpus`，任何时刻都严格相等。",
+        ),
+        query=MomentQuery,
+        answers=ok(Stats),
+    ),
+    "GET /health": Description(
+        name="get_health",
+        tag="system",
+        summary=("How each part stands", "各部分的状态"),
+        detail=("Always 200; the body says which part is down.", "总是 200；应答内容说明哪一部分不可用。"),
+        answers=ok(Health),
+    ),
+    "GET /ready": Description(
+        name="get_ready",
+        tag="system",
+        summary=("May requests be sent?", "是否可以接受请求"),
+        detail=(
+            "200 when the database is there and has the schema, else 503.",
+            "数据库可用且表结构就绪时为 200，否则为 503。",
+        ),
+        answers=ok(Ready),
+        problems=frozenset({503}),
+    ),
+    "GET /openapi.json": Description(
+        name="get_document",
+        tag="system",
+        summary=("This document", "本文档"),
+        detail=("OpenAPI 3.1, in English or Chinese.", "OpenAPI 3.1，中文或英文。"),
+        query=DocumentQuery,
+        answers=ok(dict),
+    ),
+    "GET /docs": Description(
+        name="get_page",
+        tag="system",
+        summary=("This document as a page", "本文档的网页"),
+        detail=(
+            "To read, and to try requests. Needs no internet.",
+            "可阅读并试发请求，无须联网。",
+        ),
+        query=DocumentQuery,
+        answers={200: Answer(media_type="text/html")},
+    ),
+    "GET /docs/{file}": Description(
+        name="get_page_file",
+        tag="system",
+        summary=("What the page is made of", "网页的文件"),
+        detail=("Scripts and styles.", "脚本与样式。"),
+        answers={200: Answer(media_type="*/*")},
+    ),
+}

@@ -1,0 +1,48 @@
+"""A list shows exactly what it is asked for, by whichever index it is found, in pages of any size."""
+
+from itertools import product
+from typing import Any
+
+from tests.fix_api import Api
+
+
+def listed(api: Api, limit: int, **query: Any) -> list[int]:
+    """Every page of it, one after the other."""
+    found: list[int] = []
+    cursor = None
+    while True:
+        wanted = {**query, "limit": limit, **({"cursor": cursor} if cursor else {})}
+        page = api.get("/jobs", **{name: value for name, value in wanted.items() if value})
+        found += [job["id"] for job in page["jobs"]]
+        cursor = page["next"]
+        if cursor is None:
+            return found
+
+
+def test_every_combination_of_filters_shows_what_it_should(api: Api) -> None:
+    wishes = [
+        {"script": "true", "user_name": user, "name": name, "hold": True}
+        for user, name in product(("alice", "bob"), ("a", "b", "c"))
+        for _ in range(3)
+    ]
+    assert api.post("/jobs/submit/batch", {"jobs": wishes}).status_code == 201
+    for job_id in range(2, 19, 3):
+        api.post(f"/jobs/{job_id}/cancel")
+    everything = api.get("/jobs")["jobs"]
+    assert len(everything) == 18
+    states = (None, "PENDING", "CANCELLED", "RUNNING,CANCELLED", "PENDING,RUNNING", "final", "PENDING,final")
+    for state, user, name in product(states, (None, "alice", "nobody"), (None, "b")):
+        meant = None if state is None else set(state.replace("final", "CANCELLED").split(","))
+        expected = [
+            job["id"]
+            for job in everything
+            if (meant is None or job["state"] in meant)
+            and (user is None or job["user_name"] == user)
+            and (name is None or job["name"] == name)
+        ]
+        for limit, fold in product((2, 100), (None, "array")):
+            assert listed(api, limit, state=state, user_name=user, name=name, fold=fold) == expected, (
+                state,
+                user,
+                name,
+            )
