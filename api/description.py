@@ -14,16 +14,21 @@ JSON = "application/json"
 NDJSON = "application/x-ndjson"
 BYTES = "application/octet-stream"
 TEXT = "text/plain"
+EVENT_STREAM = "text/event-stream"
 
 Both = tuple[str, str]  # in English and in Chinese
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """`shape` of `conductor.wire`; None for an answer that is no JSON. `headers` of its own."""
+    """`shape` of `conductor.wire`; None for an answer that is no JSON. `headers` of its own; `others`: media types that
+    it has for who asks for them; `empty`: it has no body.
+    """
 
     shape: Any = None
     media_type: str = JSON
+    others: tuple[str, ...] = ()
+    empty: bool = False
     headers: tuple[str, ...] = ()
 
 
@@ -60,3 +65,5 @@ def ok(shape: Any) -> Mapping[int, Answer]:
 
 
 CONFLICT = frozenset({409})
+TAGGED = ("ETag",)
+NOT_MODIFIED = {304: Answer(empty=True, headers=TAGGED)}

@@ -11,7 +11,7 @@ from typing import Any
 import openapi_pydantic
 import orjson
 
-from api.description import JSON, TEXT, Answer, Body, Both, Description
+from api.description import EVENT_STREAM, JSON, TEXT, Answer, Body, Both, Description
 from api.document_schemas import Schema, Schemas
 from api.document_texts import HEADERS, INFO, SECURITY, STATUSES, TAGS, TITLE
 from api.name_texts import EXAMPLES, meaning
@@ -22,11 +22,11 @@ from conductor import __version__
 from conductor.wire.problems import ProblemDocument
 
 # Statuses that follow from what an operation is and takes.
-_OF_ALL = frozenset({403, 415, 500})
-_WITH_TOKEN = frozenset({401, 429, 503})
+_OF_ALL = frozenset({403, 415, 500, 503})
+_WITH_TOKEN = frozenset({401, 429})
 _WITH_PATH = frozenset({404})
 _WITH_QUERY = frozenset({422})
-_WITH_BODY = frozenset({400, 413, 422})
+_WITH_BODY = frozenset({400, 408, 413, 422})
 _HEADERS_OF_STATUSES = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
 _OF_EVERY_REQUEST = ("Accept-Language", "X-Request-Id")
 
@@ -156,14 +156,17 @@ class _Document:
         return {PROBLEM_JSON: {"schema": self._schemas.answer(ProblemDocument)}}
 
     def _answer(self, answer: Answer) -> Json:
-        schema = {"type": "string"} if answer.media_type == TEXT else {}
+        schema = {"type": "string"} if answer.media_type in (TEXT, EVENT_STREAM) else {}
         if answer.shape is not None:
             schema = self._schemas.answer(answer.shape)
         headers = {name: {"$ref": f"#/components/headers/{name}"} for name in answer.headers}
+        if answer.empty:
+            return {"description": self._in(("As it was", "未变化")), "headers": headers}
+        others = {media_type: {"schema": {"type": "string"}} for media_type in answer.others}
         return {
             "description": self._in(("Done", "成功")),
             "headers": headers,
-            "content": {answer.media_type: {"schema": schema}},
+            "content": {answer.media_type: {"schema": schema}, **others},
         }
 
     def _refusal(self, status: int, problem: Schema) -> Json:

@@ -22,8 +22,8 @@ INFO: Both = (
     ),
 )
 SECURITY: Both = (
-    "`conductor token show` prints the token that was made at first start.",
-    "`conductor token show` 可显示首次启动时生成的令牌。",
+    "`conductor token show` prints the token that was made at first start; `conductor token create` makes others.",
+    "`conductor token show` 可显示首次启动时生成的令牌；`conductor token create` 可另行创建。",
 )
 
 TAGS: Mapping[str, Both] = {
@@ -34,6 +34,7 @@ TAGS: Mapping[str, Both] = {
     "executors": ("What executors of any make need", "供各类执行器使用"),
     "policy": ("How the queue is worked through", "队列策略"),
     "log": ("The log and what it proves", "日志与审计"),
+    "tokens": ("Who may what", "令牌与角色"),
     "system": ("The system as a whole", "系统整体"),
     "original": ("The original system's paths", "原系统的路径"),
 }
@@ -46,6 +47,7 @@ STATUSES: Mapping[int, Both] = {
         "不允许：角色、主机名不符，或来自其他网站的页面。",
     ),
     404: ("There is no such thing.", "没有该对象。"),
+    408: ("The body did not come in time.", "请求体未按时到达。"),
     409: (
         "Not possible in its state, which `state` and `version` tell.",
         "当前状态下不可行；`state` 和 `version` 说明当前状态。",
@@ -100,6 +102,33 @@ HEADERS: Mapping[str, Header] = {
         ),
         schema={"type": "string", "pattern": "^[!-~]{1,255}$"},
     ),
+    "If-Match": Header(
+        asked=True,
+        meaning=(
+            "An `ETag`: only if it is still so; else 409 `version_conflict`.",
+            "`ETag`：仅当未变化时执行；否则为 409 `version_conflict`。",
+        ),
+        schema={"type": "string", "examples": ['"3"']},
+    ),
+    "If-None-Match": Header(
+        asked=True,
+        meaning=("An `ETag`: 304 if it is still so.", "`ETag`：若未变化则为 304。"),
+        schema={"type": "string", "examples": ['"3"']},
+    ),
+    "Last-Event-ID": Header(
+        asked=True,
+        meaning=(
+            "The position of the last event that was read; it goes before `after`.",
+            "最后读到的事件的位置；优先于 `after`。",
+        ),
+        schema={"type": "string", "pattern": "^[0-9]{1,16}$"},
+    ),
+    "ETag": Header(meaning=("The version.", "版本。")),
+    "Conductor-Head-Position": Header(
+        meaning=("Where the log ended, of lines.", "日志末尾的位置，按行输出时给出。"),
+        schema={"type": "integer", "minimum": 0},
+    ),
+    "Conductor-Head-Hash": Header(meaning=("The hash there, of lines.", "该处的哈希，按行输出时给出。")),
     "Retry-After": Header(
         meaning=("After how many seconds to try again.", "多少秒后重试。"),
         schema={"type": "integer", "minimum": 0},

@@ -168,4 +168,25 @@ NAMES_OF_ANSWERS: Mapping[str, Both] = {
     "starts_by": ("When it starts at the latest, by the time limits.", "按时限推算的最迟启动时刻。"),
     "starts_by_told": ("What is said of that.", "对此的说明。"),
     "told": ("The reason, with what there is to say.", "原因及其说明。"),
+    # executors of any make
+    "unsupervised": ("An executor of another make started it.", "由其他实现的执行器启动。"),
+    "has_environment": ("It has an environment of its own.", "作业带有自己的环境变量。"),
+    "join_output": ("stderr goes where stdout goes.", "stderr 与 stdout 写入同一处。"),
+    "kill_grace_seconds": ("Seconds between SIGTERM and SIGKILL.", "SIGTERM 与 SIGKILL 之间的秒数。"),
+    "standard_environment": ("Variables that every job has.", "每个作业都有的环境变量。"),
+    "batch_only": ("To the script's own shell alone.", "仅发送给脚本自身的 shell。"),
+    "number": ("The signal's number.", "信号编号。"),
+    # the queue
+    "place": ("From 1.", "从 1 起。"),
+    "effective_priority": ("With what age and fair share add.", "计入等待时间与公平份额后的优先级。"),
+    "waiting": ("How many could start.", "可启动的等待作业数。"),
+    "LicenceUse.total": ("How many there are.", "总数。"),
+    "LicenceUse.used": ("How many are in use.", "使用中的数量。"),
+    # tokens
+    "created_at": ("When it was made.", "创建时刻。"),
+    "created_by": ("By whose token.", "创建者的令牌。"),
+    "revoked_at": ("When it was revoked.", "撤销时刻。"),
+    "revoked_by": ("By whose token.", "撤销者的令牌。"),
+    "token": ("Its secret, this once.", "密钥，仅此一次。"),
+    "tokens": ("Oldest first.", "旧的在前。"),
 }

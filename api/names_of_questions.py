@@ -95,4 +95,22 @@ NAMES_OF_QUESTIONS: Mapping[str, Both] = {
     "subject": ("What it is about.", "所涉及的对象。"),
     "type": ("Which command it is.", "命令类型。"),
     "unless_set": ("Only while nobody has ever changed the policy.", "仅当策略从未被更改时执行。"),
+    # executors of any make, tokens, the queue
+    "accepting": (
+        "false: new jobs are not to come; those it has go on.",
+        "false：不再接受新作业，已有作业继续。",
+    ),
+    "launch": (
+        "true: each with what it takes to start it; of an answer: that.",
+        "true：各项附带启动所需的信息；在应答中即该信息。",
+    ),
+    "EventsQuery.node": (
+        "Events of this node, and of jobs that it holds or held.",
+        "该节点及其承载过的作业的事件。",
+    ),
+    "StreamQuery.node": (
+        "Events of this node, and of jobs that it holds or held.",
+        "该节点及其承载过的作业的事件。",
+    ),
+    "role": ("What its holder may do.", "持有者的权限。"),
 }

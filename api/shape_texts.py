@@ -20,6 +20,7 @@ SHAPES: Mapping[str, Both] = {
     "DeclareNodeLost": ("A node is out of touch.", "宣告节点失联。"),
     "Lease": ("What a node holds as it renews its lease.", "节点续租时持有的内容。"),
     "NewPriority": ("Another priority.", "新的优先级。"),
+    "NewToken": ("A token that is to be made.", "要创建的令牌。"),
     "OnJob": ("What is asked of a job.", "对作业的操作。"),
     "OnNode": ("What is asked of a node.", "对节点的操作。"),
     "PolicyChange": ("Changes of the policy.", "策略的更改。"),
@@ -52,6 +53,7 @@ SHAPES: Mapping[str, Both] = {
     "Changed": ("A job after something was asked of it.", "操作后的作业。"),
     "ChangedNode": ("A node after something was asked of it.", "操作后的节点。"),
     "ChangedTasks": ("Tasks of an array after something was asked of each.", "逐一操作后的数组任务。"),
+    "ChangedToken": ("A token just made or revoked.", "刚创建或撤销的令牌。"),
     "Checked": ("How much the audit looked at.", "审计的检查范围。"),
     "CommandAccepted": (
         "The events of a command; none when it was so already. What comes next stands beside them.",
@@ -111,4 +113,12 @@ SHAPES: Mapping[str, Both] = {
     "Told": ("A sentence, with what it was made of.", "一句说明及其代码和取值。"),
     "WholeArray": ("The array that was asked about.", "所询问的作业数组。"),
     "WrongField": ("What is wrong with one field.", "一个字段的错误。"),
+    # what was added beside: executors of any make, the queue, tokens
+    "Launch": ("How to start a job.", "如何启动作业。"),
+    "WarningSignal": ("The signal before the time limit.", "时限前的信号。"),
+    "LicenceUse": ("Licences of one kind.", "一种许可证的用量。"),
+    "Queue": ("The queue in its order.", "按顺序的队列。"),
+    "QueuedJob": ("A waiting job and its place.", "等待的作业及其位置。"),
+    "Token": ("A token, its secret left out.", "令牌（不含密钥）。"),
+    "TokenList": ("Every token there ever was.", "所有令牌。"),
 }

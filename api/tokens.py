@@ -3,7 +3,7 @@
 import secrets
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, WithJsonSchema
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -32,7 +32,9 @@ class NewToken(BaseModel):
     model_config = STRICT
 
     name: Annotated[str, Field(min_length=1, max_length=63)]
-    role: Annotated[Role, Field(strict=False)]
+    role: Annotated[
+        Role, Field(strict=False), WithJsonSchema({"type": "string", "enum": [str(role) for role in Role]})
+    ]
     user_name: UserName | None = None
     node_name: NodeNameText | None = None
     expires_at: Instant | None = None

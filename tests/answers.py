@@ -67,9 +67,12 @@ def check(answer: httpx.Response) -> None:
     where = f"{request.method} {request.url.path} -> {answer.status_code}"
     assert str(answer.status_code) in operation["responses"], f"{where}: an undocumented status"
     response = _resolved(operation["responses"][str(answer.status_code)])
+    if "content" not in response:
+        assert answer.content == b"", f"{where}: a body where none is documented"
+        return
     media_type = answer.headers["content-type"].partition(";")[0]
     assert {media_type, "*/*"} & response["content"].keys(), f"{where}: {media_type} is undocumented"
-    if media_type.endswith("json") and request.method != "HEAD":
+    if media_type.endswith(("/json", "+json")) and request.method != "HEAD":
         answer.read()
         schema = response["content"][media_type]["schema"]
         assert faults_of(schema, answer.json()) == [], where

@@ -9,6 +9,7 @@ from api.described.nodes import NODES
 from api.described.original import ORIGINAL
 from api.described.submitting import SUBMITTING
 from api.described.system import SYSTEM
+from api.described.tokens import TOKENS
 from api.description import Description
 
 DESCRIPTIONS: Mapping[str, Description] = {
@@ -17,6 +18,7 @@ DESCRIPTIONS: Mapping[str, Description] = {
     **ACTING,
     **NODES,
     **LOG,
+    **TOKENS,
     **SYSTEM,
     **ORIGINAL,
 }

@@ -36,6 +36,7 @@ def _act(
         query=ActQuery,
         body=Body(shape=shape, required=required, examples=examples),
         answers={200: _DONE, 202: _DONE},
+        headers=("If-Match",),
         problems=CONFLICT,
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from api.description import BYTES, CONFLICT, TEXT, Answer, Body, Description, ok
+from api.description import BYTES, CONFLICT, NOT_MODIFIED, TAGGED, TEXT, Answer, Body, Description, ok
 from api.events import JobEventsQuery
 from api.jobs import JobQuery, ListQuery, MomentQuery, ReadQuery
 from api.receiving import PutQuery
@@ -46,7 +46,8 @@ JOBS: Mapping[str, Description] = {
             ),
         ),
         query=JobQuery,
-        answers=ok(Job),
+        answers={200: Answer(shape=Job, headers=TAGGED), **NOT_MODIFIED},
+        headers=("If-None-Match",),
     ),
     "GET /api/v1/jobs/{job_id}/script": Description(
         name="get_script",
@@ -129,9 +130,12 @@ JOBS: Mapping[str, Description] = {
         detail=(
             (
                 "Live ones unless `status` says otherwise, newest first. `wait` holds the answer until there is one: "
-                "so an executor learns of its reservations."
+                "so an executor learns of its reservations; with `launch` also how to start each."
             ),
-            "除非 `status` 另有指定，仅列出有效的分配，新的在前。`wait` 使应答等到有分配为止：执行器由此得知其预留。",
+            (
+                "除非 `status` 另有指定，仅列出有效的分配，新的在前。`wait` 使应答等到有分配为止：执行器由此得知其预留"
+                "；给出 `launch` 时还说明如何启动。"
+            ),
         ),
         query=AllocationsQuery,
         answers=ok(AllocationPage),

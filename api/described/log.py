@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from api.auditing import AuditQuery
-from api.description import Body, Description, ok
+from api.description import CONFLICT, EVENT_STREAM, NDJSON, Answer, Body, Description, ok
+from api.event_stream import StreamQuery
 from api.events import EventsQuery
 from api.jobs import MomentQuery
 from api.pids import PidsQuery
@@ -25,7 +26,32 @@ LOG: Mapping[str, Description] = {
             "某位置之后的事件。`next` 为下一次的 `after`；`head` 为日志末尾，日后可据此判断历史是否被更改。",
         ),
         query=EventsQuery,
-        answers=ok(EventPage),
+        answers={
+            200: Answer(
+                shape=EventPage, others=(NDJSON,), headers=("Conductor-Head-Position", "Conductor-Head-Hash")
+            )
+        },
+        problems=CONFLICT,
+    ),
+    "GET /api/v1/events/stream": Description(
+        name="follow_events",
+        tag="log",
+        summary=("Follow the log", "跟踪日志"),
+        detail=(
+            (
+                "Server-sent events from now on, or after a position: `id` is the position, `event` the type, `data` "
+                "the event as it is listed. Resumed by `Last-Event-ID`. A history that became another is told by a "
+                "last `event: problem`."
+            ),
+            (
+                "自当前或某位置起的服务器推送事件：`id` 为位置，`event` 为类型，`data` 与列表中的事件相同。"
+                "以 `Last-Event-ID` 续读。若历史已不同，最后会收到 `event: problem`。"
+            ),
+        ),
+        query=StreamQuery,
+        headers=("Last-Event-ID",),
+        answers={200: Answer(media_type=EVENT_STREAM)},
+        problems=CONFLICT,
     ),
     "GET /api/v1/audit": Description(
         name="audit",
@@ -70,7 +96,7 @@ LOG: Mapping[str, Description] = {
             examples={"backfill": {"changes": {"order": "backfill"}, "reason": "short jobs wait too long"}},
         ),
         answers=ok(PolicyInForce),
-        problems=frozenset({409}),
+        problems=CONFLICT,
     ),
     "GET /api/v1/policy/fair-share": Description(
         name="get_fair_share",

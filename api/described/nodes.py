@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from api.description import CONFLICT, Body, Both, Description, ok
+from api.description import CONFLICT, NOT_MODIFIED, TAGGED, Answer, Body, Both, Description, ok
 from api.jobs import MomentQuery, ReadQuery, Why
 from api.nodes import Lease
 from conductor.wire.nodes import ChangedNode, LeaseRenewed, Node, Nodes
@@ -16,6 +16,7 @@ def _act(name: str, summary: Both, detail: Both) -> Description:
         detail=(f"{detail[0]} May be repeated.", f"{detail[1]}可以重复执行。"),
         body=Body(shape=Why, required=False, examples={"because": {"reason": "new memory"}}),
         answers=ok(ChangedNode),
+        headers=("If-Match",),
         problems=CONFLICT,
     )
 
@@ -41,7 +42,8 @@ NODES: Mapping[str, Description] = {
             "该节点已用、已预留和空闲的资源及其租约。",
         ),
         query=ReadQuery,
-        answers=ok(Node),
+        answers={200: Answer(shape=Node, headers=TAGGED), **NOT_MODIFIED},
+        headers=("If-None-Match",),
     ),
     "PUT /api/v1/nodes/{name}/lease": Description(
         name="renew_lease",

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 
-from api.description import Answer, Description, ok
+from api.description import TEXT, Answer, Description, ok
 from api.jobs import MomentQuery
+from api.queue import QueueQuery
 from api.reference import DocumentQuery
 from conductor.wire.cluster import Health, Ready, Stats
+from conductor.wire.queue import Queue
 
 SYSTEM: Mapping[str, Description] = {
     "GET /api/v1/jobs/stats": Description(
@@ -18,6 +20,27 @@ SYSTEM: Mapping[str, Description] = {
         ),
         query=MomentQuery,
         answers=ok(Stats),
+    ),
+    "GET /api/v1/queue": Description(
+        name="get_queue",
+        tag="system",
+        summary=("The queue in its order", "按顺序的队列"),
+        detail=(
+            "The waiting jobs that could start, as the scheduler looks at them, with what age and fair share add.",
+            "可启动的等待作业，按调度器查看的顺序，并计入等待时间与公平份额。",
+        ),
+        query=QueueQuery,
+        answers=ok(Queue),
+    ),
+    "GET /metrics": Description(
+        name="get_metrics",
+        tag="system",
+        summary=("Numbers for Prometheus", "供 Prometheus 采集的指标"),
+        detail=(
+            "All processes' and the system's, in one scrape, also while the database is away.",
+            "一次采集即含所有进程与整个系统的指标，数据库不可用时也可采集。",
+        ),
+        answers={200: Answer(media_type=TEXT)},
     ),
     "GET /health": Description(
         name="get_health",
@@ -35,7 +58,6 @@ SYSTEM: Mapping[str, Description] = {
             "数据库可用且表结构就绪时为 200，否则为 503。",
         ),
         answers=ok(Ready),
-        problems=frozenset({503}),
     ),
     "GET /openapi.json": Description(
         name="get_document",

@@ -84,6 +84,36 @@ class ChangedTasks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WarningSignal:
+    """The signal that a job wants before its time limit."""
+
+    number: int
+    seconds: int
+    batch_only: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """What an executor needs to start a job, but for its script and its own environment, which have their own paths."""
+
+    name: str
+    user_name: str
+    submitted_by: str
+    work_dir: str | None
+    script_sha256: str
+    has_environment: bool
+    standard_environment: Mapping[str, str]
+    stdout_path: str | None
+    stderr_path: str | None
+    join_output: bool
+    time_limit_seconds: int | None
+    kill_grace_seconds: float
+    signal: WarningSignal | None
+    requeue: bool
+    cancel_requested_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Allocation:
     """CPUs promised to a job, or in use by its process."""
 
@@ -110,6 +140,8 @@ class Allocation:
     cpu_seconds: float | None = None
     memory_peak_mb: int | None = None
     version: int | None = None
+    unsupervised: Partly[bool | None] = None
+    launch: Sometimes[Launch] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

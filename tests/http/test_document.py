@@ -162,8 +162,8 @@ def test_the_examples_of_paths_work(api: Api) -> None:
         for one in operations.get("get", {}).get("parameters", ()):
             assert "example" in one or one.get("in") != "path"
         if "get" in operations:
-            answer = api.client.get(path.format(**EXAMPLES))
-            assert answer.status_code == 200, (path, answer.text)
+            with api.client.stream("GET", path.format(**EXAMPLES)) as answer:  # one of them has no end
+                assert answer.status_code == 200, path
 
 
 def test_an_answer_with_a_key_that_is_not_described_fails() -> None:
