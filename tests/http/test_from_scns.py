@@ -13,7 +13,10 @@ from api.original import in_five_states
 from api.original_bodies import submission_of_original
 from conductor.cli.app import COMMANDS, GROUPS
 from conductor.core.job import JobState
-from conductor.settings import UNPREFIXED, Settings
+from conductor.setting_names import UNPREFIXED
+from conductor.settings import Settings
+from conductor.telemetry.log_catalogue import LINES
+from conductor.telemetry.metric_catalogue import METRICS
 from tests.fix_api import Api
 from tests.test_docs import ROOT, text_of
 
@@ -111,6 +114,17 @@ def test_every_program_is_there() -> None:
 def test_every_setting_is_one() -> None:
     settings = {UNPREFIXED.get(name, f"CONDUCTOR_{name.upper()}") for name in Settings.model_fields}
     assert {name for _, here in table("Settings") for name in here} <= settings
+
+
+def test_every_log_line_is_one_of_the_catalogue() -> None:
+    section = text_of("docs/logs.md").partition("\n## From the original")[2]
+    rows = [line.split(" | ")[1] for line in section.splitlines() if line.startswith("| ")][2:]
+    assert len(rows) > 10
+    named = {name for row in rows for name in re.findall(r"`([a-z]+\.[a-z_]+)`", row)}
+    assert len(named) > 10
+    assert named <= LINES.keys()
+    metrics = {name for row in rows for name in re.findall(r"`(conductor_\w+)`", row)}
+    assert metrics <= METRICS.keys()
 
 
 def test_the_guide_is_found() -> None:
