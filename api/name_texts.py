@@ -11,9 +11,15 @@ from api.description import Both
 from api.names_of_answers import NAMES_OF_ANSWERS
 from api.names_of_jobs import NAMES_OF_JOBS
 from api.names_of_questions import NAMES_OF_QUESTIONS
+from api.names_of_the_original import NAMES_OF_THE_ORIGINAL
 from api.texts import Language
 
-NAMES: Mapping[str, Both] = {**NAMES_OF_JOBS, **NAMES_OF_QUESTIONS, **NAMES_OF_ANSWERS}
+NAMES: Mapping[str, Both] = {
+    **NAMES_OF_JOBS,
+    **NAMES_OF_QUESTIONS,
+    **NAMES_OF_ANSWERS,
+    **NAMES_OF_THE_ORIGINAL,
+}
 
 # Of parameters that must be given, by name. Each works in a system that has a job and a node. Others have none: the
 # page would fill them in.

@@ -1,5 +1,6 @@
 """The original system's paths and its five states, for the clients that know no others."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from starlette.requests import Request
@@ -9,6 +10,7 @@ from api import jobs
 from api.acting import acted
 from api.bodies import ONE_JOB, json_body
 from api.engine import engine_of
+from api.original_bodies import submission_of_original, with_original_message, with_original_words
 from api.reading import answer
 from api.security import caller_of
 from api.selecting import one_job
@@ -31,19 +33,18 @@ def in_five_states(document: dict[str, Any]) -> dict[str, Any]:
 
 async def submit(request: Request) -> Response:
     value = await json_body(request, ONE_JOB)
-    wrapped = isinstance(value, dict) and value.keys() == {"job"}
-    return answer(await submitted(request, submission_of(value["job"] if wrapped else value)))
+    return answer(await submitted(request, submission_of(submission_of_original(value))))
 
 
 async def query(request: Request) -> Response:
     engine = engine_of(request)
     job_id = await one_job(engine, request)
     document = await jobs.job_document(engine, job_id, caller_of(request).language)
-    return answer(in_five_states(document))
+    return answer(with_original_words(in_five_states(document), now=datetime.now(UTC)))
 
 
 async def cancel(request: Request) -> Response:
-    done = await acted("cancel", request)
+    done = with_original_message(await acted("cancel", request), caller_of(request).language)
     if "jobs" not in done:
         return answer(in_five_states(done))
     tasks = [in_five_states(task) for task in done["jobs"]]  # an array, which those clients did not know

@@ -23,6 +23,12 @@ SHAPES: Mapping[str, Both] = {
     "NewToken": ("A token that is to be made.", "要创建的令牌。"),
     "OnJob": ("What is asked of a job.", "对作业的操作。"),
     "OnNode": ("What is asked of a node.", "对节点的操作。"),
+    "OriginalChanged": ("A job after it was to be cancelled.", "取消操作后的作业。"),
+    "OriginalChangedTasks": ("Tasks after they were to be cancelled.", "取消操作后的数组任务。"),
+    "OriginalDetail": ("What else the original system told of a job.", "原系统给出的其他作业信息。"),
+    "OriginalJob": ("A job, with the original system's keys beside.", "作业，并附原系统的键。"),
+    "OriginalOutput": ("The ends of a job's outputs.", "作业输出的末尾部分。"),
+    "OriginalTimes": ("The times of a job.", "作业的各个时刻。"),
     "PolicyChange": ("Changes of the policy.", "策略的更改。"),
     "PolicyChanges": (
         "What is left out stays as it is; null takes away what may be absent.",

@@ -244,14 +244,19 @@ def say(texts: Mapping[str, tuple[str, str]], code: str, language: Language, **v
 
 
 def language_of(accept_language: str | None, otherwise: Language) -> Language:
-    """The best of ours in an Accept-Language header."""
-    best: tuple[float, Language] = (0.0, otherwise)
+    """The best of ours in an Accept-Language header, regions and scripts aside. Where it wishes for neither,
+    `otherwise`, unless that is the one that it refuses (`q=0`).
+    """
+    wishes: dict[str, float] = {}
     for part in (accept_language or "").lower().split(","):
         tag, _, parameter = part.strip().partition(";")
-        language: Language | None = "zh" if tag.startswith("zh") else "en" if tag.startswith("en") else None
-        if language is not None and _quality(parameter) > best[0]:
-            best = (_quality(parameter), language)
-    return best[1]
+        primary = tag.strip().partition("-")[0]
+        wishes[primary] = max(wishes.get(primary, 0.0), _quality(parameter))
+    languages: tuple[Language, Language] = ("en", "zh") if otherwise == "en" else ("zh", "en")
+    wished = [one for primary in wishes for one in languages if one == primary and wishes[one] > 0]
+    if wished:
+        return max(wished, key=wishes.__getitem__)  # of equals, the first of the header
+    return languages[1] if wishes.get(otherwise) == 0 and languages[1] not in wishes else otherwise
 
 
 def _quality(parameter: str) -> float:

@@ -288,7 +288,7 @@ def read_or_make_token(settings: Settings) -> str:
 def child_environment(settings: Settings) -> dict[str, str]:
     """The environment in which another process of ours reads these same settings, secrets included."""
     ours = {name: _as_text(value) for name, value in settings if value is not None}
-    return _plain_environment() | {_variable_of(name): value for name, value in ours.items()}
+    return _plain_environment() | {variable_of(name): value for name, value in ours.items()}
 
 
 def _plain_environment() -> dict[str, str]:
@@ -312,7 +312,7 @@ class _Found:
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, _Found]:
-    known = {_variable_of(name): name for name in Settings.model_fields}
+    known = {variable_of(name): name for name in Settings.model_fields}
     found: dict[str, _Found] = {}
     for variable, value in environ.items():
         if variable not in known:
@@ -347,7 +347,7 @@ def _sentence(error: Any, found: Mapping[str, _Found]) -> str:
     """One complaint of pydantic's as a sentence of ours. The value is left out: it may be a secret."""
     name = str(error["loc"][0]) if error["loc"] else ""
     said = str(error["msg"]).removeprefix("Value error, ")
-    place = found[name].place if name in found else _variable_of(name) if name else ""
+    place = found[name].place if name in found else variable_of(name) if name else ""
     return f"{place}: {said[0].lower()}{said[1:]}" if place else said
 
 
@@ -362,7 +362,8 @@ def _first(found: Mapping[str, _Found], site: Mapping[str, _Found], name: str) -
     return found[name].value if name in found else site[name].value if name in site else None
 
 
-def _variable_of(name: str) -> str:
+def variable_of(name: str) -> str:
+    """The environment variable that sets it."""
     return UNPREFIXED.get(name, PREFIX + name.upper())
 
 

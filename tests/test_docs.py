@@ -15,13 +15,12 @@ from api.routes import OPERATIONS
 from api.submission import Submission
 from api.wire import Command
 from conductor.core.errors import RejectionCode
-from conductor.setting_names import UNPREFIXED
-from conductor.settings import Settings
+from conductor.doctor.catalogue import CATALOGUE as DOCTOR
 from tests.fix_engine import Engine
 from tests.test_house import MAY_IMPORT
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 READMES = ("README.md", "README.zh-CN.md")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -39,9 +38,11 @@ def prose(name: str) -> str:
 
 
 def statements() -> Iterator[tuple[str, str]]:
-    """Every statement of every SQL block, with the document it stands in."""
+    """Every statement of every SQL block, with the document it stands in. Those of docs/zh are docs' own."""
     for document in DOCUMENTS:
         name = document.relative_to(ROOT).as_posix()
+        if name.startswith("docs/zh/"):
+            continue
         for block in blocks(name, "sql"):
             yield from ((name, part) for part in block.split(";\n") if part.strip())
 
@@ -72,20 +73,67 @@ def rows_of(answers: dict[str, list[Any]], part: str) -> int:
     return sum(len(rows) for rows in matching)
 
 
-def test_both_readmes_have_the_same_structure_and_the_same_commands() -> None:
-    english, chinese = (text_of(name) for name in READMES)
-    assert BLOCK.findall(english) == BLOCK.findall(chinese)
+PAIRS = [READMES, *((f"docs/{one.name}", f"docs/zh/{one.name}") for one in sorted(ROOT.glob("docs/zh/*.md")))]
+
+
+def test_the_guides_are_there_in_chinese() -> None:
+    guides = {"README", "using", "operating", "sql", "from-scns", "from-slurm", "why", "doctor"}
+    assert {Path(chinese).stem for _, chinese in PAIRS} >= guides
+
+
+@pytest.mark.parametrize(("english", "chinese"), PAIRS, ids=str)
+def test_both_languages_have_the_same_structure_and_the_same_commands(english: str, chinese: str) -> None:
+    assert [told(block) for block in blocks_of(english)] == [told(block) for block in blocks_of(chinese)]
     levels = re.compile(r"^(#+) ", re.MULTILINE)
-    assert levels.findall(prose(READMES[0])) == levels.findall(prose(READMES[1]))
-    links = re.compile(r"\]\(([^)]+)\)")
-    others = set(READMES)
-    assert set(links.findall(english)) - others == set(links.findall(chinese)) - others
+    assert levels.findall(prose(english)) == levels.findall(prose(chinese))
+    assert codes_of_tables(english) == codes_of_tables(chinese)
+    assert targets(english) ^ targets(chinese) <= {*READMES, "docs/README.md"}
+    words = re.sub(r"`[^`]*`|\]\([^)]*\)", "", prose(chinese))
+    assert len(re.findall(r"[\u4e00-\u9fff]", words)) > len(re.findall(r"[A-Za-z]", words))
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    ("name", "language"), [("docs/doctor.md", "english"), ("docs/zh/doctor.md", "chinese")]
+)
+def test_what_doctor_says_is_documented_as_it_says_it(name: str, language: str) -> None:
+    rows = [
+        f"| `{code}` | {entry.level.value} | {getattr(entry, language)} |".replace("\n", " ")
+        for code, entry in DOCTOR.items()
+        if entry.level != "ok"
+    ]
+    document = text_of(name).replace("\\|", "|")
+    assert [row for row in rows if row not in document] == []
+
+
+def blocks_of(name: str) -> list[tuple[str, str]]:
+    return BLOCK.findall(text_of(name))
+
+
+def told(block: tuple[str, str]) -> tuple[str, str]:
+    """A block without the comments that its lines end with: those are in the reader's language."""
+    return block[0], re.sub(r" +(?:#|--) .*$", "", block[1], flags=re.MULTILINE)
+
+
+def codes_of_tables(name: str) -> list[list[list[str]]]:
+    """What stands between backquotes, cell by cell, of every row of every table; order within a cell aside."""
+    rows = [line for line in prose(name).splitlines() if line.startswith("|")]
+    return [[sorted(re.findall(r"`[^`]+`", cell)) for cell in re.split(r"(?<!\\)\|", row)] for row in rows]
+
+
+def targets(name: str) -> set[str]:
+    """Where the links lead, as paths from the root; within docs/zh to the Chinese page where there is one."""
+    folder = (ROOT / name).parent
+    found = set()
+    for link in re.findall(r"\]\(([^)#]+)", text_of(name)):
+        path = link if "://" in link else (folder / link).resolve().relative_to(ROOT).as_posix()
+        found.add(path.replace("docs/zh/", "docs/"))
+    return found - {name.replace("docs/zh/", "docs/")}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_links_and_named_files_exist(document: Path) -> None:
     name = document.relative_to(ROOT).as_posix()
-    links = [link for link in re.findall(r"\]\(([^)#]+)\)", prose(name)) if not link.startswith("http")]
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", prose(name)) if "://" not in link]
     assert [link for link in links if not (document.parent / link).exists()] == []
     named = re.findall(
         r"`((?:conductor|api|projections|migrations|scripts|tests|docs|examples)/[\w./-]+)`", prose(name)
@@ -93,9 +141,10 @@ def test_links_and_named_files_exist(document: Path) -> None:
     assert [path for path in named if not (ROOT / path).exists()] == []
 
 
-def test_the_drawing_of_states_is_the_codes_own() -> None:
-    drawn = [sys.executable, str(ROOT / "scripts" / "draw_states.py"), "--check"]
-    done = subprocess.run(drawn, capture_output=True, text=True, check=False)
+@pytest.mark.parametrize("script", ["draw_states.py", "list_settings.py"])
+def test_what_is_made_from_the_code_is_the_codes_own(script: str) -> None:
+    made = [sys.executable, str(ROOT / "scripts" / script), "--check"]
+    done = subprocess.run(made, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
@@ -116,27 +165,6 @@ def test_every_field_command_and_code_of_the_api_is_documented() -> None:
 
 def type_names(model: Any) -> tuple[str, ...]:
     return tuple(model.model_fields["type"].annotation.__args__)
-
-
-def test_every_setting_is_documented_with_its_default() -> None:
-    rows = re.findall(
-        r"^\| `(\w+)` \| (?:`([^`]*)`)? ?\| (.*) \|$", text_of("docs/settings.md"), re.MULTILINE
-    )
-    expected = [
-        (
-            UNPREFIXED.get(name, f"CONDUCTOR_{name.upper()}"),
-            shown(field.default) if field.default_factory is None else "",
-            field.description,
-        )
-        for name, field in Settings.model_fields.items()
-    ]
-    assert rows == expected
-
-
-def shown(default: object) -> str:
-    if default is None:
-        return ""
-    return str(default).lower() if isinstance(default, bool) else str(default)
 
 
 def test_the_architecture_names_every_room() -> None:

@@ -96,7 +96,7 @@ TOGETHER = {
     ),
     "output_file": ("output_keeping",),
     "checkpoint": ("checkpoint_key",),
-    "settings": ("setting_names", "setting_values"),
+    "settings": ("setting_names", "setting_values", "setting_meanings"),
     "swf": ("swf_workload",),
     "version": ("",),
     "cli": ("__main__",),

@@ -8,7 +8,7 @@ from api.description import CONFLICT, Body, Description, ok
 from api.jobs import Why
 from api.submission import Submission, WrappedSubmission
 from conductor.wire.cluster import Stats
-from conductor.wire.jobs import Changed, ChangedTasks, Job
+from conductor.wire.original import OriginalChanged, OriginalChangedTasks, OriginalJob
 from conductor.wire.submitting import Submitted
 
 _FIVE = (
@@ -22,12 +22,12 @@ _FIVE = (
 
 def _query(name: str) -> Description:
     return Description(
-        name=name, tag="original", summary=("One job", "单个作业"), detail=_FIVE, answers=ok(Job)
+        name=name, tag="original", summary=("One job", "单个作业"), detail=_FIVE, answers=ok(OriginalJob)
     )
 
 
 def _cancel(name: str) -> Description:
-    done: Any = Changed | ChangedTasks
+    done: Any = OriginalChanged | OriginalChangedTasks
     return Description(
         name=name,
         tag="original",
@@ -46,8 +46,11 @@ ORIGINAL: Mapping[str, Description] = {
         tag="original",
         summary=("Submit a job", "提交作业"),
         detail=(
-            'Also as `{"job": {...}}`. As `POST /api/v1/jobs/submit`, but answers 200.',
-            '也可写作 `{"job": {...}}`。与 `POST /api/v1/jobs/submit` 相同，但应答 200。',
+            (
+                'Also as `{"job": {...}}`, and with the original system\'s own fields of `job`. '
+                "As `POST /api/v1/jobs/submit`, but answers 200."
+            ),
+            '也可写作 `{"job": {...}}`，并接受原系统 `job` 的字段。与 `POST /api/v1/jobs/submit` 相同，但应答 200。',
         ),
         body=Body(
             shape=Submission | WrappedSubmission,

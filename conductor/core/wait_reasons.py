@@ -320,14 +320,13 @@ def _told_of_waiting(job: Job, now: datetime) -> Told | None:
 
 def _told_of_end(job: Job) -> Told:
     held = job.allocation
-    told: dict[str, Any] = {"state": str(job.state), "ended_at": job.ended_at}
+    how: list[Any] = [] if job.reason is None else [job.reason]
     if job.exit_signal is not None:
-        told["how"] = f"signal {job.exit_signal}"
+        how.append({"code": "how_signal", "parameters": {"exit_signal": job.exit_signal}})
     elif job.exit_code is not None:
-        told["how"] = f"exit code {job.exit_code}"
-    if job.reason is not None:
-        told["how"] = f"{job.reason}, {told['how']}" if "how" in told else job.reason
+        how.append({"code": "how_exit_code", "parameters": {"exit_code": job.exit_code}})
+    told = {"how": how, "state": str(job.state), "ended_at": job.ended_at}
     if held is None or job.started_at is None:
-        return Told(code="ended_before_start", parameters={"how": "-"} | told)
+        return Told(code="ended_before_start", parameters=told)
     where = {"node_name": held.node_name, "since": job.started_at}
-    return Told(code="ended", parameters={"how": "-"} | told | where)
+    return Told(code="ended", parameters=told | where)

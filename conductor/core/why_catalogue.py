@@ -152,6 +152,9 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "It ended at {ended_at} as {state} ({how}), before it began.",
         "它已于 {ended_at} 以 {state} 结束（{how}），尚未启动。",
     ),
+    # how it ended; parts of the sentences above
+    "how_exit_code": ("exit code {exit_code}", "退出码 {exit_code}"),
+    "how_signal": ("signal {exit_signal}", "信号 {exit_signal}"),
     # when it starts at the latest
     "starts_by": (
         "By the time limits it starts at {at} at the latest, unless something new goes before it.",

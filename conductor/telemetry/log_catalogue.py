@@ -130,7 +130,7 @@ _OF_NODES: Mapping[str, Line] = {
         "warning",
         "error",
         "Lease or supervisor are lost; the node registers anew.",
-        "租约或监督进程丢失；节点重新注册。",
+        "租约或监管进程丢失；节点重新注册。",
     ),
     "executor.superseded": _line(
         "error",
@@ -238,7 +238,7 @@ _OF_SERVICES: Mapping[str, Line] = {
         "info",
         "message",
         "What the supervisor tells, in a log of its own.",
-        "监督进程的说明，写在其自己的日志中。",
+        "监管进程的说明，写在其自己的日志中。",
     ),
     "library.said": _line(
         "warning",

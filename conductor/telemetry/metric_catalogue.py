@@ -123,7 +123,7 @@ _OF_PROCESSES: Mapping[str, Metric] = {
     ),
     "conductor_scheduler_placements_total": _counter("Jobs placed on a node.", "放置到节点上的作业数。"),
     "conductor_executor_held": _gauge(
-        "Allocations that an executor's supervisor answers for.", "执行器的监督进程所负责的分配数。"
+        "Allocations that an executor's supervisor answers for.", "执行器的监管进程所负责的分配数。"
     ),
     "conductor_http_requests_total": _counter(
         "Requests answered, by method, route (its template) and status.",

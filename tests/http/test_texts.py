@@ -57,3 +57,16 @@ def test_the_best_language_of_the_header_is_taken() -> None:
     assert language_of("en;q=0.5, zh;q=0.9", "en") == "zh"
     assert language_of("zh;q=0.3,en-GB;q=0.8", "zh") == "en"
     assert language_of("zh;q=nonsense", "en") == "en"
+    assert language_of("zh-CN,zh;q=0.9,en;q=0.8", "en") == "zh"
+    assert language_of("en-US,en;q=0.9,zh-Hant;q=0.1", "zh") == "en"
+    assert language_of("zh-Hant", "en") == "zh"
+    assert language_of("zh-CN, en-US", "en") == "zh"
+    assert language_of("ZH_CN, zhuang, english", "en") == "en"
+    assert language_of("en;q=0, zh-TW;q=0.1", "en") == "zh"
+
+
+def test_a_language_that_the_header_refuses_is_not_taken() -> None:
+    assert language_of("en;q=0", "en") == "zh"
+    assert language_of("zh;q=0, *", "zh") == "en"
+    assert language_of("en;q=0, zh;q=0", "zh") == "zh"
+    assert language_of("fr, de;q=0.5", "zh") == "zh"
