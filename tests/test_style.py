@@ -17,7 +17,7 @@ LONGER_FILES: Mapping[str, str] = {}
 _BESIDE = "our answer with the original system's keys beside; both are only read"
 MAY_INHERIT = {
     "Submit": "the command is the submission's model with three fields more; both are only read",
-    "OriginalJob": _BESIDE, "OriginalChanged": _BESIDE, "OriginalChangedTasks": _BESIDE,
+    "ChangedToken": _BESIDE, "OriginalJob": _BESIDE, "OriginalChanged": _BESIDE, "OriginalChangedTasks": _BESIDE,
 }  # fmt: skip
 
 # Names that say nothing of what is inside.
