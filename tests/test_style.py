@@ -14,7 +14,7 @@ from tests.source import PACKAGES, ROOT, modules, place, sources, tree
 MOST_LINES, MOST_FUNCTION_LINES = 400, 60
 LONGER_FILES: Mapping[str, str] = {}
 
-_BESIDE = "our answer with the original system's keys beside; both are only read"
+_BESIDE = "another answer with keys beside; both are only read"
 MAY_INHERIT = {
     "Submit": "the command is the submission's model with three fields more; both are only read",
     "ChangedToken": _BESIDE, "OriginalJob": _BESIDE, "OriginalChanged": _BESIDE, "OriginalChangedTasks": _BESIDE,
