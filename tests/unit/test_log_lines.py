@@ -93,7 +93,11 @@ def test_the_catalogue_has_no_line_that_nobody_writes() -> None:
 
 
 def test_the_original_systems_lines_lead_to_names_and_metrics_that_there_are() -> None:
-    text = (Path(__file__).parents[2] / "docs/logs.md").read_text("utf-8").partition("From the original system's")[2]
+    text = (
+        (Path(__file__).parents[2] / "docs/logs.md")
+        .read_text("utf-8")
+        .partition("From the original system's")[2]
+    )
     rows = re.findall(r"^\| (.+) \| (.+) \| (.+) \|$", text, re.MULTILINE)[2:]
     assert len(rows) >= 20
     for theirs, ours, chinese in rows:
