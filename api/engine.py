@@ -93,6 +93,7 @@ async def running_engine(settings: Settings, database_url: str, tokens: KnownTok
         keeping = keep_for_days(pool, settings.spool, RECEIVED_FOLDERS, settings.output_keep_days)
         watch_wake_up("watch", watch)
         gauge("conductor_follower_position").read(picture.position, "picture")
+        gauge("conductor_follower_position").read(lambda: tail.position or None, "sse")
         tasks = [
             asyncio.create_task(watch.run(), name="watch"),
             asyncio.create_task(tail.run(), name="tail"),

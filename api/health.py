@@ -7,6 +7,8 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
+import psycopg
+import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -17,6 +19,8 @@ from conductor.core.node import NodeState
 from conductor.database import DatabaseNotReady, DatabaseUnavailable, check_ready
 
 _PATIENCE_SECONDS = 2.0
+
+logger = structlog.get_logger("api")
 
 
 async def health(request: Request) -> Response:
@@ -34,12 +38,16 @@ async def _look(engine: Engine) -> Row | None:
             return await fetch_one(engine.pool, "health")
     except (DatabaseUnavailable, TimeoutError):
         return None
+    except psycopg.Error as error:  # it answers, and does not let us look: a grant or a table is missing
+        logger.warning("database.unavailable", error=str(error).partition("\n")[0])
+        return {"refused": True}
 
 
 def _parts(row: Row | None) -> dict[str, dict[str, Any]]:
-    if row is None:
+    if row is None or "refused" in row:
         unknown = {"ok": False, "state": "unknown"}
-        return {"database": {"ok": False, "state": "unreachable"}, "scheduler": unknown, "nodes": unknown}
+        database = {"ok": False, "state": "unreachable" if row is None else "unusable"}
+        return {"database": database, "scheduler": unknown, "nodes": unknown}
     database = {
         "ok": True,
         "state": "up",

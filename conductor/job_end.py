@@ -1,8 +1,11 @@
 """How the end of an attempt is reported to the log: what the supervisor said of it, as a `Release`."""
 
+from typing import Any
+
 from conductor.core.commands import Release
 from conductor.core.events import ReleaseReason
 from conductor.core.identifiers import AllocationId, Incarnation, JobId, NodeName
+from conductor.handler import Accepted
 from conductor.supervisor_client import Exited, LaunchFailed
 
 # Causes that are the node's and not the job's: what happens next is for the job's `requeue` to say.
@@ -46,6 +49,16 @@ def _reason(end: LaunchFailed | Exited, before_reboot: bool) -> ReleaseReason:
     if nobody_knows and before_reboot:
         return ReleaseReason.NODE_LOST
     return _CAUSES.get(end.cause or "", ReleaseReason.FINISHED)
+
+
+def told_of_end(release: Release, accepted: Accepted) -> dict[str, Any]:
+    """What a log line says of a recorded end."""
+    fields: dict[str, Any] = {"reason": release.reason, "exit": release.exit_code}
+    if release.exit_signal is not None:
+        fields["exit_signal"] = release.exit_signal
+    for recorded in accepted.events[:1]:
+        fields |= {"position": recorded.position, "correlation": recorded.provenance.correlation}
+    return fields
 
 
 def never_started(

@@ -28,7 +28,7 @@ from conductor.core.identifiers import AllocationId, Incarnation, JobId, NodeNam
 from conductor.crash_points import crash_point
 from conductor.database import DatabaseUnavailable, Pool, WakeUp, jittered, load_queries
 from conductor.handler import Accepted, Handler, Outcome
-from conductor.job_end import ended, ended_unseen, never_started
+from conductor.job_end import ended, ended_unseen, never_started, told_of_end
 from conductor.live_allocation import LiveAllocation, live_allocations, live_by_the_log, still_allocated
 from conductor.log import reachable
 from conductor.log_memory import MemoryFile
@@ -201,12 +201,13 @@ class Session:
     async def _carry_out_cancels(self) -> None:
         async with reachable(self.pool) as connection:
             cursor = await connection.execute(SQL["cancels"], {"node_name": self.node_name})
-            asked = {AllocationId(allocation_id) for (allocation_id,) in await cursor.fetchall()}
-        for allocation_id in sorted(asked - self._stopped):
+            asked = {AllocationId(number): wish for number, wish in await cursor.fetchall()}
+        for allocation_id in sorted(asked.keys() - self._stopped):
             crash_point("executor.cancels_read")
             self._stopped.add(allocation_id)
             self.supervisor.stop(allocation_id)
-            logger.info("job.signalled", **self._of(allocation_id), signal="SIGTERM", why="cancelled")
+            told = {**self._of(allocation_id), **asked[allocation_id]}
+            logger.info("job.signalled", **told, signal="SIGTERM", why="cancelled")
 
     async def _follow_supervisor(self) -> None:
         while True:
@@ -290,14 +291,13 @@ class Session:
             before_reboot=allocation_id in self._before_reboot,
         )
         outcome = await self._commit(command)
+        told = self._of(allocation_id)
         if isinstance(outcome, Rejection):
-            told = self._of(allocation_id)
             logger.warning("job.late_report", **told, code=outcome.code, why=outcome.message)
             if outcome.code is RejectionCode.STALE_INCARNATION:
                 return
         else:
-            told = self._of(allocation_id)
-            logger.info("process.gone", **told, reason=command.reason, exit=command.exit_code)
+            logger.info("process.gone", **told, **told_of_end(command, outcome))
         crash_point("executor.released")
         self.supervisor.forget(allocation_id)
         self._forget(allocation_id)

@@ -17,10 +17,11 @@ ORDER BY a.id;
 
 -- name: cancels
 -- Running here, and asked to end.
-SELECT a.id
+SELECT a.id, jsonb_build_object('position', c.position, 'correlation', c.metadata ->> 'correlation')
 FROM resource_allocations a
 JOIN jobs j ON j.id = a.job_id
-WHERE a.node_name = %(node_name)s AND a.status = 'allocated' AND j.cancel_requested_at IS NOT NULL
-  -- A wrong row must not end a job: the log has to say so as well.
-  AND EXISTS (SELECT FROM events e
-              WHERE e.stream = 'job-' || j.id AND e.type = 'CancelRequested' AND e.version > a.version);
+-- A wrong row must not end a job: the log has to say so as well.
+CROSS JOIN LATERAL (SELECT e.position, e.metadata FROM events e
+                    WHERE e.stream = 'job-' || j.id AND e.type = 'CancelRequested' AND e.version > a.version
+                    ORDER BY e.version LIMIT 1) c
+WHERE a.node_name = %(node_name)s AND a.status = 'allocated' AND j.cancel_requested_at IS NOT NULL;

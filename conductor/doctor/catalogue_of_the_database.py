@@ -204,6 +204,16 @@ OF_THE_DATABASE: Mapping[str, tuple[str, ...]] = {
         "中间有事务级连接池：LISTEN 和会话角色会在其中丢失。请直连服务器或改用会话级池；做不到时请不要监听",
         "export CONDUCTOR_POLL_ONLY=true",
     ),
+    "statements_unwritten": ("ok", "No statement is written into its log", "语句不写入服务器日志"),
+    "statements_written": (
+        "warning",
+        (
+            "{name} is {value}: the server writes statements into its log, and with them scripts and environments. "
+            "As an administrator, then reload the server"
+        ),
+        "{name} 为 {value}：服务器会把语句连同脚本和环境变量写入其日志。请以管理员身份设置，再重新加载配置",
+        "ALTER SYSTEM SET {name} = '{wanted}';",
+    ),
     "notifications_ok": (
         "ok",
         "A notification came after {milliseconds} ms",

@@ -109,6 +109,19 @@ OF_THE_MACHINE: Mapping[str, tuple[str, ...]] = {
         "当前用户是 root 且未设置 CONDUCTOR_RUN_AS：所有人的作业都以 root 运行",
         "export CONDUCTOR_RUN_AS='admin:*'",
     ),
+    "tokens_run_as_root": (
+        "warning",
+        (
+            "This user is root, CONDUCTOR_RUN_AS is not set, and tokens beside the home's own may submit ({count}): an "
+            "executor started so gives root on this machine to whoever has one. Add the accounts of each, as in "
+            "alice:alice"
+        ),
+        (
+            "当前用户是 root，未设置 CONDUCTOR_RUN_AS，且除本系统自己的令牌外还有可提交作业的令牌（{count} 个）："
+            "这样启动的执行器会让令牌持有者在本机成为 root。请为每个令牌写明其账户，如 alice:alice"
+        ),
+        "export CONDUCTOR_RUN_AS='admin:*'",
+    ),
     "locale_ok": ("ok", "{encoding}", "{encoding}"),
     "locale_not_utf8": (
         "warning",

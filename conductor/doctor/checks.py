@@ -32,6 +32,7 @@ _CHECKS = (
     ("database", "schema", ("schema",), database.schema),
     ("database", "grants", ("grants",), database.grants),
     ("database", "durability", ("server",), database.durability),
+    ("database", "statements", ("server",), database.statements),
     ("database", "sessions", ("server",), database.sessions),
     ("database", "connections", ("server",), database.connections),
     ("database", "pooler", ("server",), database.pooler),

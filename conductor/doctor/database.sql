@@ -5,7 +5,8 @@ SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = to_regclass('public.c
 -- name: settings
 SELECT name, setting FROM pg_settings
 WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit', 'statement_timeout', 'idle_session_timeout',
-               'transaction_timeout', 'default_transaction_isolation', 'max_connections');
+               'transaction_timeout', 'default_transaction_isolation', 'max_connections', 'log_min_error_statement',
+               'log_statement', 'log_min_duration_statement');
 
 -- name: server
 -- Connections of all databases, counted by the statistics, which everybody may read.
@@ -57,7 +58,13 @@ SELECT coalesce((SELECT max(position) FROM events), 0) AS position,
         WHERE stream = 'scheduler' AND type = 'LeaderElected' ORDER BY version DESC LIMIT 1) AS leader_since_seconds,
        (SELECT count(*) FROM jobs WHERE state = 'PENDING' AND reason IS NULL) AS waiting,
        (SELECT coalesce(sum(total_cpus), 0) FROM nodes WHERE state = 'UP')
-           - (SELECT coalesce(sum(allocated_cpus), 0) FROM resource_allocations WHERE status <> 'released') AS free_cpus;
+           - (SELECT coalesce(sum(allocated_cpus), 0) FROM resource_allocations WHERE status <> 'released') AS free_cpus,
+       (SELECT count(*) FROM events c
+        WHERE c.stream = 'tokens' AND c.type = 'TokenCreated'
+          AND c.data ->> 'role' IN ('submitter', 'operator', 'admin')
+          AND coalesce((c.data ->> 'expires_at')::timestamptz, 'infinity') > clock_timestamp()
+          AND NOT EXISTS (SELECT FROM events r WHERE r.stream = 'tokens' AND r.type = 'TokenRevoked'
+                          AND r.data ->> 'name' = c.data ->> 'name')) AS submitting_tokens;
 
 -- name: nodes
 -- A node that never renewed counts from its registration.

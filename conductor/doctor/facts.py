@@ -134,7 +134,7 @@ class NodeSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """What the tables say now."""
+    """What the tables say now. `submitting_tokens`: alive, by which jobs may be submitted, beside the home's own."""
 
     position: int
     newest_at: datetime | None
@@ -145,6 +145,7 @@ class Cluster:
     nodes: Sequence[NodeSeen]
     waiting: int
     free_cpus: int
+    submitting_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,12 @@ PROCESSES_BESIDE_NODES = 2
 LISTENING = 1  # connections of a process that are not of its pool
 # What loses committed work or tears pages when the machine goes down.
 DURABILITY = {"fsync": "on", "full_page_writes": "on"}
+# By which statements, and the values in them, get into the server's log: what to set, and what does no harm either.
+UNWRITTEN = {
+    "log_min_error_statement": ("panic", "fatal"),
+    "log_statement": ("none", "ddl"),
+    "log_min_duration_statement": ("-1",),
+}
 # What ends sessions that are meant to stay, or statements that are meant to take their time.
 ENDING = ("statement_timeout", "idle_session_timeout", "transaction_timeout")
 
@@ -71,6 +77,21 @@ def _wrong_grants(found: Grants) -> Iterator[Verdict]:
         yield said("tables_unreadable", role=found.service, tables=list(found.tables_unreadable))
     if found.guards_off:
         yield said("guards_off", triggers=list(found.guards_off))
+
+
+def statements(facts: Facts) -> Iterator[Verdict]:
+    """Whether the server writes into its own log what was submitted."""
+    assert facts.server is not None
+    values = facts.server.settings
+    written = [
+        (name, wanted)
+        for name, (wanted, *fine) in UNWRITTEN.items()
+        if values.get(name, wanted) not in (wanted, *fine)
+    ]
+    for name, wanted in written:
+        yield said("statements_written", name=name, value=values[name], wanted=wanted)
+    if not written:
+        yield said("statements_unwritten")
 
 
 def durability(facts: Facts) -> Iterator[Verdict]:

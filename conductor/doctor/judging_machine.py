@@ -111,7 +111,8 @@ def accounts(facts: Facts) -> Iterator[Verdict]:
     if run_as and not machine.is_root:
         yield said("run_as_needs_root")
     elif machine.is_root and not run_as:
-        yield said("jobs_run_as_root")
+        tokens = facts.cluster.submitting_tokens if facts.cluster else 0
+        yield said("tokens_run_as_root", count=tokens) if tokens else said("jobs_run_as_root")
     if machine.accounts_unknown:
         yield said("accounts_unknown", accounts=list(machine.accounts_unknown))
     elif not run_as and not machine.is_root:

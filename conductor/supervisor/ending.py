@@ -22,7 +22,7 @@ from conductor.supervisor.leftovers import Leftovers
 from conductor.supervisor.memory_watch import MemoryWatch
 from conductor.supervisor.output_caps import OutputCaps
 from conductor.supervisor.process_identity import is_alive, open_verified
-from conductor.supervisor.roster import Roster
+from conductor.supervisor.roster import Roster, log_signal
 from conductor.supervisor.signals import signal_own_group, signal_process
 
 _KILL_PAUSE_LIMIT_SECONDS = 2.0
@@ -117,6 +117,8 @@ class Ending:
     def _begin_stopping(self, attempt: Attempt, grace: float) -> None:
         attempt.stage = "stopping"
         self._signal(attempt, signal.SIGTERM, signal.SIGCONT)
+        if attempt.cause != "cancelled":  # that one the executor tells of, who knows by whose wish
+            log_signal(attempt, "SIGTERM", attempt.cause or "left_behind")
         crash_point("supervisor.signalled")
         self._kill_at(attempt, time.monotonic() + grace)
 
@@ -146,6 +148,8 @@ class Ending:
     def _send_kill(self, attempt: Attempt, now: float) -> None:
         self._signal(attempt, signal.SIGKILL)
         self._roster.cgroups.kill(attempt.intent.mark)
+        if attempt.killed_at is None:
+            log_signal(attempt, "SIGKILL", attempt.cause or "left_behind")
         attempt.killed_at = attempt.killed_at or now
         self._kill_at(attempt, now + attempt.kill_pause_seconds)
         attempt.kill_pause_seconds = min(2 * attempt.kill_pause_seconds, _KILL_PAUSE_LIMIT_SECONDS)

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import heapq
 import json
-import sys
+import os
+import stat
+from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Any
 
 from conductor.supervisor import protocol
 from conductor.supervisor.attempt import Attempt
@@ -19,12 +22,31 @@ from conductor.supervisor.journal import Journal
 from conductor.supervisor.output_caps import cut_back
 from conductor.supervisor.spool import Spool
 
+_STANDARD_ERROR = 2
+_LOG_LIMIT_BYTES = 10 * 1024 * 1024
+
 
 def log(line: str) -> None:
     """Standard error is the supervisor's log file; it says little, in lines shaped as everybody's."""
+    _write("supervisor.said", {"message": line})
+
+
+def log_signal(attempt: Attempt, name: str, why: str) -> None:
+    """A signal that nobody else tells of."""
+    of_it = attempt.intent
+    told = {"job": of_it.job_id, "attempt": of_it.attempt, "allocation": of_it.allocation_id}
+    _write("job.signalled", {**told, "signal": name, "why": why})
+
+
+def _write(event: str, fields: dict[str, Any]) -> None:
+    """A file that has grown too long begins anew; a disk that is full keeps a line out, and nothing else."""
     now = datetime.now(UTC).astimezone().isoformat(timespec="milliseconds")
-    told = {"timestamp": now, "level": "info", "event": "supervisor.said", "process": "supervisor"}
-    print(json.dumps({**told, "message": line}, ensure_ascii=False), file=sys.stderr, flush=True)
+    told = {"timestamp": now, "level": "info", "event": event, "process": "supervisor", **fields}
+    with suppress(OSError):
+        status = os.fstat(_STANDARD_ERROR)
+        if stat.S_ISREG(status.st_mode) and status.st_size > _LOG_LIMIT_BYTES:
+            os.ftruncate(_STANDARD_ERROR, 0)
+        os.write(_STANDARD_ERROR, json.dumps(told, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
 
 
 class Roster:

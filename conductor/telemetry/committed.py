@@ -183,6 +183,13 @@ def _came_to(job: Job, event: ResourcesReleased) -> tuple[JobState, datetime | N
     return TRANSITIONS[before].get(trigger(event), job.state), allocated_at
 
 
+def _came_out(job: Job, event: ResourcesReleased) -> dict[str, str]:
+    """The state, and why: the job's own reason when it has one that is of this end, as its row has it."""
+    state, _ = _came_to(job, event)
+    of_this_end = state.final and job.state is state and job.reason is not None
+    return {"state": str(state), "reason": str(job.reason if of_this_end else event.reason)}
+
+
 def _seconds(since: datetime, until: datetime) -> float:
     return max(0.0, (until - since).total_seconds())
 
@@ -239,13 +246,12 @@ def _own(event: object, state: State | None) -> dict[str, Any]:
             return {"pid": event.process.pid}
         case ResourcesReleased():
             return {
-                "state": str(_came_to(state, event)[0]) if isinstance(state, Job) else None,
-                "reason": str(event.reason),
+                **(_came_out(state, event) if isinstance(state, Job) else {"reason": str(event.reason)}),
                 "exit_code": event.exit_code,
                 "exit_signal": event.exit_signal,
             }
         case JobCancelled():
-            return {"state": "CANCELLED", "reason": "cancelled"}
+            return {"state": "CANCELLED", "reason": "Cancelled"}
         case JobHeld() | JobRequeued():
             return {"automatic": event.automatic}
         case NodeRegistered():

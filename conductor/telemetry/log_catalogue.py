@@ -79,7 +79,7 @@ _OF_JOBS: Mapping[str, Line] = {
         "闸门前的进程未运行任何内容即被结束。",
     ),
     "process.gone": _of_job(
-        "reason exit", "Its process has ended, and the log has it.", "其进程已结束，日志已记录。"
+        "reason exit exit_signal", "Its process has ended, and the log has it.", "其进程已结束，日志已记录。"
     ),
     "job.late_report": _of_job(
         "code why",

@@ -19,6 +19,9 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from rich.cells import cell_len
 
+from conductor.core.commands import CreateToken, RevokeToken
+from conductor.core.events import Provenance
+from conductor.core.roles import Role
 from conductor.doctor.checks import examine
 from conductor.doctor.database import CALLED_BY_THE_SERVICE, Database, open_database
 from conductor.doctor.environment import read_environment
@@ -183,6 +186,18 @@ def test_settings_of_a_session_are_read_as_the_services_have_them(broken: Engine
     values = facts_of(broken.url, home).server.settings
     assert (values["synchronous_commit"], values["statement_timeout"]) == ("off", "60000")
     assert values["default_transaction_isolation"] == "serializable"
+
+
+def test_tokens_by_which_jobs_may_be_submitted_are_counted(engine: Engine, home: Path) -> None:
+    admin = Provenance(actor="admin", channel="test", correlation="c")
+
+    async def story(engine: Engine) -> None:
+        for name, role in (("alice", Role.SUBMITTER), ("eve", Role.ADMIN), ("bob", Role.VIEWER)):
+            await engine.handler.handle(CreateToken(name=name, role=role, sha256="0" * 64), admin)
+        await engine.handler.handle(RevokeToken(name="eve"), admin)
+
+    engine.run(story)
+    assert facts_of(engine.url, home).cluster.submitting_tokens == 1
 
 
 def test_the_services_functions_are_those_that_a_fresh_schema_grants() -> None:

@@ -15,6 +15,7 @@ import pytest
 from api import event_stream, log_tail, reading
 from api.log_tail import LogTail
 from api.watch import Bell
+from conductor.telemetry.process import gauge
 from tests.fix_api import TOKEN, Api, api_settings, running_api
 from tests.http.test_server import served
 
@@ -227,6 +228,15 @@ def test_a_head_is_answered_and_follows_nothing(shared_api: Api) -> None:
     )
     lines = shared_api.client.head("/api/v1/events", headers={"Accept": "application/x-ndjson"})
     assert (lines.status_code, lines.headers["conductor-head-position"]) == (200, "2")
+
+
+def test_how_far_followers_are_is_a_metric(api: Api) -> None:
+    with following(api) as follower:
+        next(follower.blocks())
+        api.submit()
+        told = follower.next()[0].id
+        followed = dict(gauge("conductor_follower_position").values())
+        assert followed[("sse",)] == told
 
 
 def test_there_are_only_so_many_followers_and_who_leaves_makes_room(

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
+from psycopg import sql
 
 from tests.fix_api import Api, api_settings, running_api
 
@@ -46,6 +48,16 @@ def test_without_migrations_it_is_not_ready_and_says_what_to_do(home: Path, empt
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
         assert "conductor migrate" in answer.json()["detail"]
         assert api.client.get("/health").status_code == 200
+
+
+def test_a_database_that_lets_nobody_look_is_told_and_is_no_mistake_of_ours(api: Api) -> None:
+    with psycopg.connect(api.database_url, autocommit=True) as admin:
+        [(owner,)] = admin.execute("SELECT pg_get_userbyid(relowner) FROM pg_class WHERE relname = 'nodes'")
+        service = sql.Identifier(str(owner).removesuffix("_owner") + "_service")
+        admin.execute(sql.SQL("REVOKE SELECT ON nodes FROM {}").format(service))
+    health = api.client.get("/health")
+    assert (health.status_code, health.json()["status"]) == (200, "degraded")
+    assert health.json()["database"] == {"ok": False, "state": "unusable"}
 
 
 @pytest.mark.slow

@@ -75,7 +75,7 @@ async def submit(engine: Engine, trace: TraceContext | None = None) -> JobId:
     return job_id
 
 
-async def run_to_end(engine: Engine, job_id: JobId, exit_code: int = 0) -> ResourcesReserved:
+async def run_to_end(engine: Engine, job_id: JobId, exit_code: int | None = 0) -> ResourcesReserved:
     promised = await engine.reserve(job_id)
     number, first = promised.allocation_id, Incarnation(1)
     await ask(engine, Allocate(allocation_id=number, incarnation=first, process=PROCESS))
@@ -103,6 +103,22 @@ def test_a_job_is_told_in_lines_that_name_it(engine: Engine, monkeypatch: pytest
     assert {line.get("trace_id") for line in of_job} == {TRACE.trace_id}
     assert {(line["node"], line["allocation"]) for line in lines[2:]} == {("node-1", lines[2]["allocation"])}
     assert (lines[4]["state"], lines[4]["exit_code"]) == ("FAILED", 7)
+
+
+def test_an_end_is_told_with_the_reason_that_the_job_has(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(engine: Engine) -> None:
+        await engine.register()
+        await run_to_end(engine, await submit(engine), exit_code=None)
+
+    with heard(monkeypatch) as lines:
+        engine.run(story)
+    assert (lines[-1]["event"], lines[-1]["state"], lines[-1]["reason"]) == (
+        "job.ended",
+        "FAILED",
+        "ExitUnknown",
+    )
 
 
 def test_every_line_told_of_an_event_is_as_the_catalogue_says(

@@ -111,6 +111,10 @@ BROKEN: dict[str, dict[str, Any]] = {
     "processes_few": {"machine": replace(MACHINE, processes=100)},
     "run_as_needs_root": {"settings": {"run_as": "admin:*"}},
     "jobs_run_as_root": {"machine": replace(MACHINE, is_root=True)},
+    "tokens_run_as_root": {
+        "machine": replace(MACHINE, is_root=True),
+        "cluster": replace(CLUSTER, submitting_tokens=2),
+    },
     "accounts_unknown": {
         "machine": replace(MACHINE, is_root=True, accounts_unknown=["nobody-here"]),
         "settings": {"run_as": "admin:nobody-here"},
@@ -153,6 +157,7 @@ BROKEN: dict[str, dict[str, Any]] = {
     "tables_unreadable": {"grants": replace(GRANTS, tables_unreadable=["jobs"])},
     "guards_off": {"grants": replace(GRANTS, guards_off=["events.events_append_only"])},
     "not_durable": {"server": with_settings(full_page_writes="off")},
+    "statements_written": {"server": with_settings(log_min_error_statement="error")},
     "commits_asynchronous": {"server": with_settings(synchronous_commit="off")},
     "sessions_end": {"server": with_settings(statement_timeout="1000")},
     "isolation_other": {"server": with_settings(default_transaction_isolation="serializable")},

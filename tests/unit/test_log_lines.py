@@ -21,6 +21,7 @@ from conductor.telemetry import log_lines
 from conductor.telemetry.committed import LINE_OF_EVENT
 from conductor.telemetry.log_catalogue import LINES
 from conductor.telemetry.log_lines import HIDDEN, concerning, log_to
+from conductor.telemetry.metric_catalogue import METRICS
 from tests.source import modules, place, tree
 
 LEVELS = {"debug", "info", "warning", "error", "exception"}
@@ -89,6 +90,23 @@ def test_the_catalogue_has_no_line_that_nobody_writes() -> None:
     named = {name for _, _, name, _ in logged()} | NOT_CALLED
     relayed = {"library.said", "process.died"}
     assert set(LINES) - named - relayed == set()
+
+
+def test_the_original_systems_lines_lead_to_names_and_metrics_that_there_are() -> None:
+    text = (
+        (Path(__file__).parents[2] / "docs/logs.md")
+        .read_text("utf-8")
+        .partition("From the original system's")[2]
+    )
+    rows = re.findall(r"^\| (.+) \| (.+) \| (.+) \|$", text, re.MULTILINE)[2:]
+    assert len(rows) >= 20
+    for theirs, ours, chinese in rows:
+        names = re.findall(r"`([a-z]+\.[a-z_]+)`", ours)
+        assert set(names) <= set(LINES), ours
+        assert set(re.findall(r"conductor_\w+", ours)) <= set(METRICS), ours
+        assert names or ours.startswith(("no line:", "none:")), ours
+        assert theirs.startswith("`") == ("Redis" not in theirs)
+        assert re.search(r"[\u4e00-\u9fff]", chinese)
 
 
 def test_every_name_has_the_same_form_and_a_meaning_in_both_languages() -> None:

@@ -4,6 +4,7 @@ what there is.
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -127,6 +128,25 @@ def expressions() -> Iterator[str]:
     for panel in json.loads(GRAFANA.read_text("utf-8"))["panels"]:
         yield from (target["expr"] for target in panel.get("targets", ()))
     yield from re.findall(r"expr: (?:>-\n)?((?:.|\n\s{10,})*)", ALERTS.read_text("utf-8"))
+
+
+def test_the_alerts_are_what_yaml_takes_for_plain_text() -> None:
+    """Prometheus loads none of a file's rules when it cannot read one; `promtool test rules` says the rest."""
+    for line in ALERTS.read_text("utf-8").splitlines():
+        name, _, text = line.strip().removeprefix("- ").partition(": ")
+        if name == "summary":
+            assert text[0] in "\"'" or not re.search(r": |\s#|^[{\[>|&*!%@`]", text), line
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool comes with Prometheus")
+def test_alerts_fire_on_the_right_breakages() -> None:
+    done = subprocess.run(
+        ["promtool", "test", "rules", ALERTS.with_name("alerts_test.yml")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_dashboard_and_alerts_ask_for_what_there_is() -> None:
