@@ -12,6 +12,19 @@ from typing import Any
 
 from conductor.core.errors import ConductorError
 
+# Why no answer came, as `Unreachable.cause` says it, in Chinese.
+CAUSES: Mapping[str, str] = {
+    "nothing listens there": "该地址没有服务在监听",
+    "no host of that name is known": "找不到该主机名",
+    "the connection was not taken up in time": "连接未能及时建立",
+    "the answer did not come in time": "未能及时收到应答",
+}
+
+
+def cause_in(cause: str, language: str) -> str:
+    """In that language, where we know it; else as it is."""
+    return CAUSES.get(cause, cause) if language == "zh" else cause
+
 
 class ClientError(ConductorError):
     """A request that came to nothing."""
