@@ -58,9 +58,8 @@ def _by_line(error: "FieldError", batch: Batch, screen: "Screen") -> "FieldError
     found = _OF_A_JOB.match(error.field)
     if found is None or int(found[1]) >= len(batch.lines):
         return error
-    said, field = error.message.removeprefix(found[0]).lstrip(), error.field[found.end() :]
-    if field.lower() not in said.lower():
-        said = f"{field}: {said}"
+    message = error.message.removeprefix(found[0]).lstrip()
+    said = replace(error, field=error.field[found.end() :], message=message).sentence()
     line = batch.lines[int(found[1])]
     return replace(error, field="", message=screen.text("batch_line", path=batch.path, line=line, said=said))
 

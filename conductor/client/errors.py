@@ -51,6 +51,12 @@ class FieldError:
     code: str
     message: str
 
+    def sentence(self) -> str:
+        """It with the field's name, whose colon is as wide as the sentence's characters are."""
+        if self.field.lower() in self.message.lower():
+            return self.message
+        return self.field + ("：" if "\u4e00" <= self.message[:1] <= "\u9fff" else ": ") + self.message
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
@@ -71,10 +77,7 @@ class Problem:
     def sentences(self) -> list[str]:
         """What happened and what to do, one a line: of each wrong field, else of the whole."""
         if self.errors:
-            return [
-                one.message if one.field.lower() in one.message.lower() else f"{one.field}: {one.message}"
-                for one in self.errors
-            ]
+            return [one.sentence() for one in self.errors]
         return [self.detail or self.title or f"HTTP status {self.status}"]
 
 

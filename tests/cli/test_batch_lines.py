@@ -42,3 +42,10 @@ def test_the_line_is_that_of_the_file_blank_ones_counted(
 def test_a_file_that_is_not_there_is_told_in_the_readers_language(conduct: Type) -> None:
     said = conduct("submit", "--batch", "/nowhere/x", CONDUCTOR_LANG="zh")
     assert (said.exit_code, said.stderr) == (2, "conductor：无法读取 /nowhere/x：没有该文件或目录\n")
+
+
+def test_a_field_is_named_with_the_colon_of_the_sentences_language(conduct: Type) -> None:
+    assert conduct("submit", "-c", "99", "--wrap", "x", CONDUCTOR_LANG="zh").stderr.startswith(
+        "conductor：cpus：作业要求"
+    )
+    assert conduct("submit", "-w", "no", "--wrap", "x").stderr.startswith("conductor: nodelist: The job")
