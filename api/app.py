@@ -75,7 +75,8 @@ async def _problem(request: Request, problem: Exception) -> Response:
 async def _database_unavailable(request: Request, error: Exception) -> Response:
     logger.warning("database.unavailable", error=str(error))
     retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-    problem = Problem(503, "database_unavailable", headers=retry)
+    detail = "database_silent" if request.method in ("GET", "HEAD") else None
+    problem = Problem(503, "database_unavailable", detail=detail, headers=retry)
     return problem_response(problem, caller_of(request).language)
 
 

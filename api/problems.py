@@ -132,7 +132,12 @@ def _error(error: FieldError, language: Language) -> dict[str, str]:
         values["why"] = why.sentence(language)
     code = error.said or error.code
     said = say(DIRECTIVES if code in DIRECTIVES else FIELDS, code, language, **values)
-    return {"field": error.field, "code": error.code, "message": f"{_subject(error, language)} {said}"}
+    between = "" if said.startswith("（") else " "
+    return {
+        "field": error.field,
+        "code": error.code,
+        "message": f"{_subject(error, language)}{between}{said}",
+    }
 
 
 def _subject(error: FieldError, language: Language) -> str:

@@ -110,6 +110,10 @@ DETAILS: Mapping[str, tuple[str, str]] = {
             "带有 Idempotency-Key 或 command_id 的重复请求是安全的。"
         ),
     ),
+    "database_silent": (
+        "PostgreSQL cannot be reached or did not answer. Try again in a moment.",
+        "无法连接 PostgreSQL 或其没有响应。请稍后重试。",
+    ),
     "database_away": (
         "PostgreSQL cannot be reached. Check that it runs and that CONDUCTOR_DATABASE_URL names it.",
         "无法连接 PostgreSQL。请检查其是否在运行，以及 CONDUCTOR_DATABASE_URL 是否正确。",

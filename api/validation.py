@@ -154,8 +154,15 @@ def _field_error(one: ErrorDetails, known: list[str], field: str, unknown: str, 
     if kind.startswith("union_tag"):
         place = (*place, "type")
     code, wanted = _CODES.get(kind, ("other", {}))
-    values = {ours: context.get(theirs, "") for ours, theirs in wanted.items()}
+    values = {ours: _plain(context.get(theirs, "")) for ours, theirs in wanted.items()}
     return FieldError(field=_path(field, place), code=code, values=values or {"why": one["msg"]})
+
+
+def _plain(value: Any) -> Any:
+    """A choice without the validator's own English, a bound without a fraction that it has not."""
+    if isinstance(value, str):
+        return value.replace(" or ", ", ").replace("'", "")
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _path(field: str, place: tuple[int | str, ...]) -> str:

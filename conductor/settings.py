@@ -328,6 +328,10 @@ def _from_file(path: Path) -> dict[str, _Found]:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return {}
+    except PermissionError as error:
+        raise SettingsError(
+            f"cannot read {path}: {error.strerror}; set CONDUCTOR_HOME to a folder of yours, or ask its owner"
+        ) from error
     except (OSError, ValueError) as error:
         raise SettingsError(f"cannot read {path}: {error}") from error
     for name in values:

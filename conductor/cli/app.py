@@ -33,6 +33,7 @@ from conductor.cli import (
 )
 from conductor.cli.exits import EXIT_CODES, FAILED, OWN_FAILURE, answering
 from conductor.cli.sbatch_words import SbatchCommand
+from conductor.cli.streams import make_usable
 from conductor.cli.usage import SentenceGroup
 
 HELP = f"""Run batch scripts on a set of machines, and prove what happened.
@@ -176,4 +177,5 @@ app = build()
 
 def main() -> None:
     """The `conductor` command."""
+    make_usable()
     app(prog_name="conductor")

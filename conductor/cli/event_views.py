@@ -6,7 +6,7 @@ from typing import Any
 from conductor.cli.numbers import number_ranges
 from conductor.cli.policy_values import DEFAULTS, differences
 from conductor.cli.screen import Screen
-from conductor.cli.tables import FIXED, FLEXIBLE, NUMBER, Cell, Column
+from conductor.cli.tables import FIXED, FLEXIBLE, MOMENT, NUMBER, Cell, Column
 from conductor.client import Event
 from conductor.core.resource_texts import gres_text, labels_text
 
@@ -20,7 +20,7 @@ def event_table(
     line is left out.
     """
     named = wide or not of_one_stream
-    columns: list[tuple[str, Column]] = [("log_position", NUMBER), ("at", FIXED)]
+    columns: list[tuple[str, Column]] = [("log_position", NUMBER), ("at", MOMENT)]
     columns += [("stream", FLEXIBLE)] if named else []
     columns += [("event", FIXED), ("by", Column(least=6))]
     columns += [("through", FLEXIBLE)] if wide else []

@@ -3,8 +3,8 @@
 Promises: no traceback for anything that a user or a server can cause; `run` ends with the job's own code.
 """
 
+import errno
 import functools
-import os
 import re
 import sys
 import traceback
@@ -13,6 +13,7 @@ from typing import Any
 
 import typer
 
+from conductor.cli.streams import swallow
 from conductor.core.errors import ConductorError
 
 FAILED = 1
@@ -24,6 +25,9 @@ BROKEN_PIPE = 141
 
 # How long a server may be away before a command stops waiting for a job (which goes on without it).
 AWAY_SECONDS = 300.0
+
+# What a full disk, or a device that is no more, says to whoever writes; files of ours tell their own name.
+_CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 _CODE_OF_STATE = {"COMPLETED": 0, "CANCELLED": 130, "TIMEOUT": 124, "NODE_FAIL": 75, "OUT_OF_MEMORY": 137}
 
@@ -72,8 +76,14 @@ def answering(
             code = INTERRUPTED
         except BrokenPipeError:
             # Whoever read our output (`head`, a pager) has enough: nothing to say, and nowhere to say it.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            swallow(sys.stdout)
             code = BROKEN_PIPE
+        except OSError as error:
+            if error.errno not in _CANNOT_WRITE:
+                raise
+            swallow(sys.stdout)
+            code = failed if failure is None else failure
+            _tell_lost_output(error)
         except Exception:
             if failed == FAILED:
                 raise
@@ -84,12 +94,19 @@ def answering(
     return run
 
 
+def _tell_lost_output(error: OSError) -> None:
+    from conductor.cli.screen import Screen
+    from conductor.cli.system_errors import told
+
+    screen = Screen.open()
+    screen.warn("output_lost", why=told(error, screen))
+
+
 def explain(error: ConductorError, failed: int = FAILED) -> int:
     """Say what happened and what to do next, on stderr; gives the exit code, `failed` when there is none better."""
     # Imported here: the client brings httpx, a tenth of a second that `--help` need not wait for.
     from conductor.cli.screen import Screen
-    from conductor.cli.texts_of_waiting import CAUSES
-    from conductor.client.errors import Refused, Unreachable
+    from conductor.client.errors import Refused, Unreachable, cause_in
     from conductor.evidence_texts import EvidenceError
 
     screen = Screen.open()
@@ -100,8 +117,7 @@ def explain(error: ConductorError, failed: int = FAILED) -> int:
         case EvidenceError():
             screen.warn("error", what=error.sentence(screen.language))
         case Unreachable():
-            cause = CAUSES.get(error.cause, error.cause) if screen.language == "zh" else error.cause
-            screen.warn("unreachable", url=error.url, cause=cause)
+            screen.warn("unreachable", url=error.url, cause=cause_in(error.cause, screen.language))
             return UNREACHABLE
         case Refused() if error.status == 401 and error.problem.type.endswith("unauthorized"):
             screen.warn("unauthorized")

@@ -6,7 +6,7 @@ from typing import Any
 
 from conductor.cli.numbers import number_ranges, signal_name
 from conductor.cli.screen import Screen
-from conductor.cli.tables import FIXED, FLEXIBLE, NUMBER, Cell, Column
+from conductor.cli.tables import FIXED, FLEXIBLE, MOMENT, NUMBER, Cell, Column
 from conductor.cli.timeline_views import NO_NAMES, show_timeline
 from conductor.cli.times import duration, local
 from conductor.cli.visible import visible
@@ -34,7 +34,7 @@ _ALLOCATION_COLUMNS = (
     ("status", FIXED),
     ("cpus", FLEXIBLE),
     ("process", NUMBER),
-    ("since", FIXED),
+    ("since", MOMENT),
 )
 
 

@@ -19,9 +19,11 @@ def logs(
     """
     from conductor.cli.exits import AWAY_SECONDS
     from conductor.cli.following import Follower, Sheet, copy
+    from conductor.cli.screen import Screen
     from conductor.client import connect
     from conductor.client.client import Stream
 
+    screen = Screen.open()
     stream: Stream = "stderr" if stderr else "stdout"
     # Asked for by name, so it goes where pipes and pagers read.
     sheet = Sheet(raw=raw)
@@ -30,7 +32,10 @@ def logs(
             if not follow:
                 copy(client, job_id, stream, lambda data: sheet.write("stdout", data), follow=False)
                 return
-            client.job(job_id)
+            job = client.job(job_id)
+            if job.state in ("PENDING", "RESERVED") and screen.err_is_terminal:
+                why = f" ({job.reason})" if job.reason else ""
+                screen.warn("logs_wait", job_id=job.called, state=job.state, why=why)
             follower = Follower(client, job_id, stream, lambda data: sheet.write("stdout", data))
             follower.start()
             client.wait(job_id, patience_seconds=AWAY_SECONDS)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from conductor.cli.screen import Screen
+from conductor.cli.system_errors import told
 from conductor.core.errors import ConductorError
 
 
@@ -27,7 +28,7 @@ def new_file(path: Path | None, screen: Screen) -> Iterator[Callable[[bytes], ob
     except FileExistsError as error:
         raise CannotWrite(screen.text("file_exists", path=path)) from error
     except OSError as error:
-        raise CannotWrite(screen.text("cannot_write", path=path, why=error.strerror)) from error
+        raise CannotWrite(screen.text("cannot_write", path=path, why=told(error, screen))) from error
     try:
         with open(descriptor, "wb") as file:
             yield file.write
@@ -35,7 +36,7 @@ def new_file(path: Path | None, screen: Screen) -> Iterator[Callable[[bytes], ob
             os.fsync(descriptor)
     except OSError as error:
         path.unlink(missing_ok=True)
-        raise CannotWrite(screen.text("cannot_write", path=path, why=error.strerror)) from error
+        raise CannotWrite(screen.text("cannot_write", path=path, why=told(error, screen))) from error
     except BaseException:
         path.unlink(missing_ok=True)
         raise

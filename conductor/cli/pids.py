@@ -89,15 +89,15 @@ def _who(actor: str | None, channel: str | None, screen: "Screen") -> str | None
 
 
 def _table(processes: Sequence["Process"], screen: "Screen", *, wide: bool) -> None:
-    from conductor.cli.tables import FIXED, FLEXIBLE, NUMBER, Column
+    from conductor.cli.tables import FIXED, FLEXIBLE, MOMENT, NUMBER, Column
 
     columns = [
         ("pid", NUMBER),
         ("node", FLEXIBLE),
         ("job", FIXED),
         ("user", Column(least=6)),
-        ("started", FIXED),
-        ("ended_at", FIXED),
+        ("started", MOMENT),
+        ("ended_at", MOMENT),
         ("exit", FIXED),
         ("release", Column(least=9)),
     ]

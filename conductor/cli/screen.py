@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TextIO
 
+from conductor.cli.streams import can_write
 from conductor.cli.tables import Cell, Column, render, shortened_to, wrapped
 from conductor.cli.texts import Language, text
 from conductor.cli.visible import one_line, visible
@@ -42,6 +43,8 @@ class Screen:
             language = load_settings().lang
         except SettingsError:
             language = "en"
+        if language == "zh" and not (can_write(sys.stdout, "中") and can_write(sys.stderr, "中")):
+            language = "en"  # which every encoding has
         return cls(
             language=language,
             out_is_terminal=sys.stdout.isatty(),
@@ -81,6 +84,8 @@ class Screen:
     def json(self, value: Any) -> None:
         """The machine's form. Characters that a terminal would obey are escaped, which JSON allows."""
         written = json.dumps(value, ensure_ascii=False, indent=2)
+        if not can_write(sys.stdout, written):
+            written = json.dumps(value, indent=2)
         print(_UNSAFE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", written))
 
     def table(

@@ -19,6 +19,7 @@ import typer
 
 from conductor.cli.exits import WrongUsage
 from conductor.cli.sbatch_words import judged
+from conductor.cli.system_errors import told
 from conductor.cli.times import parse_instant
 from conductor.core.sbatch import Directives, FaultCode, directives_of, export_list, memory_mb
 from conductor.core.sbatch_options import INSTEAD
@@ -322,7 +323,7 @@ def _read_script(path: str, screen: "Screen") -> str:
             with open(path, "rb") as file:
                 data = file.read(SCRIPT_BYTES + 1)
     except OSError as error:
-        refuse(screen, "unreadable_script", path=path, why=error.strerror)
+        refuse(screen, "unreadable_script", path=path, why=told(error, screen))
     if len(data) > SCRIPT_BYTES:
         refuse(screen, "large_script", path=path, limit=f"{SCRIPT_BYTES:,}")
     try:

@@ -118,12 +118,15 @@ def _refuse_beside_batch(
 
 
 def _submit_batch(path: str, settings: "Settings", screen: "Screen", telling: Telling) -> int:
-    from conductor.cli.batch import submissions_in
-    from conductor.client import connect
+    from conductor.cli.batch import batch_in, by_lines
+    from conductor.client import Refused, connect
 
-    wanted = submissions_in(path, screen)
+    batch = batch_in(path, screen)
     with connect(settings, channel="cli") as client:
-        found = client.submit_batch(wanted)
+        try:
+            found = client.submit_batch(batch.submissions)
+        except Refused as refused:
+            raise by_lines(refused, batch, screen) from None
         return _told(client, found.jobs, found.raw, screen, telling)
 
 

@@ -16,6 +16,7 @@ Cell = str | int | None
 
 GAP = "  "
 ELLIPSIS = "…"
+_NARROW = 6  # below it a text says nothing any more
 _WIDE, _CLOSING = "\u2e80-\ua4cf\uf900-\ufaff\uff00-\uffef\u3000-\u303f", "，。、；：！？）"
 _PIECE = re.compile(
     rf"\s+|[^\s`{_WIDE}]*`[^`]+`[{_CLOSING},.;:)]*|[{_WIDE}][{_CLOSING}]*|[^\s{_WIDE}]+[{_CLOSING}]*"
@@ -36,14 +37,18 @@ _COLOUR_OF_STATE = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """How a column gives way. `least` is the width that it keeps; None when it keeps all of its own."""
+    """How a column gives way. `least` is the width that it keeps; None when it keeps all of its own. A `whole` one is
+    cut last of all: half a time or a number says something else.
+    """
 
     least: int | None = None
     right: bool = False
+    whole: bool = False
 
 
 FIXED = Column()
-NUMBER = Column(right=True)
+MOMENT = Column(whole=True)
+NUMBER = Column(right=True, whole=True)
 FLEXIBLE = Column(least=8)
 
 
@@ -69,7 +74,7 @@ def render(
 
 
 def fitted(widths: Sequence[int], columns: Sequence[Column], width: int) -> list[int]:
-    """The widths, made smaller until the line fits: flexible columns first, then whatever is widest."""
+    """The widths, made smaller until the line fits: flexible columns first, then other texts, then all."""
     fitting = list(widths)
     excess = sum(fitting) + len(GAP) * (len(fitting) - 1) - width
     while excess > 0:
@@ -78,7 +83,10 @@ def fitted(widths: Sequence[int], columns: Sequence[Column], width: int) -> list
             for number, column in enumerate(columns)
             if column.least is not None and fitting[number] > column.least
         ]
-        widest = max(flexible or range(len(fitting)), key=fitting.__getitem__)
+        others = [
+            number for number, column in enumerate(columns) if not column.whole and fitting[number] > _NARROW
+        ]
+        widest = max(flexible or others or range(len(fitting)), key=fitting.__getitem__)
         if fitting[widest] <= 1:
             break
         fitting[widest] -= 1

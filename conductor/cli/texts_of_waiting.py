@@ -17,13 +17,6 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "Starting": ("it is about to start", "即将启动"),
 }
 
-# Why no server answered, as the client has it -> in Chinese
-CAUSES: Mapping[str, str] = {
-    "nothing listens there": "该地址没有服务在监听",
-    "the connection was not taken up in time": "连接未能及时建立",
-    "the answer did not come in time": "未能及时收到应答",
-}
-
 TEXTS_OF_WAITING: Mapping[str, tuple[str, str]] = {
     # run
     "status_reserved": ("starting on {node}", "正在 {node} 上启动"),
@@ -62,6 +55,15 @@ TEXTS_OF_WAITING: Mapping[str, tuple[str, str]] = {
     "batch_alone": (
         "--batch takes each job's options from its own line; leave {option} out here",
         "--batch 中每个作业的选项写在各自的行里；请在此去掉 {option}",
+    ),
+    "batch_line": ("line {line} of {path}: {said}", "{path} 第 {line} 行：{said}"),
+    "logs_wait": (
+        "conductor: job {job_id} is {state}{why}; its output comes once it runs. Ctrl-C ends the watching alone.",
+        "conductor：作业 {job_id} 为 {state}{why}；运行后即显示其输出。按 Ctrl-C 只结束观看，不影响作业。",
+    ),
+    "output_lost": (
+        "conductor: standard output cannot be written: {why}. What was asked for is not all there.",
+        "conductor：无法写入标准输出：{why}。输出不完整。",
     ),
     "batch_empty": ("{path} has no job: write one JSON object a line", "{path} 中没有作业：每行写一个 JSON 对象"),
     "batch_not_json": (

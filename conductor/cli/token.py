@@ -61,7 +61,7 @@ def tokens(as_json: Json = False, wide: Wide = False) -> None:
     Example: conductor token list
     """
     from conductor.cli.screen import Screen
-    from conductor.cli.tables import FIXED, FLEXIBLE
+    from conductor.cli.tables import FIXED, FLEXIBLE, MOMENT
     from conductor.client import connect
 
     screen = Screen.open()
@@ -75,7 +75,7 @@ def tokens(as_json: Json = False, wide: Wide = False) -> None:
         return
     columns = [
         ("token_name", FLEXIBLE), ("token_role", FIXED), ("state", FIXED), ("token_for", FLEXIBLE),
-        ("token_by", FLEXIBLE), ("token_expires", FIXED),
+        ("token_by", FLEXIBLE), ("token_expires", MOMENT),
     ]  # fmt: skip
     screen.table(columns, [_row(one) for one in found["tokens"]], wide=wide)
 

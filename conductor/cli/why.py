@@ -88,7 +88,7 @@ def _show_condition(one: Raw, screen: "Screen") -> None:
 
 
 def _show_holders(holders: Sequence[Raw], count: int, screen: "Screen") -> None:
-    from conductor.cli.tables import FIXED, FLEXIBLE, NUMBER, Column
+    from conductor.cli.tables import FLEXIBLE, MOMENT, NUMBER, Column
 
     if not holders:
         return
@@ -109,7 +109,7 @@ def _show_holders(holders: Sequence[Raw], count: int, screen: "Screen") -> None:
         ("user", Column(least=6)),
         ("node", FLEXIBLE),
         ("holds", FLEXIBLE),
-        ("ends_by", FIXED),
+        ("ends_by", MOMENT),
     )
     screen.table(columns, rows)
     if count > len(rows):

@@ -12,6 +12,19 @@ from typing import Any
 
 from conductor.core.errors import ConductorError
 
+# Why no answer came, as `Unreachable.cause` says it, in Chinese.
+CAUSES: Mapping[str, str] = {
+    "nothing listens there": "该地址没有服务在监听",
+    "no host of that name is known": "找不到该主机名",
+    "the connection was not taken up in time": "连接未能及时建立",
+    "the answer did not come in time": "未能及时收到应答",
+}
+
+
+def cause_in(cause: str, language: str) -> str:
+    """In that language, where we know it; else as it is."""
+    return CAUSES.get(cause, cause) if language == "zh" else cause
+
 
 class ClientError(ConductorError):
     """A request that came to nothing."""
@@ -38,6 +51,12 @@ class FieldError:
     code: str
     message: str
 
+    def sentence(self) -> str:
+        """It with the field's name, whose colon is as wide as the sentence's characters are."""
+        if self.field.lower() in self.message.lower():
+            return self.message
+        return self.field + ("：" if "\u4e00" <= self.message[:1] <= "\u9fff" else ": ") + self.message
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
@@ -58,10 +77,7 @@ class Problem:
     def sentences(self) -> list[str]:
         """What happened and what to do, one a line: of each wrong field, else of the whole."""
         if self.errors:
-            return [
-                one.message if one.field.lower() in one.message.lower() else f"{one.field}: {one.message}"
-                for one in self.errors
-            ]
+            return [one.sentence() for one in self.errors]
         return [self.detail or self.title or f"HTTP status {self.status}"]
 
 

@@ -4,6 +4,7 @@ Promises: a lost connection or a busy server is worth some more tries before it 
 server's own sentences. Refuses to know: sockets, clocks, threads, event loops.
 """
 
+import re
 import ssl
 import threading
 from collections.abc import Mapping
@@ -166,9 +167,18 @@ def cause_of(error: httpx.TransportError) -> str:
         case httpx.TimeoutException():
             return "the answer did not come in time"
         case httpx.ConnectError():
-            return "nothing listens there" if _is_refusal(error) else str(error)
+            return "nothing listens there" if _is_refusal(error) else _connect_error(error)
         case _:
             return str(error) or type(error).__name__
+
+
+def _connect_error(error: httpx.ConnectError) -> str:
+    """As the system says it, without its number."""
+    said = str(error)
+    unknown = "name or service not known", "temporary failure in name resolution", "no address associated"
+    if any(one in said.lower() for one in unknown):
+        return "no host of that name is known"
+    return re.sub(r"^\[Errno -?\d+\] ", "", said)
 
 
 def _is_refusal(error: BaseException | None) -> bool:

@@ -11,6 +11,7 @@ from conductor.core.commands import AcknowledgeFinding
 from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.events import FindingAcknowledged
 from conductor.core.identifiers import Version
+from conductor.core.said import Said
 
 # Every other finding is mended by an event or by `replay rebuild`, and is gone then.
 ACKNOWLEDGEABLE = frozenset(
@@ -52,7 +53,7 @@ def decide(
     if command.code not in ACKNOWLEDGEABLE:
         return Rejection(
             code=RejectionCode.INVALID,
-            message=f"{command.code} cannot be acknowledged. Run `conductor audit`: it prints what mends it.",
+            message=Said("no_acknowledging", finding=command.code),
             field="code",
         )
     if state is not None and state.reasons.get((command.code, command.subject)) == command.reason:

@@ -13,7 +13,7 @@ from conductor.core.misspelt import Misspelt
 MOST_TASKS = 10_000
 HIGHEST_INDEX = 4_000_000
 
-_PART = re.compile(r"(\d{1,7})(?:-(\d{1,7})(?::(\d{1,7}))?)?", re.ASCII)
+_PART = re.compile(r"(\d{1,20})(?:-(\d{1,20})(?::(\d{1,20}))?)?", re.ASCII)
 
 _LIMIT = re.compile(r"\d{1,7}", re.ASCII)
 
@@ -65,7 +65,7 @@ def _range_of(part: str) -> range:
     last = int(found[2]) if found[2] else first
     step = int(found[3]) if found[3] else 1
     if last < first or step < 1:
-        raise Misspelt("array_backwards", part=repr(part))
+        raise Misspelt("array_backwards", part=repr(part[:40]))
     if last > HIGHEST_INDEX:
-        raise Misspelt("array_index", part=repr(part), most=HIGHEST_INDEX)
+        raise Misspelt("array_index", part=repr(part[:40]), most=HIGHEST_INDEX)
     return range(first, last + 1, step)

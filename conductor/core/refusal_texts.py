@@ -31,8 +31,8 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
         "作业要求 {name}:{count}，而策略中没有 {name} 许可证。请去掉它，或请人更改策略。",
     ),
     "too_much_memory": (
-        "The job asks for {memory_mb} MB on one node, but no node has more than {most}. Ask for {most} or less.",
-        "作业要求在一个节点上使用 {memory_mb} MB，而没有节点超过 {most} MB。请要求不超过 {most}。",
+        "The job asks for {memory_mb} MB on one node, but no node has more than {most} MB. Ask for {most} MB or less.",
+        "作业要求在一个节点上使用 {memory_mb} MB，而没有节点超过 {most} MB。请要求不超过 {most} MB。",
     ),
     "few_gres": (
         "The job asks for {name}:{count}, but no node has more than {most}. Ask for {most} or fewer.",
@@ -90,6 +90,56 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
     "version_differs": (
         "It is at version {version}, not {expected}. Read it again and decide anew.",
         "它的版本是 {version}，而不是 {expected}。请重新读取后再决定。",
+    ),
+    # tokens, and what those who carry them may do
+    "token_name": (
+        "A token's name is a letter or digit, then up to 62 letters, digits, . _ -.",
+        "令牌名称以字母或数字开头，其后最多 62 个字母、数字或 . _ -。",
+    ),
+    "token_reserved": (
+        "The name {name} belongs to the system itself. Choose another.",
+        "名称 {name} 由系统自身使用。请另选一个。",
+    ),
+    "token_taken": (
+        ("There is, or was, a token {name}, and names are never given again. Choose another; a token whose secret "
+        "nobody has is ended by `conductor token revoke {name}`."),
+        ("已有或曾有令牌 {name}，名称不可重复使用。请另选一个；若密钥已丢失，请用 `conductor token revoke {name}` "
+        "吊销该令牌。"),
+    ),
+    "token_node": (
+        "An executor's token is for one node, which it names; no other names one.",
+        "executor 角色的令牌须指定一个节点；其他角色的令牌不能指定节点。",
+    ),
+    "token_past": ("That time has passed. Name one to come.", "该时间已过去。请给出将来的时间。"),
+    "token_digest": ("The digest of the secret is 64 hexadecimal digits.", "密钥摘要须为 64 位十六进制数字。"),
+    "no_token": (
+        "There is no token {name}. `conductor token list` lists them.",
+        "没有令牌 {name}。`conductor token list` 可列出全部令牌。",
+    ),
+    "role_forbids": (
+        ("A token of the role {role} may not send {command}. Ask an administrator for one that may "
+        "(`conductor token create`)."),
+        "角色为 {role} 的令牌无权发送 {command}。请向管理员申请有权限的令牌（`conductor token create`）。",
+    ),
+    "anothers_job": (
+        "Job {job} is {owner}'s; this token acts for {user}. An operator may.",
+        "作业 {job} 属于 {owner}，而此令牌代表 {user}。请由 operator 角色操作。",
+    ),
+    "own_user_only": (
+        "This token submits as {user} only. Leave user_name out, or ask an operator.",
+        "此令牌只能以 {user} 的身份提交。请省去 user_name，或请 operator 角色代为提交。",
+    ),
+    "own_priority": (
+        "Only operators give priorities above 0. Lower ones let your other jobs go first.",
+        "只有 operator 角色才能给出大于 0 的优先级。更低的优先级可让你的其他作业先行。",
+    ),
+    "own_node_only": (
+        "This token is for the node {node} and for nothing beyond it.",
+        "此令牌仅用于节点 {node}，不能用于其他操作。",
+    ),
+    "no_acknowledging": (
+        "{finding} cannot be acknowledged. Run `conductor audit`: it prints what mends it.",
+        "{finding} 不能标记为已知。请运行 `conductor audit`，它会给出处理办法。",
     ),
     # nodes
     "never_registered": ("No node {node} ever registered.", "节点 {node} 从未注册。"),

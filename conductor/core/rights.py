@@ -43,6 +43,7 @@ from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.identifiers import NodeName
 from conductor.core.job import Job
 from conductor.core.roles import ADMINS, EXECUTORS, OPERATORS, SUBMITTERS, Role
+from conductor.core.said import Said
 
 HIGHEST_OWN_PRIORITY = 0
 
@@ -78,10 +79,7 @@ def roles_for(command: Command) -> frozenset[Role]:
 def forbidden(rights: Rights, command: Command) -> Rejection | None:
     """Why a command is forbidden whatever it meets, if so."""
     if rights.role not in roles_for(command):
-        return _forbidden(
-            f"A token of the role {rights.role} may not send {type(command).__name__}. "
-            "Ask an administrator for one that may (`conductor token create`)."
-        )
+        return _forbidden(Said("role_forbids", role=rights.role, command=type(command).__name__))
     if rights.role is Role.SUBMITTER:
         return _beyond_a_submitter(rights, command)
     if rights.role is Role.EXECUTOR:
@@ -93,7 +91,7 @@ def forbidden_here(rights: Rights, command: Command, job: Job | None) -> Rejecti
     """The same, with the job that it would change, and its ids filled in."""
     if rights.role is Role.SUBMITTER and job is not None and job.submitted.user_name != rights.user_name:
         return _forbidden(
-            f"Job {job.job_id} is {job.submitted.user_name}'s; this token acts for {rights.user_name}. An operator may."
+            Said("anothers_job", job=job.job_id, owner=job.submitted.user_name, user=rights.user_name)
         )
     return forbidden(rights, command)
 
@@ -101,12 +99,12 @@ def forbidden_here(rights: Rights, command: Command, job: Job | None) -> Rejecti
 def _beyond_a_submitter(rights: Rights, command: Command) -> Rejection | None:
     if isinstance(command, Submit) and command.user_name != rights.user_name:
         return _forbidden(
-            f"This token submits as {rights.user_name} only. Leave user_name out, or ask an operator.",
+            Said("own_user_only", user=rights.user_name),
             field="user_name",
         )
     if isinstance(command, Submit | Reprioritize) and command.priority > HIGHEST_OWN_PRIORITY:
         return _forbidden(
-            "Only operators give priorities above 0. Lower ones let your other jobs go first.",
+            Said("own_priority"),
             field="priority",
         )
     return None
@@ -120,7 +118,7 @@ def _beyond_an_executor(rights: Rights, command: Command) -> Rejection | None:
                 return None
         case _:
             pass
-    return _forbidden(f"This token is for the node {rights.node_name} and for nothing beyond it.")
+    return _forbidden(Said("own_node_only", node=rights.node_name))
 
 
 def _forbidden(message: str, *, field: str | None = None) -> Rejection:

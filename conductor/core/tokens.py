@@ -13,6 +13,7 @@ from conductor.core.commands import CreateToken, RevokeToken
 from conductor.core.errors import IllegalTransition, Rejection, RejectionCode
 from conductor.core.identifiers import Version
 from conductor.core.roles import Role
+from conductor.core.said import Said
 from conductor.core.token_events import TokenCreated, TokenEvent, TokenRevoked
 
 # Those that requests have without such a token: the home's own, and any where authentication is off.
@@ -90,24 +91,18 @@ def decide(
 def _create(command: CreateToken, tokens: Tokens, at: datetime) -> tuple[TokenCreated, ...] | Rejection:
     name = command.name
     if not _NAME.fullmatch(name):
-        return _invalid("name", "A token's name is a letter or digit, then up to 62 letters, digits, . _ -.")
+        return _invalid("name", Said("token_name"))
     if name.lower() in RESERVED:
-        return _invalid("name", f"The name {name} belongs to the system itself. Choose another.")
+        return _invalid("name", Said("token_reserved", name=name))
     taken = next((one for one in tokens.by_name if one.lower() == name.lower()), None)
     if taken is not None:
-        return _invalid(
-            "name",
-            f"There is, or was, a token {taken}, and names are never given again. Choose another; a token whose "
-            f"secret nobody has is ended by `conductor token revoke {taken}`.",
-        )
+        return _invalid("name", Said("token_taken", name=taken))
     if (command.role is Role.EXECUTOR) != (command.node_name is not None):
-        return _invalid(
-            "node_name", "An executor's token is for one node, which it names; no other names one."
-        )
+        return _invalid("node_name", Said("token_node"))
     if command.expires_at is not None and command.expires_at <= at:
-        return _invalid("expires_at", "That time has passed. Name one to come.")
+        return _invalid("expires_at", Said("token_past"))
     if not _SHA256.fullmatch(command.sha256):
-        return _invalid("sha256", "The digest of the secret is 64 hexadecimal digits.")
+        return _invalid("sha256", Said("token_digest"))
     return (
         TokenCreated(
             name=name,
@@ -125,7 +120,7 @@ def _revoke(command: RevokeToken, tokens: Tokens) -> tuple[TokenRevoked, ...] | 
     if token is None:
         return Rejection(
             code=RejectionCode.NOT_FOUND,
-            message=f"There is no token {command.name}. `conductor token list` lists them.",
+            message=Said("no_token", name=command.name),
             field="name",
         )
     return () if token.revoked_at else (TokenRevoked(name=command.name, reason=command.reason),)

@@ -7,6 +7,7 @@ Commands are the same in every language. Refuses to know how anything is found.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from conductor.client.errors import cause_in
 from conductor.core.sentences import Language, filled
 from conductor.doctor.catalogue_of_the_database import OF_THE_DATABASE
 from conductor.doctor.catalogue_of_the_machine import OF_THE_MACHINE
@@ -42,7 +43,10 @@ CATALOGUE: Mapping[str, Entry] = {
 
 def sentence(verdict: Verdict, language: Language) -> str:
     entry = CATALOGUE[verdict.code]
-    return filled(entry.english, entry.chinese, verdict.values, language)
+    values = dict(verdict.values)
+    if "cause" in values:
+        values["cause"] = cause_in(str(values["cause"]), language)
+    return filled(entry.english, entry.chinese, values, language)
 
 
 def command(verdict: Verdict) -> str | None:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from conductor.cli.tables import FIXED, FLEXIBLE, NUMBER, render
+from conductor.cli.tables import FIXED, FLEXIBLE, MOMENT, NUMBER, render
 
 COLUMNS = [NUMBER, FLEXIBLE, FIXED, FLEXIBLE]
 HEADINGS = ["ID", "名称", "STATE", "NODE (REASON)"]
@@ -30,6 +30,14 @@ def test_a_cut_cell_shows_it_and_a_fixed_one_is_never_cut() -> None:
     assert "…" in line
     assert line.startswith("123456789  a-very")
     assert "  OUT_OF_MEMORY  node-1" in line
+
+
+def test_half_a_time_is_shown_only_where_nothing_else_can_give_way() -> None:
+    columns = [NUMBER, MOMENT, FLEXIBLE, FIXED, FLEXIBLE]
+    row = (25, "11-21 20:02:08", "job-6", "ResourcesReserved", "vm, 1 CPU, attempt 1")
+    line = render(["POS", "TIME", "STREAM", "EVENT", "DETAILS"], columns, [row], width=45)[1]
+    assert "  11-21 20:02:08  " in line
+    assert cell_len(line) <= 45
 
 
 def test_without_a_width_nothing_is_cut() -> None:

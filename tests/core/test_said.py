@@ -26,7 +26,8 @@ def test_every_refusal_has_both_languages_with_the_same_values(code: str) -> Non
 
 def test_every_refusal_is_said_somewhere() -> None:
     room = Path(conductor.core.__path__[0])
-    files = [*room.glob("*.py"), room.parent / "completing.py", room.parent / "deciding.py"]
+    names = "completing.py", "deciding.py", "refusing.py"
+    files = [*room.glob("*.py"), *(room.parent / name for name in names)]
     strings = {
         node.value
         for path in files
