@@ -11,7 +11,7 @@ import resource
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEAD_SECONDS = 30.0
-UNREAD_SECONDS = 300.0  # while nothing more fits on its way to the client; somebody may have paused a terminal
+UNREAD_SECONDS = 300.0  # while nothing more fits on its way; somebody may have paused a terminal
 _KEPT_FILES = 128  # for the database, outputs, logs
 _MOST = 8192
 

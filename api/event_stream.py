@@ -8,6 +8,7 @@ that was followed is said to be so.
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import orjson
@@ -74,8 +75,10 @@ async def follow_events(request: Request) -> Response:
         await raise_forked(engine, begin)
     if request.method == "HEAD":  # whose body would never end, and nobody would see it
         return Response(media_type="text/event-stream", headers=UNBUFFERED)
-    engine.tail.join()
-    return _Followed(_stream(engine, query, begin, caller_of(request).language), engine.tail.leave)
+    caller = caller_of(request)
+    engine.tail.join(caller.identity)
+    stream = _stream(engine, query, begin, caller.language)
+    return _Followed(stream, partial(engine.tail.leave, caller.identity))
 
 
 def _last_event_id(request: Request) -> int | None:

@@ -211,7 +211,8 @@ def _key(request: Request, identity: Identity) -> str | None:
 
 
 def _command_id(key: str, index: int) -> str:
-    return str(uuid.uuid5(_KEYS, f"{key}\n{index}"))
+    """No UUID by itself: a `command_id` of a command is one, so that nobody else can use it up."""
+    return "key-" + str(uuid.uuid5(_KEYS, f"{key}\n{index}"))
 
 
 async def _check_repeat(engine: Engine, key: str, count: int) -> None:
