@@ -54,8 +54,10 @@ DETAILS: Mapping[str, tuple[str, str]] = {
         "请求体未在 {seconds} 秒内到达。请更快地、或分成更小的部分重新发送。",
     ),
     "too_many_of_one": (
-        "The token {name} follows the log {most} times already. Follow it once and share what comes, or read it with "
-        "`GET /api/v1/events`.",
+        (
+            "The token {name} follows the log {most} times already. Follow it once and share what comes, or read it "
+            "with `GET /api/v1/events`."
+        ),
         "令牌 {name} 已在同时跟踪日志 {most} 次。请只跟踪一次并共享所得，或用 `GET /api/v1/events` 读取。",
     ),
     "output_full": (
