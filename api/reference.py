@@ -1,7 +1,7 @@
 """`/openapi.json` and `/docs`: the API's description of itself, and a page to read it and to try requests.
 
-Promises: the page loads nothing from elsewhere and runs no script but its own files; both need no token. So whoever asks
-and does not read costs a piece of an answer and not the whole. Refuses to know what is described.
+Promises: the page loads nothing from elsewhere and runs no script but its own files; both need no token. So whoever
+asks and does not read costs a piece of an answer and not the whole. Refuses to know what is described.
 """
 
 import asyncio
