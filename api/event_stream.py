@@ -25,7 +25,7 @@ from api.jobs import QUERY
 from api.log_tail import PIECE_EVENTS, LogTail, Told, told
 from api.problems import FieldError, Problem, invalid, problem_document
 from api.reach import node_asked
-from api.reading import fetch, fetch_one
+from api.reading import fetch, fetch_one, header_of
 from api.security import caller_of
 from api.texts import Language
 from api.validation import validated_query
@@ -83,7 +83,7 @@ async def follow_events(request: Request) -> Response:
 
 def _last_event_id(request: Request) -> int | None:
     """What browsers and libraries send when they come back; it goes before `after`, which stays as it was."""
-    given = request.headers.get("last-event-id")
+    given = header_of(request, "last-event-id")
     if not given:
         return None
     if not (given.isascii() and given.isdecimal() and int(given[:20]) <= ID_LIMIT):

@@ -86,8 +86,8 @@ class LogTail:
         if self.followers >= FOLLOWERS_AT_MOST:
             raise Problem(429, "too_many_followers", headers=retry, most=FOLLOWERS_AT_MOST)
         if identity.role is not Role.ADMIN and self._followers[identity.name] >= FOLLOWERS_OF_ONE:
-            values = {"most": FOLLOWERS_OF_ONE, "name": identity.name}
-            raise Problem(429, "too_many_followers", detail="too_many_of_one", headers=retry, **values)
+            most, code = FOLLOWERS_OF_ONE, "too_many_followers"
+            raise Problem(429, code, detail="too_many_of_one", headers=retry, most=most, name=identity.name)
         self._followers[identity.name] += 1
         self._wanted.set()
 
