@@ -219,8 +219,8 @@ def test_an_executors_token_is_for_its_own_node_alone(api: Api) -> None:
         refused(executor.get("/allocations", params={"node_name": "node-2"}))
         for path in ("/events", "/events/stream"):
             refused(executor.get(path, params={"node": "node-2"}))
-        told = [one["stream"] for one in executor.get("/events").json()["events"]]
-        assert set(told) == {"node-node-1", f"job-{own}"}  # also when no node is named
+        streams = [one["stream"] for one in executor.get("/events").json()["events"]]
+        assert set(streams) == {"node-node-1", f"job-{own}"}  # also when no node is named
         assert executor.get("/events", params={"stream": f"job-{others}"}).json()["events"] == []
         for path in ("", "/script", "/environment"):
             refused(executor.get(f"/jobs/{others}{path}"))
