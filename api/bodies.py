@@ -7,6 +7,7 @@ with the place, and text that is not UTF-8 with the field it stands in.
 
 import asyncio
 import json
+import re
 from typing import Any
 
 import orjson
@@ -21,6 +22,10 @@ SMALL = 1 * _MIB  # a reason, a lease
 ONE_JOB = 8 * _MIB  # a script of 1 MiB whose every character is escaped, and an environment
 MANY_COMMANDS = 16 * _MIB
 MANY_JOBS = 64 * _MIB
+_TEXT = re.compile(rb'"(?s:[^"\\]|\\.)*+"')  # of JSON, with its quotes
+# Lists and objects of one body cost memory and time by their number. Ten thousand jobs have a tenth of it.
+MOST_BRACKETS = 1_000_000
+MOST_LINES = 100_000
 # A body that has not come by then must have come at this pace.
 PATIENCE_SECONDS = 30.0
 SLOWEST_BYTES_PER_SECOND = 32 * 1024
@@ -77,7 +82,10 @@ async def lines_or_jobs(request: Request, limit: int) -> Any:
     body = await read_body(request, limit)
     if kind in JSON_TYPES or not body:
         return parse(body)
-    lines = [line for line in body.splitlines() if line.strip()]
+    _refuse_crowded(body)
+    if body.count(b"\n") > MOST_LINES:
+        raise invalid(FieldError(field="body", code="too_many", values={"most": MOST_LINES}))
+    lines = [line for line in body.split(b"\n") if line.strip()]
     return {"jobs": [_line(number, line) for number, line in enumerate(lines)]}
 
 
@@ -98,6 +106,7 @@ def _line(index: int, line: bytes) -> Any:
 
 
 def parse(body: bytes) -> Any:
+    _refuse_crowded(body)
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -106,6 +115,16 @@ def parse(body: bytes) -> Any:
             raise invalid(FieldError(field=bad or "body", code="invalid_utf8")) from None
         why = f"{error.msg} (line {error.lineno}, column {error.colno})"
         raise Problem(400, "broken_json", why=why if body else "it is empty") from None
+
+
+def _refuse_crowded(body: bytes) -> None:
+    """Raises a problem for more lists and objects than any wish has. Brackets in texts cost nothing."""
+    if _brackets(body) > MOST_BRACKETS and _brackets(_TEXT.sub(b"", body)) > MOST_BRACKETS:
+        raise invalid(FieldError(field="body", code="too_many", values={"most": MOST_BRACKETS}))
+
+
+def _brackets(body: bytes) -> int:
+    return body.count(b"[") + body.count(b"{")
 
 
 def _not_utf8(body: bytes) -> str | None:

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.problems import FieldError, Problem, invalid
+from api.reading import header_of
 
 _TAG = re.compile(r'\s*(W/)?"([\x21\x23-\x7e]*)"\s*')
 _VERSION = re.compile(r"[1-9]\d{0,9}")
@@ -24,7 +25,7 @@ def tag_of(version: int) -> str:
 
 def unchanged(request: Request, version: int) -> Response | None:
     """304 when the client has this version already; None when it has another, or did not say."""
-    given = request.headers.get("if-none-match")
+    given = header_of(request, "if-none-match")
     if given is None:
         return None
     known = given.strip() == "*" or str(version) in {tag for _, tag in _tags("If-None-Match", given)}
@@ -36,7 +37,7 @@ async def expected_version(request: Request, current: Callable[[], Awaitable[int
 
     Raises a 422 problem for what is no list of our tags.
     """
-    given = request.headers.get("if-match")
+    given = header_of(request, "if-match")
     if given is None or given.strip() == "*":  # where there is nothing, the command itself says so
         return None
     tags = _tags("If-Match", given)

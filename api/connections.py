@@ -1,8 +1,8 @@
 """A connection's manners: how long a client may take, and how many there may be.
 
-Promises: whoever opens a connection and does not send a whole request head, or goes on sending a body that was already
-answered, is cut off; beyond so many connections new ones are closed at once, so that the process keeps files for
-its own work. Bodies that are being read have a pace of their own (`bodies.py`).
+Promises: whoever opens a connection and does not send a whole request head, goes on sending a body that was already
+answered, or does not read what was asked for, is cut off; beyond so many connections new ones are closed at once, so
+that the process keeps files for its own work. Bodies that are being read have a pace of their own (`bodies.py`).
 """
 
 import asyncio
@@ -11,6 +11,7 @@ import resource
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEAD_SECONDS = 30.0
+UNREAD_SECONDS = 300.0  # while nothing more fits on its way; somebody may have paused a terminal
 _KEPT_FILES = 128  # for the database, outputs, logs
 _MOST = 8192
 
@@ -26,6 +27,7 @@ class BoundedProtocol(H11Protocol):
 
     most = most_connections()
     _deadline: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None  # runs while the client does not read
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -36,7 +38,18 @@ class BoundedProtocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
+        self._reads_again()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._unread = self.loop.call_later(UNREAD_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._reads_again()
+        super().resume_writing()
+        if getattr(self.cycle, "response_complete", True):
+            self._await_head()
 
     def handle_events(self) -> None:
         super().handle_events()
@@ -56,6 +69,12 @@ class BoundedProtocol(H11Protocol):
             self._deadline.cancel()
             self._deadline = None
 
+    def _reads_again(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+
     def _cut(self) -> None:
-        if not self.transport.is_closing():
+        """Also a connection that is closed but for an end that nobody reads; not while an answer is being read."""
+        if self._unread is None:
             self.transport.abort()

@@ -8,6 +8,7 @@ that was followed is said to be so.
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import orjson
@@ -24,7 +25,7 @@ from api.jobs import QUERY
 from api.log_tail import PIECE_EVENTS, LogTail, Told, told
 from api.problems import FieldError, Problem, invalid, problem_document
 from api.reach import node_asked
-from api.reading import fetch, fetch_one
+from api.reading import fetch, fetch_one, header_of
 from api.security import caller_of
 from api.texts import Language
 from api.validation import validated_query
@@ -74,13 +75,15 @@ async def follow_events(request: Request) -> Response:
         await raise_forked(engine, begin)
     if request.method == "HEAD":  # whose body would never end, and nobody would see it
         return Response(media_type="text/event-stream", headers=UNBUFFERED)
-    engine.tail.join()
-    return _Followed(_stream(engine, query, begin, caller_of(request).language), engine.tail.leave)
+    caller = caller_of(request)
+    engine.tail.join(caller.identity)
+    stream = _stream(engine, query, begin, caller.language)
+    return _Followed(stream, partial(engine.tail.leave, caller.identity))
 
 
 def _last_event_id(request: Request) -> int | None:
     """What browsers and libraries send when they come back; it goes before `after`, which stays as it was."""
-    given = request.headers.get("last-event-id")
+    given = header_of(request, "last-event-id")
     if not given:
         return None
     if not (given.isascii() and given.isdecimal() and int(given[:20]) <= ID_LIMIT):

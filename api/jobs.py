@@ -147,6 +147,7 @@ async def get_job(request: Request) -> Response:
     await own_job(engine, request, job_id)
     if query.wait is not None:
         await _wait_for(engine, job_id, query.wait, query.timeout)
+        await own_job(engine, request, job_id)  # it may have moved to another node meanwhile
     if (same := await _unchanged(engine, job_id, request)) is not None:
         return same
     document = await job_document(engine, job_id, caller_of(request).language)

@@ -67,7 +67,7 @@ class KnownTokens:
         if self._home is None:
             return self._own
         digest = digest_of(secret)
-        known = self._by_digest.get(digest)
+        known = self._by_digest.get(digest) if secret else None
         if known is None or not hmac.compare_digest(known.sha256, digest):
             return (
                 "unauthorized" if self._is_read or not secret.startswith(SECRET_PREFIX) else "tokens_unknown"

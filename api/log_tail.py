@@ -6,17 +6,21 @@ the one that was followed is noticed. Refuses to know what followers want of it.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import orjson
 
+from api.identity import Identity
 from api.problems import RETRY_AFTER_SECONDS, Problem
 from api.reading import Row, fetch, fetch_one
 from api.watch import Bell
+from conductor.core.roles import Role
 from conductor.database import DatabaseUnavailable, Pool, jittered
 
 FOLLOWERS_AT_MOST = 256
+FOLLOWERS_OF_ONE = 64  # of one token that is no administrator's, so that none keeps out the others
 PIECE_EVENTS = 200  # the most that a follower holds at once
 _KEPT_EVENTS = 4000
 _KEPT_BYTES = 8 * 1024 * 1024
@@ -63,7 +67,7 @@ class LogTail:
         self._hash: str | None = None  # of the last event that was read
         self._wanted = asyncio.Event()
         self._grown = Bell()
-        self.followers = 0
+        self._followers: Counter[str] = Counter()  # by whose token
         self.forks = 0
         self.closed = False
 
@@ -72,16 +76,25 @@ class LogTail:
         """Up to where it has read."""
         return (self._before or 0) + len(self._recent)
 
-    def join(self) -> None:
+    @property
+    def followers(self) -> int:
+        return self._followers.total()
+
+    def join(self, identity: Identity) -> None:
         """Be one of the followers, until `leave`. Raises a 429 problem when there are too many."""
+        retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
         if self.followers >= FOLLOWERS_AT_MOST:
-            retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
             raise Problem(429, "too_many_followers", headers=retry, most=FOLLOWERS_AT_MOST)
-        self.followers += 1
+        if identity.role is not Role.ADMIN and self._followers[identity.name] >= FOLLOWERS_OF_ONE:
+            most, code = FOLLOWERS_OF_ONE, "too_many_followers"
+            raise Problem(429, code, detail="too_many_of_one", headers=retry, most=most, name=identity.name)
+        self._followers[identity.name] += 1
         self._wanted.set()
 
-    def leave(self) -> None:
-        self.followers -= 1
+    def leave(self, identity: Identity) -> None:
+        self._followers[identity.name] -= 1
+        if not self._followers[identity.name]:
+            del self._followers[identity.name]
 
     def after(self, position: int) -> list[Told] | None:
         """The next few events that are kept; None when the log itself has to be asked."""

@@ -1,10 +1,11 @@
-"""Rows from the database as plain dictionaries, and answers as JSON."""
+"""Headers as they were sent, rows from the database as plain dictionaries, and answers as JSON."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
 from psycopg.rows import dict_row
+from starlette.requests import Request
 from starlette.responses import Response
 
 from conductor.database import Pool, load_queries
@@ -29,6 +30,12 @@ async def fetch_one(pool: Pool, query: str, values: Mapping[str, Any] | None = N
     """The only row of a named query, or None."""
     rows = await fetch(pool, query, values)
     return rows[0] if rows else None
+
+
+def header_of(request: Request, name: str) -> str | None:
+    """Given twice, both, with a comma between: so that no second value hides behind the first."""
+    given = request.headers.getlist(name)
+    return ", ".join(given) if given else None
 
 
 def answer(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

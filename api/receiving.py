@@ -1,7 +1,7 @@
 """`PUT /api/v1/jobs/{id}/output`: output from an executor of another make, which has no spool that we can read.
 
-Promises: a stream grows piece by piece without gaps or overlaps; a repeated piece changes nothing; what an
-executor of ours serves itself is not taken. Refuses to know how the executor got it.
+Promises: a stream grows piece by piece without gaps or overlaps, and no larger than an output may; a repeated piece
+changes nothing; what an executor of ours serves itself is not taken. Refuses to know how the executor got it.
 """
 
 import asyncio
@@ -59,8 +59,10 @@ async def put_output(request: Request) -> Response:
             409, "wrong_state", detail="output_is_served", job_id=called(place), node=place["node_name"]
         )
     data = await _body(request)
+    limit_mib = engine.settings.output_limit_mb
+    fitting = data if not limit_mib else data[: max(0, (limit_mib << 20) - query.offset)]
     path = received_path(engine.settings.spool, job_id, place["attempt"], query.stream)
-    size, fits = await asyncio.to_thread(_append, engine.settings.spool, path, query.offset, data)
+    size, fits = await asyncio.to_thread(_append, engine.settings.spool, path, query.offset, fitting)
     if not fits:
         raise Problem(
             409,
@@ -70,6 +72,8 @@ async def put_output(request: Request) -> Response:
             stream=query.stream,
             offset=size,
         )
+    if len(fitting) < len(data):
+        raise Problem(413, "too_large", detail="output_full", limit_mib=limit_mib)
     return answer({"job_id": job_id, "attempt": place["attempt"], "stream": query.stream, "offset": size})
 
 

@@ -1,17 +1,18 @@
 """`/openapi.json` and `/docs`: the API's description of itself, and a page to read it and to try requests.
 
-Promises: the page loads nothing from elsewhere and runs no script but its own files; both need no token. Refuses to
-know what is described.
+Promises: the page loads nothing from elsewhere and runs no script but its own files; both need no token. So whoever
+asks and does not read costs a piece of an answer and not the whole. Refuses to know what is described.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from functools import cache
 from importlib.resources import files
 from typing import Literal
 
 from pydantic import BaseModel
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from api.problems import Problem
 from api.security import caller_of
@@ -28,6 +29,7 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+_PIECE_BYTES = 32 * 1024
 _HEADERS = {"Content-Security-Policy": _POLICY, "Referrer-Policy": "no-referrer"}
 
 
@@ -44,7 +46,7 @@ def _language(request: Request) -> Language:
 async def get_document(request: Request) -> Response:
     # The first one in a language is written; it takes a second of computing.
     written: bytes = await asyncio.to_thread(request.app.state.document, _language(request))
-    return Response(written, media_type="application/json", headers={"Vary": "Accept-Language"})
+    return _in_pieces(written, "application/json", {"Vary": "Accept-Language"})
 
 
 async def get_page(request: Request) -> Response:
@@ -56,8 +58,19 @@ async def get_page_file(request: Request) -> Response:
     name = request.path_params["file"]
     if name not in _FILES:
         raise Problem(404, "no_such_path")
-    return Response(_read(name), media_type=_FILES[name], headers=_HEADERS)
+    return _in_pieces(_read(name), _FILES[name], _HEADERS)
 
 
+def _in_pieces(whole: bytes, media_type: str, headers: Mapping[str, str]) -> Response:
+    length = {"Content-Length": str(len(whole))}
+    return StreamingResponse(_pieces(whole), media_type=media_type, headers={**headers, **length})
+
+
+async def _pieces(whole: bytes) -> AsyncIterator[bytes]:
+    for first in range(0, len(whole), _PIECE_BYTES):
+        yield whole[first : first + _PIECE_BYTES]
+
+
+@cache
 def _read(name: str) -> bytes:
     return (files("api") / "page" / name).read_bytes()

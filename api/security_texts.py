@@ -53,6 +53,17 @@ DETAILS: Mapping[str, tuple[str, str]] = {
         "The body of the request did not arrive within {seconds} seconds. Send it again, faster or in smaller parts.",
         "请求体未在 {seconds} 秒内到达。请更快地、或分成更小的部分重新发送。",
     ),
+    "too_many_of_one": (
+        (
+            "The token {name} follows the log {most} times already. Follow it once and share what comes, or read it "
+            "with `GET /api/v1/events`."
+        ),
+        "令牌 {name} 已在同时跟踪日志 {most} 次。请只跟踪一次并共享所得，或用 `GET /api/v1/events` 读取。",
+    ),
+    "output_full": (
+        "Of each output of a job {limit_mib} MiB are kept (CONDUCTOR_OUTPUT_LIMIT_MB). Send no more of this one.",
+        "作业的每个输出最多保留 {limit_mib} MiB（CONDUCTOR_OUTPUT_LIMIT_MB）。请勿再发送此输出。",
+    ),
     "another_node": (
         "This token is for the node {node} and for what is allocated there.",
         "此令牌仅用于节点 {node} 及分配到该节点的作业。",

@@ -18,7 +18,7 @@ from api.directives import warnings_of
 from api.engine import Engine, engine_of
 from api.identity import Identity
 from api.problems import FieldError, Problem, invalid, refused
-from api.reading import answer, fetch_one
+from api.reading import answer, fetch_one, header_of
 from api.security import Caller, caller_of
 from api.submission import JOBS_AT_ONCE, Wanted, submission_of, submissions_of
 from api.texts import Language
@@ -202,7 +202,7 @@ def _position(accepted: Sequence[Accepted]) -> int:
 
 def _key(request: Request, identity: Identity) -> str | None:
     """The request's Idempotency-Key, made the caller's own."""
-    given = request.headers.get("idempotency-key")
+    given = header_of(request, "idempotency-key")
     if given is None:
         return None
     if not _KEY.fullmatch(given):
@@ -211,7 +211,8 @@ def _key(request: Request, identity: Identity) -> str | None:
 
 
 def _command_id(key: str, index: int) -> str:
-    return str(uuid.uuid5(_KEYS, f"{key}\n{index}"))
+    """No UUID by itself: a `command_id` of a command is one, so that nobody else can use it up."""
+    return "key-" + str(uuid.uuid5(_KEYS, f"{key}\n{index}"))
 
 
 async def _check_repeat(engine: Engine, key: str, count: int) -> None:

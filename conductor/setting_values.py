@@ -67,8 +67,13 @@ def _http_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def is_token(text: str) -> bool:
+    """Whether it can be guessed by nobody who is not given it, and sent in a header."""
+    return re.fullmatch(r"[\x21-\x7e]{16,}", text) is not None
+
+
 def _fits_a_header(token: SecretStr) -> SecretStr:
-    if not re.fullmatch(r"[\x21-\x7e]{16,}", token.get_secret_value()):
+    if not is_token(token.get_secret_value()):
         raise ValueError("must be at least 16 visible ASCII characters, without spaces")
     return token
 

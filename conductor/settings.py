@@ -44,6 +44,7 @@ from conductor.setting_values import (
     PostgresUrl,
     RunAs,
     Seconds,
+    is_token,
 )
 
 PREFIX = "CONDUCTOR_"
@@ -264,11 +265,14 @@ def read_token(settings: Settings) -> str | None:
             raise SettingsError(
                 f"{path} can be read by others; `chmod 600` it, or delete it to have a new one made"
             )
-        return path.read_text(encoding="ascii").strip()
+        token = path.read_text(encoding="ascii").strip()
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"cannot read the API token in {path}: {error}") from error
+    if not is_token(token):  # an empty one would be what a request without a token sends
+        raise SettingsError(f"{path} holds no token; delete it to have a new one made")
+    return token
 
 
 def read_or_make_token(settings: Settings) -> str:

@@ -4,10 +4,13 @@ Promises: a key that others can read is refused, and so is what is no certificat
 know what is sent.
 """
 
+import re
 import ssl
 from pathlib import Path
 
 from conductor.core.errors import ConductorError
+
+_CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----[\x00-\x7f]*?-----END CERTIFICATE-----")
 
 
 class TlsError(ConductorError):
@@ -48,8 +51,19 @@ def client_context(trusted: Path | None) -> ssl.SSLContext:
 
 
 def own_context(certificate: Path) -> ssl.SSLContext:
-    """For a client on the server's own machine that has its certificate: this one, by whatever name it is called."""
-    context = client_context(certificate)
+    """For a client on the server's own machine that has its certificate: this one, by whatever name it is called.
+
+    Not the authorities that follow it in the file: whoever has another certificate of theirs is not the server. Raises
+    `TlsError`.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        first = _CERTIFICATE.search(certificate.read_text("latin-1"))
+        context.load_verify_locations(cadata=first[0] if first else "")
+    except (OSError, ValueError) as error:
+        why = _why(error) if isinstance(error, OSError) else str(error)
+        raise TlsError(f"CONDUCTOR_API_TLS_CERT={certificate} holds no certificate in PEM: {why}") from error
     context.check_hostname = False
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     return context

@@ -8,6 +8,7 @@ import re
 import ssl
 import threading
 from collections.abc import Mapping
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -104,7 +105,10 @@ def trust_of(url: str, verify: ssl.SSLContext | str | bool | None) -> ssl.SSLCon
 
 def is_loopback(url: str) -> bool:
     host = urlsplit(url).hostname or ""
-    return host in ("localhost", "::1") or host.startswith("127.")
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def problem_of(answer: httpx.Response) -> Problem:

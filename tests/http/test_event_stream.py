@@ -17,6 +17,7 @@ from api.log_tail import LogTail
 from api.watch import Bell
 from conductor.telemetry.process import gauge
 from tests.fix_api import TOKEN, Api, api_settings, running_api
+from tests.given_tokens import of_role
 from tests.http.test_server import served
 
 
@@ -255,6 +256,21 @@ def test_there_are_only_so_many_followers_and_who_leaves_makes_room(
                 break
         assert time.monotonic() < deadline
         time.sleep(0.02)  # the server hears of a closed connection when it hears of it
+
+
+def test_one_token_does_not_keep_out_the_others(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_tail, "FOLLOWERS_OF_ONE", 1)
+    with (
+        of_role(api, "viewer", "greedy") as greedy,
+        of_role(api, "viewer", "other") as other,
+        greedy.stream("GET", "/events/stream") as first,
+    ):
+        assert first.status_code == 200
+        refused = greedy.get("/events/stream")
+        assert (refused.status_code, refused.json()["code"]) == (429, "too_many_followers")
+        assert "greedy" in refused.json()["detail"]
+        with other.stream("GET", "/events/stream") as others, following(api), following(api):
+            assert others.status_code == 200
 
 
 def test_many_followers_of_an_idle_log_cost_no_query_each(

@@ -1,6 +1,7 @@
 """Hostile bodies: too large, too many, too slow, too deep, or not what they seem: refused, and nothing is held."""
 
 import contextlib
+import json
 import resource
 import socket
 
@@ -15,6 +16,7 @@ __all__ = ["nothing_appended"]  # a fixture
 
 GIB = 2**30
 JSON = {"Content-Type": "application/json"}
+LINES = {"Content-Type": "application/x-ndjson"}
 SCRIPT = b'"script": "true\\n"'
 BODIES: dict[str, bytes] = {
     "nothing": b"",
@@ -118,6 +120,33 @@ def test_a_gigabyte_is_never_held(shared_api: Api, path: str, *, announced: bool
         answer = answer or connection.recv(4096)
     assert 400 <= status_of(answer) < 500, answer[:200]
     assert peak_memory_mb() - before < 160
+
+
+CROWDED: dict[str, tuple[bytes, dict[str, str]]] = {
+    "lists": (b'{"jobs": [' + b"[]," * 20_000_000 + b"[]]}", JSON),
+    "objects": (b'{"jobs": [' + b"{}," * 20_000_000 + b"{}]}", JSON),
+    "objects, a line each": (b"{}\n" * 20_000_000, LINES),
+    "lists in one line": (b"[" + b"[]," * 20_000_000 + b"[]]\n", LINES),
+    "lines": (b"12\n" * 20_000_000, LINES),
+    "empty lines": (b"\n" * 60_000_000, LINES),
+}
+
+
+@pytest.mark.parametrize("name", CROWDED)
+def test_a_batch_of_nothing_but_brackets_or_lines_is_refused_before_it_is_read(
+    shared_api: Api, name: str
+) -> None:
+    """Each costs a hundred bytes; in the time that it would take nobody else would be answered."""
+    body, headers = CROWDED[name]
+    before = peak_memory_mb()
+    answer = shared_api.client.post("/api/v1/jobs/submit/batch", content=body, headers=headers)
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "too_many")
+    assert peak_memory_mb() - before < 400
+
+
+def test_brackets_in_scripts_are_no_lists(shared_api: Api) -> None:
+    many = "[{" * 400_000 + '\\"'
+    assert bodies.parse(json.dumps({"jobs": [{"script": many}, {"script": many}]}).encode())
 
 
 def peak_memory_mb() -> int:

@@ -1,13 +1,14 @@
 """An executor of another make sends its jobs' output, piece by piece, and it is read like any other."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from api.receiving import MOST_BYTES
-from tests.fix_api import Api
+from tests.fix_api import Api, api_settings, running_api
 from tests.fix_postgres import temporary_home
 from tests.serving import serving_node
 
@@ -118,3 +119,18 @@ def test_a_link_in_the_spool_leads_nowhere(foreign: Api) -> None:
     (received / f"job_{job_id}.1.out").symlink_to(target)
     assert put(foreign, job_id, b"x", 0).status_code == 500
     assert not os.path.lexists(target)
+
+
+def test_no_output_that_is_sent_grows_beyond_what_is_kept_of_one(home: Path, database_url: str) -> None:
+    with running_api(api_settings(home, output_limit_mb=1), database_url) as api:
+        api.register(spool_id="none of ours")
+        job_id, _ = started(api)
+        assert put(api, job_id, b"a" * (2**20 - 3), 0).status_code == 200
+        for data, offset in ((b"bcdef", 2**20 - 3), (b"def", 2**20), (b"bcdefg", 2**20 - 3)):
+            full = put(api, job_id, data, offset)
+            assert (full.status_code, full.json()["code"]) == (413, "too_large")
+            assert "1 MiB" in full.json()["detail"]
+        assert put(api, job_id, b"z", 2**20 + 1).json()["code"] == "output_gap"
+        output = get_output(api, job_id)
+        assert (len(output), output[-4:]) == (2**20, b"abcd")
+        assert put(api, job_id, b"x", 0, "&stream=stderr").status_code == 200

@@ -17,8 +17,9 @@ from pydantic import ValidationError
 from api.server import make_server, refuse_exposure
 from conductor.client import connect
 from conductor.client.errors import Unreachable
+from conductor.client.exchange import is_loopback
 from conductor.settings import Settings, address_of
-from conductor.tls import TlsError, server_context
+from conductor.tls import TlsError, own_context, server_context
 from tests.fix_api import TOKEN, Api, api_settings, running_api
 
 PASSWORD = b"locked"
@@ -84,6 +85,30 @@ def test_a_client_that_trusts_the_certificate_gets_in_and_no_other(home: Path, d
         assert server_context(certificate, key).minimum_version == ssl.TLSVersion.TLSv1_2
         with pytest.raises(httpx.TransportError):
             api.client.get("/health")  # not encrypted
+
+
+def test_on_its_own_home_only_the_servers_own_certificate_is_trusted(home: Path, database_url: str) -> None:
+    """Not another that the same authority signed, which somebody else on this machine may have."""
+    (home / "other").mkdir()
+    certificate, key = write_certificate(home)
+    other, other_key = write_certificate(home / "other")
+    chain = home / "chain.crt"
+    chain.write_text(certificate.read_text() + other.read_text())  # the second as the authority
+    settings = api_settings(home, api_tls_cert=other, api_tls_key=other_key)
+    with running_api(settings, database_url) as api:
+        url = api.url.replace("http://", "https://")
+        client = connect(settings.model_copy(update={"url": url, "api_tls_cert": chain, "api_tls_key": key}))
+        with client, pytest.raises(Unreachable, match="certificate"):
+            client.health()
+    with pytest.raises(TlsError, match="holds no certificate"):
+        own_context(key)
+
+
+def test_a_name_that_begins_like_loopback_is_not_loopback() -> None:
+    assert [is_loopback(f"https://{host}/") for host in ("127.0.0.1", "localhost", "[::1]", "127.8.0.1")] == [
+        True
+    ] * 4
+    assert not is_loopback("https://127.evil.example/")
 
 
 def test_a_key_that_others_can_read_is_refused(home: Path) -> None:

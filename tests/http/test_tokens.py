@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from api.known_tokens import KnownTokens
 from tests.fix_api import Api, api_settings, running_api
 
 PATIENCE_SECONDS = 10.0
@@ -177,3 +178,8 @@ def test_replay_and_the_audit_know_the_stream(api: Api) -> None:
     assert api.differences() == []
     assert api.get("/audit")["findings"] == []
     assert api.get("/jobs/stats", as_of=2)["total_jobs"] == 0
+
+
+def test_no_token_is_never_somebodys() -> None:
+    """Whatever the home holds."""
+    assert KnownTokens("").identity("") == "unauthorized"

@@ -184,6 +184,17 @@ def test_a_token_that_others_can_read_is_refused(load: Load) -> None:
         read_token(settings)
 
 
+@pytest.mark.parametrize("text", ["", "\n", "short\n", "two words are no token\n"])
+def test_a_file_without_a_token_is_refused(load: Load, text: str) -> None:
+    """A disk that was full, or a power cut: what is empty would let in everybody."""
+    settings = load()
+    read_or_make_token(settings)
+    (settings.home / "api_token").write_text(text)
+    for read in (read_token, read_or_make_token):
+        with pytest.raises(SettingsError, match="holds no token"):
+            read(settings)
+
+
 def test_a_running_systems_addresses_are_believed_only_while_it_runs(load: Load) -> None:
     settings = load()
     with locked_home(settings.home):
