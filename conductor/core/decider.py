@@ -70,6 +70,7 @@ from conductor.core.identifiers import (
 from conductor.core.job import Job
 from conductor.core.job_decide import decide as decide_job
 from conductor.core.leadership import Leadership
+from conductor.core.made_quickly import made_quickly
 from conductor.core.node import Node
 from conductor.core.policy import PolicyInForce
 from conductor.core.rebuilds import Rebuilds
@@ -99,6 +100,7 @@ _OTHER_KINDS = frozenset(_OTHER_EVENTS)
 _NOBODY_LEADS, _NO_POLICY = Leadership(), Policy()
 
 
+@made_quickly
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What a command came to: events for one stream, and the rejection if it was refused.
