@@ -34,7 +34,8 @@ SLOWEST_BYTES_PER_SECOND = 32 * 1024
 async def read_body(request: Request, limit: int) -> bytes:
     """The whole body. Stops reading at the limit."""
     announced = request.headers.get("content-length", "0")
-    if announced.isdecimal() and int(announced[:20]) > limit:
+    expected = int(announced[:20]) if announced.isdecimal() else None
+    if expected is not None and expected > limit:
         raise _too_large(limit)
     chunks, size = [], 0
     held: Held = request.scope["conductor.held"]
@@ -42,13 +43,16 @@ async def read_body(request: Request, limit: int) -> bytes:
     try:
         async with asyncio.timeout_at(begun + PATIENCE_SECONDS) as deadline:
             async for chunk in request.stream():
+                if not chunk:
+                    continue
                 size += len(chunk)
                 if size > limit:
                     raise _too_large(limit)
                 if not held.take(len(chunk)):
                     raise Problem(503, "busy", headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
                 chunks.append(chunk)
-                deadline.reschedule(begun + PATIENCE_SECONDS + size / SLOWEST_BYTES_PER_SECOND)
+                if size != expected:  # the last piece needs no more patience, and most bodies are of one
+                    deadline.reschedule(begun + PATIENCE_SECONDS + size / SLOWEST_BYTES_PER_SECOND)
     except TimeoutError:
         raise Problem(
             408, "too_slow", headers={"Connection": "close"}, seconds=round(PATIENCE_SECONDS)

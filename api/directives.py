@@ -13,6 +13,7 @@ from typing import Any
 
 from api.problems import FieldError
 from api.texts import PHRASES, Language, say
+from conductor.core.made_quickly import made_quickly
 from conductor.core.sbatch import MARK, Fault, FaultCode, Filled, Remark, directives_of
 from conductor.core.sbatch_options import INSTEAD, OPTIONS
 from conductor.core.sbatch_texts import IGNORED
@@ -33,6 +34,7 @@ _CODES: Mapping[FaultCode, str] = {
 }
 
 
+@made_quickly
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completed:
     """A submission with what its script says; `value` is not checked yet."""

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from conductor.telemetry.log_lines import concerning
 from conductor.telemetry.process import counter, gauge, histogram
-from conductor.telemetry.tracing import belongs_to, parsed_traceparent, span
+from conductor.telemetry.tracing import TraceContext, belongs_to, makes_spans, parsed_traceparent, span
 
 _REQUESTS = counter("conductor_http_requests_total")
 _SECONDS = histogram("conductor_http_request_seconds")
@@ -31,37 +31,61 @@ class Measured:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began, status, sent = time.perf_counter(), 0, 0
-
-        async def counted(message: Message) -> None:
-            nonlocal status, sent
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                _IN_PROGRESS.add(1, self._route(scope))
-            else:
-                sent += len(message.get("body", b""))
-            await send(message)
-
+        began = time.perf_counter()
         method = scope["method"] if scope["method"] in _METHODS else "other"
+        answer = _Answer(send, scope, self._templates)
+        trace = parsed_traceparent(_header(scope, b"traceparent"))
         try:
-            with span(f"HTTP {method}", parsed_traceparent(_header(scope, b"traceparent"))) as made:
-                belongs_to(made.context)
-                try:
-                    await self._app(scope, receive, counted)
-                finally:
-                    made.rename(f"HTTP {method} {self._route(scope)}")
-                    made.set(**{"http.route": self._route(scope), "http.response.status_code": status})
+            if makes_spans():
+                await self._in_a_span(trace, method, scope, receive, answer)
+            else:
+                belongs_to(trace)
+                await self._app(scope, receive, answer.send)
         finally:
-            route = self._route(scope)
-            if status:
+            route = answer.route
+            if answer.status:
                 _IN_PROGRESS.add(-1, route)
-            _REQUESTS.add(method, route, str(status or "none"))
+            _REQUESTS.add(method, route, str(answer.status or "none"))
             _SECONDS.observe(time.perf_counter() - began, route)
             if route.endswith("/output"):
-                _OUTPUT_BYTES.add(by=sent)
+                _OUTPUT_BYTES.add(by=answer.sent_bytes)
 
-    def _route(self, scope: Scope) -> str:
-        return self._templates.get(id(scope.get("endpoint")), "none")
+    async def _in_a_span(
+        self, trace: TraceContext | None, method: str, scope: Scope, receive: Receive, answer: "_Answer"
+    ) -> None:
+        with span(f"HTTP {method}", trace) as made:
+            belongs_to(made.context)
+            try:
+                await self._app(scope, receive, answer.send)
+            finally:
+                made.rename(f"HTTP {method} {answer.route}")
+                made.set(**{"http.route": answer.route, "http.response.status_code": answer.status})
+
+
+class _Answer:
+    """What goes out for one request."""
+
+    __slots__ = ("_scope", "_send", "_templates", "sent_bytes", "status")
+
+    def __init__(self, send: Send, scope: Scope, templates: Mapping[int, str]) -> None:
+        self._send = send
+        self._scope = scope
+        self._templates = templates
+        self.status = 0
+        self.sent_bytes = 0
+
+    @property
+    def route(self) -> str:
+        """Known once the request has been given to its endpoint."""
+        return self._templates.get(id(self._scope.get("endpoint")), "none")
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            _IN_PROGRESS.add(1, self.route)
+        else:
+            self.sent_bytes += len(message.get("body", b""))
+        await self._send(message)
 
 
 class Named:

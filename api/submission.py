@@ -46,6 +46,7 @@ from conductor.completing import environment_id_of
 from conductor.core import commands
 from conductor.core.arrays import parsed
 from conductor.core.identifiers import JobId, NodeName
+from conductor.core.made_quickly import made_quickly
 from conductor.core.sbatch import Remark
 
 JOBS_AT_ONCE = 10_000
@@ -155,6 +156,7 @@ class Batch(BaseModel):
     jobs: Annotated[list[Submission], Field(min_length=1, max_length=JOBS_AT_ONCE)]
 
 
+@made_quickly
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """A sound submission, and what of its script is ignored."""

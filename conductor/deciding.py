@@ -42,7 +42,7 @@ from conductor.log import LOG_CHANNEL, NewEvent, recorded_event
 from conductor.log import SQL as LOG_SQL
 from conductor.refusing import NOT_DONE, beyond_rights, repeated, version_conflict
 from conductor.remembered import Remembered
-from conductor.waking import channels_of
+from conductor.waking import ADDRESSED, channels_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,13 +200,24 @@ def settle(entries: Sequence[tuple[Sequence[Request], bool]], loaded: Loaded) ->
             _keep_bodies(plan, requests, plan.events[since:])
             _note_streams(plan, requests, loaded, written={new.stream for new in plan.events[since:]})
         plan.verdicts.append(verdicts)
-    plan.passing = [_passing(n.event) for n in plan.events if _passes(n, plan)]
-    plan.lost_nodes = [n.stream.removeprefix("node-") for n in plan.events if isinstance(n.event, NodeLost)]
-    channels = [
-        channel for new in plan.events for channel in channels_of(new.event, plan.changed[new.stream])
-    ]
-    plan.channels = [*dict.fromkeys(channels), *([LOG_CHANNEL] if plan.events else [])]
+    _sum_up(plan)
     return plan
+
+
+def _sum_up(plan: Plan) -> None:
+    """What follows from all events together. Of a thousand of one kind most need not be looked at."""
+    first_of_kind: dict[type[Event], NewEvent] = {}
+    for new in plan.events:
+        first_of_kind.setdefault(type(new.event), new)
+    if ResourcesReserved in first_of_kind:
+        plan.passing = [_passing(n.event) for n in plan.events if _passes(n, plan)]
+    if NodeLost in first_of_kind:
+        plan.lost_nodes = [
+            n.stream.removeprefix("node-") for n in plan.events if isinstance(n.event, NodeLost)
+        ]
+    waking = plan.events if ADDRESSED & first_of_kind.keys() else first_of_kind.values()
+    channels = [channel for new in waking for channel in channels_of(new.event, plan.changed[new.stream])]
+    plan.channels = [*dict.fromkeys(channels), *([LOG_CHANNEL] if plan.events else [])]
 
 
 def _settle_one(request: Request, loaded: Loaded, plan: Plan) -> Verdict:
@@ -228,8 +239,8 @@ def _settle_one(request: Request, loaded: Loaded, plan: Plan) -> Verdict:
 
 
 def _decide_one(request: Request, loaded: Loaded, plan: Plan) -> Verdict:
-    states = plan.states
-    stream = request.read[0] if request.read else None
+    states, read = plan.states, request.read
+    stream = read[0] if read else None
     conflict = _conflict(request, states.get(stream) if stream else None)
     if conflict is not None or stream is None:
         return conflict or NOT_DONE
@@ -241,9 +252,9 @@ def _decide_one(request: Request, loaded: Loaded, plan: Plan) -> Verdict:
         live_leases=loaded.live_leases,
         offers=loaded.offers,
     )
-    taken = next((t for e in decided.events if (t := _taken(e, plan))), None)
-    if taken is not None:
-        return taken
+    for event in decided.events:
+        if isinstance(event, ResourcesReserved) and (taken := plan.holdings.conflict(event)) is not None:
+            return taken
     start = len(plan.events)
     cause = None
     for index, event in enumerate(decided.events):
@@ -294,10 +305,6 @@ def _passing(event: Event) -> dict[str, Any]:
         "cpu_ids": event.cpu_ids,
         "cpu_spans": spans,
     }
-
-
-def _taken(event: Event, plan: Plan) -> Rejection | None:
-    return plan.holdings.conflict(event) if isinstance(event, ResourcesReserved) else None
 
 
 def _append(
@@ -360,8 +367,9 @@ def _note_streams(
 ) -> None:
     """Only decisions that led to events rest on versions at the door. A stream that begins here cannot begin twice."""
     for request in requests:
-        if request.read and request.read[0] in written:
-            for stream in request.read:
+        read = request.read
+        if read and read[0] in written:
+            for stream in read:
                 state = loaded.states.get(stream)
                 if state is not None or stream not in written:
                     plan.streams_read[stream] = int(state.version) if state else 0

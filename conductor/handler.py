@@ -25,6 +25,7 @@ from conductor.core.decider import State
 from conductor.core.errors import Rejection, RejectionCode
 from conductor.core.events import Provenance, RecordedEvent
 from conductor.core.identifiers import JobId, Position, StreamName
+from conductor.core.made_quickly import made_quickly
 from conductor.core.rights import Rights
 from conductor.crash_points import crash_point
 from conductor.database import DatabaseUnavailable, Pool, jittered
@@ -49,6 +50,7 @@ _TRIES = 100  # of a batch that keeps losing races; far more than any contention
 _UNAVAILABLE_SECONDS = 5.0
 
 
+@made_quickly
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
     """What a command brought about. No events: it was so already.

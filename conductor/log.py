@@ -27,6 +27,7 @@ from conductor.codec import (
 )
 from conductor.core.events import Event, Provenance, RecordedEvent
 from conductor.core.identifiers import Position, StreamName, Version
+from conductor.core.made_quickly import made_quickly
 from conductor.database import DatabaseUnavailable, Pool, load_queries
 
 SQL = load_queries("conductor", "log.sql")
@@ -46,6 +47,7 @@ class CpusTaken(Exception):
     """The database found that a CPU of the batch belongs to another live allocation."""
 
 
+@made_quickly
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewEvent:
     """An event on its way into the log."""

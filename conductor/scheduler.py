@@ -10,6 +10,7 @@ notification and at least once a poll interval, so a lost notification costs lat
 
 import asyncio
 import contextlib
+import gc
 import os
 import time
 import uuid
@@ -305,6 +306,9 @@ def main(settings: Settings, database_url: str) -> int:
     log_to(settings, "scheduler", database_url)
     trace_to(settings.otlp_endpoint, "scheduler", settings.node_name)
     logger.info("scheduler.started", pid=os.getpid())
+    # What is remembered of jobs is no garbage. Looking for some every few hundred objects took a quarter of the time of
+    # following a thousand submissions, and 60 ms at a stretch.
+    gc.set_threshold(50_000, 20, 20)
     try:
         asyncio.run(schedule(settings, database_url))
     finally:

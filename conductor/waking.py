@@ -14,6 +14,8 @@ _QUIET_FOR_SCHEDULER = frozenset(
         *("TokenCreated", "TokenRevoked"),
     }
 )
+# Of these each says for itself whom it wakes; of any other kind all wake the same.
+ADDRESSED = frozenset({ResourcesReserved, CancelRequested})
 
 
 def channels_of(event: Event, state: State) -> list[str]:

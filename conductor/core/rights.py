@@ -46,6 +46,7 @@ from conductor.core.roles import ADMINS, EXECUTORS, OPERATORS, SUBMITTERS, Role
 from conductor.core.said import Said
 
 HIGHEST_OWN_PRIORITY = 0
+_WITH_PRIORITY = (Submit, Reprioritize)  # not their union, which is several times slower to test
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +103,7 @@ def _beyond_a_submitter(rights: Rights, command: Command) -> Rejection | None:
             Said("own_user_only", user=rights.user_name),
             field="user_name",
         )
-    if isinstance(command, Submit | Reprioritize) and command.priority > HIGHEST_OWN_PRIORITY:
+    if isinstance(command, _WITH_PRIORITY) and command.priority > HIGHEST_OWN_PRIORITY:
         return _forbidden(
             Said("own_priority"),
             field="priority",

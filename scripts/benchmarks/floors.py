@@ -17,8 +17,8 @@ from pathlib import Path
 import psycopg
 
 from scripts.benchmarks import bare_starts
+from scripts.benchmarks.api_connection import ApiConnection
 from scripts.benchmarks.figures import BenchError
-from scripts.benchmarks.system import ApiConnection
 
 TABLE = "CREATE TABLE IF NOT EXISTS floor (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, body text NOT NULL)"
 INSERT = "INSERT INTO floor (body) VALUES (%s)"

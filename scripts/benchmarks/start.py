@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from scripts.benchmarks import floors
+from scripts.benchmarks.api_connection import ApiConnection
 from scripts.benchmarks.figures import BenchError, Figure, Floor, Measurement, Stage, milliseconds
-from scripts.benchmarks.system import ApiConnection, Measured
+from scripts.benchmarks.system import Measured
 
 SUBMISSIONS = 100
 WARM_UPS = 5

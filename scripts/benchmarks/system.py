@@ -5,7 +5,6 @@ the bench has no setting in it. When the block ends, however it ends, no process
 Refuses to know: what is measured.
 """
 
-import http.client
 import json
 import os
 import shutil
@@ -16,8 +15,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
-from urllib.parse import urlsplit
+from typing import Any
 
 import psutil
 import psycopg
@@ -27,35 +25,12 @@ from conductor.logfile import tail
 from conductor.settings import Settings, read_or_make_token
 from conductor.up import System, running_system
 from conductor.up.node import Supervisor
+from scripts.benchmarks.api_connection import ApiConnection
 from scripts.benchmarks.cpu import CpuMeter
 from scripts.benchmarks.figures import BenchError
 
 READY_SECONDS = 30.0
 FLOOR_DATABASE = "floors"
-
-
-class ApiConnection:
-    """One kept-alive connection of a plain client."""
-
-    def __init__(self, url: str, token: str) -> None:
-        address = urlsplit(url)
-        self._http = http.client.HTTPConnection(address.hostname or "", address.port, timeout=60)
-        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._http.close()
-
-    def ask(self, method: str, path: str, body: bytes | None = None) -> bytes:
-        """The answer's body. Raises `BenchError` when it is a refusal."""
-        self._http.request(method, path, body=body, headers=self._headers)
-        answer = self._http.getresponse()
-        content = answer.read()
-        if answer.status >= http.client.BAD_REQUEST:
-            raise BenchError(f"{method} {path} was answered with {answer.status}: {content.decode()[:500]}")
-        return content
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +87,7 @@ def measured_system(
             measured = Measured(system=system, spool=spool, data=place.data, floor_url=floor_url)
             _wait_until_well(measured)
             yield measured
-        except (BenchError, OSError, http.client.HTTPException, psycopg.Error, psutil.Error) as error:
+        except (BenchError, OSError, psycopg.Error, psutil.Error) as error:
             raise BenchError(f"{error}{_deaths(system)}") from error
         if deaths := _deaths(system):
             raise BenchError(f"it cannot be measured like this:{deaths}")
