@@ -140,7 +140,7 @@ class Allocation:
     cpu_seconds: float | None = None
     memory_peak_mb: int | None = None
     version: int | None = None
-    unsupervised: Partly[bool | None] = None
+    unsupervised: bool | None = None
     launch: Sometimes[Launch] = None
 
 
