@@ -32,12 +32,15 @@ class Waits:
         try:
             yield
         except asyncio.CancelledError:
-            if not self.closed:
+            if not self._has_ended():
                 raise
             task.uncancel()
             raise server_ending() from None
         finally:
             self._tasks.discard(task)
+
+    def _has_ended(self) -> bool:
+        return self.closed
 
     def close(self) -> None:
         self.closed = True

@@ -151,6 +151,7 @@ class AllocationPage:
     allocations: tuple[Allocation, ...]
     next: int | None = None
     as_of: Sometimes[Moment] = None
+    raw: Kept = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

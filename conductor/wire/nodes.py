@@ -58,6 +58,7 @@ class ChangedNode:
     incarnation: int
     version: int
     position: int
+    raw: Kept = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,3 +67,4 @@ class LeaseRenewed:
 
     expires_at: datetime
     cancel: tuple[int, ...]
+    raw: Kept = field(default_factory=dict, repr=False, compare=False)

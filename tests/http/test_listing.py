@@ -54,8 +54,8 @@ def test_a_full_last_page_says_that_it_is_the_last(api: Api) -> None:
         api.start(api.submit(), pid=pid)
     head = api.get("/events", limit=1)["head"]["position"]
     for path, name in (("/jobs", "jobs"), ("/allocations", "allocations"), ("/pids", "processes")):
-        moments: tuple[dict[str, int], ...] = ({},) if path == "/pids" else ({}, {"as_of": head})
-        for moment in (*moments, *({"fold": "array"} for _ in moments[:1] if path == "/jobs")):
+        moments: list[dict[str, Any]] = [{}] if path == "/pids" else [{}, {"as_of": head}]
+        for moment in [*moments, *([{"fold": "array"}] if path == "/jobs" else [])]:
             first = api.get(path, limit=2, **moment)
             last = api.get(path, limit=2, cursor=first["next"], **moment)
             assert (len(first[name]), len(last[name]), last["next"]) == (2, 2, None), (path, moment)
