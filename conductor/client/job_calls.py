@@ -151,12 +151,12 @@ def job_events(job_id: JobName, after: int, limit: int | None) -> Call[EventPage
 
 def output(job_id: JobName, stream: Stream, offset: int, limit: int | None) -> Call[bytes]:
     params: Params = {"stream": stream, "offset": offset, "limit": limit}
-    return get(f"{API}/jobs/{part(job_id)}/output", as_bytes, params, sees_writes=False)
+    return get(f"{API}/jobs/{part(job_id)}/output", as_bytes, params)
 
 
 def followed_output(job_id: JobName, stream: Stream, offset: int, follow: bool) -> Call[bytes]:
     params: Params = {"stream": stream, "offset": offset, "follow": 1 if follow else None}
-    return get(f"{API}/jobs/{part(job_id)}/output", as_bytes, params, sees_writes=False)
+    return get(f"{API}/jobs/{part(job_id)}/output", as_bytes, params)
 
 
 def send_output(job_id: JobName, data: bytes, stream: Stream, offset: int, attempt: int | None) -> Call[int]:

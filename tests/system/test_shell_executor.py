@@ -37,12 +37,14 @@ class Far:
     def __init__(self, system: System, api: Api) -> None:
         self.system, self.api = system, api
         self.spool = system.home / "far"
+        wanted = {"name": "far-executor", "role": "executor", "node_name": "far"}  # as docs/security.md says
+        self.token = str(api.post("/tokens", wanted).json()["token"])
         self.process = self.start()
 
     def start(self, **more: str) -> Any:
         environment = {
             "CONDUCTOR_URL": self.api.url,
-            "CONDUCTOR_TOKEN": TOKEN,
+            "CONDUCTOR_TOKEN": self.token,
             "NODE_NAME": "far",
             "TOTAL_CPUS": "4",
             "SPOOL": str(self.spool),
@@ -96,6 +98,11 @@ def test_fifty_jobs_by_http_alone(far: Far) -> None:
     assert far.job(nowhere)["reason"].startswith("JobLaunchFailure: ")
     assert {far.job(job_id)["resource_allocation"]["unsupervised"] for job_id in plain} == {True}
     assert api.get("/nodes/far")["unsupervised"] is True
+    own = api.sql(
+        "SELECT DISTINCT metadata ->> 'actor' FROM events WHERE type IN "
+        "('NodeRegistered', 'ResourcesAllocated', 'ResourcesReleased')"
+    )
+    assert own == [("far-executor",)]
 
     far.process.send_signal(signal.SIGTERM)
     assert far.process.wait(20) == 0
