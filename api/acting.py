@@ -90,7 +90,8 @@ async def acted(act: Act, request: Request) -> dict[str, Any]:
     if isinstance(outcome, Rejection):
         raise no_such_job(job_id) if outcome.code is RejectionCode.NOT_FOUND else refused(outcome)
     if query.wait:
-        await engine.watch.wait(job_id, _settled, query.wait)
+        with engine.waits.held():
+            await engine.watch.wait(job_id, _settled, query.wait)
     row = await fetch_one(engine.pool, "job_after_command", {"job_id": job_id})
     if row is None:
         raise no_such_job(job_id)
@@ -130,7 +131,8 @@ async def _several(
     rows = await _rows(engine, chosen)
     if wait_seconds:
         ending = [row["job_id"] for row in rows if row["cancel_requested_at"] and not row["final"]]
-        await asyncio.gather(*(engine.watch.wait(job_id, _settled, wait_seconds) for job_id in ending))
+        with engine.waits.held():
+            await asyncio.gather(*(engine.watch.wait(job_id, _settled, wait_seconds) for job_id in ending))
         rows = await _rows(engine, chosen)
     return {
         "array_job_id": chosen.array_job_id,

@@ -19,6 +19,7 @@ from api.problems import RETRY_AFTER_SECONDS, Problem, problem_response
 from api.routes import OPERATIONS, ROUTES
 from api.security import Guard, caller_of
 from api.texts import Language
+from api.waits import Ending
 from conductor.database import DatabaseUnavailable
 from conductor.settings import Settings, read_or_make_token
 
@@ -42,6 +43,7 @@ def create_app(settings: Settings, database_url: str) -> Starlette:
         middleware=[
             Middleware(Measured, routes=ROUTES),
             Middleware(Guard, settings=settings, tokens=tokens),
+            Middleware(Ending),
             Middleware(Compressing),
             Middleware(Named),
         ],

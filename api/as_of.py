@@ -16,9 +16,9 @@ from starlette.responses import Response
 from api.engine import Engine, engine_of
 from api.fields import ID_LIMIT, instant_of
 from api.problems import FieldError, Problem, invalid
-from api.reading import answer
+from api.reading import Row, answer, fetch
 from api.validation import complaint
-from conductor.core.identifiers import JobId, job_stream
+from conductor.core.identifiers import JobId, NodeName, StreamName, job_stream, node_stream
 from conductor.core.job import Job
 from conductor.log import reachable
 from projections.moment import BeyondHead, Moment, UnreadableLog, read_moment, read_state
@@ -81,6 +81,8 @@ async def state_then(engine: Engine, job_id: JobId, moment: Moment) -> Job:
 async def job_then(engine: Engine, job_id: JobId, moment: Moment) -> Response:
     state = await state_then(engine, job_id, moment)
     shown = shown_job(state, moment.at or datetime.now(UTC))
+    if shown["resource_allocation"] is not None:
+        await _with_makers(engine, [shown["resource_allocation"]], moment)
     return answer({**shown, **_NO_OUTPUT, "as_of": moment.told()})
 
 
@@ -106,12 +108,36 @@ async def _listing(
     limit: int,
 ) -> Response:
     rows, more = await engine.past.page(request, moment.position, listing, filters, cursor, limit)
-    return answer({listing: [orjson.Fragment(row) for row in rows], "next": more, "as_of": moment.told()})
+    told: list[Any] = [orjson.Fragment(row) for row in rows]
+    if listing == "allocations":
+        told = await _with_makers(engine, [orjson.loads(row) for row in rows], moment)
+    return answer({listing: told, "next": more, "as_of": moment.told()})
+
+
+async def _with_makers(engine: Engine, allocations: list[Row], moment: Moment) -> list[Row]:
+    """With `unsupervised`, which no state knows: who recorded that the process was started."""
+    streams = [job_stream(JobId(row["job_id"])) for row in allocations]
+    makers = await _makers(engine, streams, moment)
+    for row, stream in zip(allocations, streams, strict=True):
+        maker = makers.get(stream)
+        known = maker is not None and maker["allocation_id"] == row["id"]
+        row["unsupervised"] = maker["unsupervised"] if maker and known else None
+    return allocations
+
+
+async def _makers(engine: Engine, streams: list[StreamName], moment: Moment) -> dict[str, Row]:
+    values = {"streams": streams, "position": moment.position}
+    return {row["stream"]: row for row in await fetch(engine.pool, "makers_then", values)}
 
 
 async def nodes_then(request: Request, engine: Engine, moment: Moment) -> Response:
     overview = await engine.past.overview(request, moment.position)
-    return answer({"nodes": overview.nodes, "as_of": moment.told()})
+    makers = await _makers(engine, [node_stream(NodeName(row["name"])) for row in overview.nodes], moment)
+    nodes = [
+        {**row, "unsupervised": makers[node_stream(NodeName(row["name"]))]["unsupervised"]}
+        for row in overview.nodes
+    ]
+    return answer({"nodes": nodes, "as_of": moment.told()})
 
 
 async def stats_then(request: Request, engine: Engine, moment: Moment) -> Response:

@@ -14,7 +14,7 @@ from api.problems import invalid, status_of
 from api.reading import answer
 from api.security import Caller, caller_of
 from api.submission import STRICT
-from api.validation import too_many_fields, validated
+from api.validation import refuse_query, too_many_fields, validated
 from api.wire import COMMANDS_AT_ONCE, Asked, Command, command_of, commands_of, core_command
 from conductor.codec import event_type
 from conductor.completing import Request as Wish
@@ -39,6 +39,7 @@ class CommandList(BaseModel):
 
 async def command(request: Request) -> Response:
     """Alone: the answer with its own status. In a list: 200, one answer each, in order."""
+    refuse_query(request)
     value = await json_body(request, MANY_COMMANDS)
     if isinstance(value, dict) and "commands" in value:
         given = validated(CommandList, value)

@@ -88,9 +88,11 @@ def _plain(value: Any) -> Any:
 
 
 def _without_null(schema: Schema) -> Schema:
-    """A parameter is left out, never null."""
+    """A parameter is left out, never null; a default is one of the texts that may be given."""
     if schema.get("default", ...) is None:
         schema.pop("default")
+    if isinstance(schema.get("default"), bool) and "enum" in schema:
+        schema["default"] = str(schema["default"]).lower()
     kinds = [one for one in schema.get("anyOf", ()) if one != {"type": "null"}]
     if len(kinds) == len(schema.get("anyOf", ())):
         return schema

@@ -17,6 +17,7 @@ from api.queue_limit import QueueLimit
 from api.quick_audit import QuickAudit
 from api.reading import fetch_one
 from api.replaying import Replays
+from api.waits import Waits
 from api.watch import Bell, JobWatch
 from conductor.database import Pool, jittered, listen, open_pool
 from conductor.handler import Handler, running_handler
@@ -48,6 +49,7 @@ class Engine:
     tokens: KnownTokens
     queue_limit: QueueLimit
     quick_audit: QuickAudit
+    waits: Waits
 
     async def caught_up(self, position: int | None) -> None:
         """Return once the tables show that position. Rows are written with their events, so the head is enough."""
@@ -121,6 +123,7 @@ async def running_engine(settings: Settings, database_url: str, tokens: KnownTok
                 tokens=tokens,
                 queue_limit=QueueLimit(pool, settings.api_queue_limit),
                 quick_audit=quick_audit,
+                waits=Waits(),
             )
         finally:
             await quick_audit.close()

@@ -240,6 +240,7 @@ def _flag(given: Any) -> bool:
     return given in ("true", "1")
 
 
+_FLAG_SCHEMA = {"type": "string", "enum": ["true", "false", "1", "0"]}
 _NODE_SCHEMA = {"type": "string", "pattern": f"^{_NODE.pattern}$"}
 _TIME_TEXT = Annotated[str, _published(pattern=r"^\d{1,9}$|^\d+:\d+(:\d+)?$|^\d+-\d+(:\d+){0,2}$")]
 _TIME_MINUTES = Annotated[int, Field(ge=1, le=_TIME_LIMIT_MINUTES)]
@@ -266,7 +267,7 @@ SignalText = Annotated[str, AfterValidator(_signal), _published(minLength=1)]
 Instant = Annotated[datetime, BeforeValidator(instant_of)]
 Uuid = Annotated[str, AfterValidator(_uuid), _published(format="uuid")]
 FindingCode = Annotated[str, AfterValidator(_finding_code), _published(enum=list(CATALOGUE))]
-Flag = Annotated[bool, BeforeValidator(_flag), WithJsonSchema({"enum": ["true", "false", "1", "0"]})]
+Flag = Annotated[bool, BeforeValidator(_flag), WithJsonSchema(_FLAG_SCHEMA)]
 
 CpuCount = Annotated[int, Field(ge=1, le=CPUS)]
 Id = Annotated[int, Field(ge=1, le=ID_LIMIT)]

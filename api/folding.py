@@ -9,7 +9,7 @@ from typing import Any
 
 from psycopg.rows import dict_row
 
-from api.reading import SQL, Row
+from api.reading import SQL, Row, page_of
 from conductor.core.job import FINAL_STATES, JobState
 from conductor.database import Pool, load_queries
 from conductor.log import reachable
@@ -36,10 +36,11 @@ async def folded_page(
         await rows.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         while True:
             await rows.execute(
-                _FOLDED, {**filters, "not_ended": not_ended, "cursor": cursor, "limit": limit}, prepare=False
+                _FOLDED,
+                {**filters, "not_ended": not_ended, "cursor": cursor, "limit": limit + 1},
+                prepare=False,
             )
-            page = await rows.fetchall()
-            cursor = page[-1]["id"] if len(page) == limit else None
+            page, cursor = page_of(await rows.fetchall(), limit)
             lines = {line["id"]: line for line in page if line["begins"]}
             if lines or cursor is None:
                 break

@@ -17,7 +17,7 @@ from api.folding import can_fold, folded_page
 from api.node_output import NodeSilent
 from api.output import Tail, find_place, read_tail, why_none
 from api.reach import own_environment, own_job
-from api.reading import Row, answer, fetch, fetch_one
+from api.reading import Row, answer, fetch, fetch_one, page_of
 from api.security import caller_of
 from api.selecting import no_such_job, one_job
 from api.submission import STRICT
@@ -119,8 +119,8 @@ async def list_jobs(request: Request) -> Response:
     if query.fold is not None and can_fold(filters):
         rows, more = await folded_page(engine.pool, filters, query.cursor, query.limit)
     else:
-        rows = await listed(engine.pool, {**filters, "cursor": query.cursor, "limit": query.limit})
-        more = rows[-1]["id"] if len(rows) == query.limit else None
+        found = await listed(engine.pool, {**filters, "cursor": query.cursor, "limit": query.limit + 1})
+        rows, more = page_of(found, query.limit)
     return answer({"jobs": await _with_opinions(engine, rows), "next": more})
 
 
@@ -168,7 +168,8 @@ async def _wait_for(engine: Engine, job_id: JobId, states: list[str], timeout_se
     """Until the job is in one of the states, or has ended and can only reach them by a requeue."""
     if await fetch_one(engine.pool, "job_after_command", {"job_id": job_id}) is None:
         raise no_such_job(job_id)
-    await engine.watch.wait(job_id, lambda row: row["state"] in states or row["final"], timeout_seconds)
+    with engine.waits.held():
+        await engine.watch.wait(job_id, lambda row: row["state"] in states or row["final"], timeout_seconds)
 
 
 async def job_document(engine: Engine, job_id: JobId, language: Language) -> dict[str, Any]:

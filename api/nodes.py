@@ -19,7 +19,7 @@ from api.reach import own_node
 from api.reading import answer, fetch, fetch_one
 from api.security import caller_of
 from api.submission import STRICT
-from api.validation import validated, validated_query
+from api.validation import refuse_query, validated, validated_query
 from conductor.core import commands
 from conductor.core.errors import Rejection
 from conductor.core.identifiers import NodeName
@@ -75,6 +75,7 @@ _ACTS: Mapping[Act, Callable[..., commands.Command]] = {
 
 
 async def _act(act: Act, request: Request) -> Response:
+    refuse_query(request)
     why = validated(Why, await optional_json_body(request, SMALL))
     engine, name = engine_of(request), node_name_of(request)
     command = _ACTS[act](node_name=name, reason=why.reason)
@@ -99,6 +100,7 @@ drain, resume, lost, remove = (partial(_act, act) for act in _ACTS)
 
 async def renew_lease(request: Request) -> Response:
     """The new end of the lease, and the allocations that this node should end. Never through the handler."""
+    refuse_query(request)
     lease = validated(Lease, await json_body(request, SMALL))
     engine, name = engine_of(request), node_name_of(request)
     own_node(request, name)

@@ -64,10 +64,10 @@ class Stretch:
             return None
         first = next((n for n, one in enumerate(self.ids) if cursor is None or one < cursor), len(self.ids))
         whole = len(self.ids) < self.asked
-        if not whole and first + limit > len(self.ids):
+        end = first + limit
+        if not whole and end >= len(self.ids):
             return None
-        ids = self.ids[first : first + limit]
-        return self.rows[first : first + limit], ids[-1] if len(ids) == limit else None
+        return self.rows[first:end], self.ids[end - 1] if end < len(self.ids) else None
 
 
 class _Worker:
@@ -148,7 +148,7 @@ class Past:
             stretch: Stretch | None = self._recall(key)
             return stretch.page(cursor, limit) if stretch else None
 
-        wish = {listing: {**filters, "cursor": cursor, "limit": max(limit, ROWS_AT_LEAST)}}
+        wish = {listing: {**filters, "cursor": cursor, "limit": max(limit + 1, ROWS_AT_LEAST)}}
         if (found := recalled()) is not None:
             return found
         folded: Page = await while_wanted(request, self._fold(position, wish, recalled, key))

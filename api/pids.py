@@ -9,7 +9,7 @@ from starlette.responses import Response
 from api.engine import engine_of
 from api.fields import Count, Id, Instant, NodeNameText
 from api.jobs import QUERY
-from api.reading import answer, fetch
+from api.reading import answer, fetch, page_of
 from api.validation import validated_query
 
 
@@ -30,6 +30,6 @@ async def list_processes(request: Request) -> Response:
     query = validated_query(PidsQuery, request)
     engine = engine_of(request)
     await engine.caught_up(query.at_least)
-    rows = await fetch(engine.pool, "processes", query.model_dump(exclude={"at_least"}))
-    more = rows[-1]["allocation_id"] if len(rows) == query.limit else None
+    values = {**query.model_dump(exclude={"at_least"}), "limit": query.limit + 1}
+    rows, more = page_of(await fetch(engine.pool, "processes", values), query.limit, "allocation_id")
     return answer({"processes": rows, "next": more})

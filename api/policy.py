@@ -14,7 +14,7 @@ from api.policy_changes import PolicyChange
 from api.problems import refused
 from api.reading import Row, answer, fetch_one
 from api.security import caller_of
-from api.validation import validated, validated_query
+from api.validation import refuse_query, validated, validated_query
 from conductor.codec import decode
 from conductor.core.errors import Rejection
 from conductor.core.events import Policy, PolicyChanged
@@ -30,6 +30,7 @@ async def get_policy(request: Request) -> Response:
 
 async def change(request: Request) -> Response:
     """The policy as it is from now on; `position` is that of its last change, this one or an earlier."""
+    refuse_query(request)
     given = validated(PolicyChange, await json_body(request, SMALL))
     engine = engine_of(request)
     outcome = await engine.handler.handle(given.command(), caller_of(request).provenance())

@@ -256,6 +256,14 @@ WHERE status = ANY(%(statuses)s)
 ORDER BY id DESC
 LIMIT %(limit)s;
 
+-- name: makers_then
+-- The last starts of jobs and registrations of nodes up to a position: whether an executor of another make told of them.
+SELECT DISTINCT ON (stream) stream, (data ->> 'allocation_id')::bigint AS allocation_id,
+       metadata ->> 'channel' NOT LIKE 'executor@%%' AS unsupervised
+FROM events
+WHERE stream = ANY(%(streams)s) AND position <= %(position)s AND type IN ('ResourcesAllocated', 'NodeRegistered')
+ORDER BY stream, version DESC;
+
 -- name: launches
 -- What allocations do not say of their jobs, and who starts them has to know.
 SELECT id, name, user_name, submitted_by, account, work_dir, script_sha256, environment_id, ntasks_per_node, cpus_per_task,

@@ -38,5 +38,12 @@ def header_of(request: Request, name: str) -> str | None:
     return ", ".join(given) if given else None
 
 
+def page_of(rows: list[Row], limit: int, key: str = "id") -> tuple[list[Row], int | None]:
+    """Of rows that were asked for with one more than the limit: a page, and the cursor if another follows it."""
+    if len(rows) <= limit:
+        return rows, None
+    return rows[:limit], rows[limit - 1][key]
+
+
 def answer(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     return Response(orjson.dumps(content), status_code=status, headers=headers, media_type="application/json")

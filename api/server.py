@@ -24,7 +24,7 @@ from conductor.tls import server_context
 
 logger = structlog.get_logger("api")
 
-_DRAIN_SECONDS = 3  # long polls and followers end with the server; they come again
+_DRAIN_SECONDS = 3  # whatever takes longer is told to come again
 
 
 def serve(settings: Settings, database_url: str) -> int:
@@ -84,8 +84,9 @@ class _Server(uvicorn.Server):
         self._app = app
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Who follows the log is let go at once; uvicorn would wait for them."""
+        """Who follows the log or waits for a job is let go at once; uvicorn would wait for them."""
         self._app.state.engine.tail.close()
+        self._app.state.engine.waits.close()
         await super().shutdown(sockets)
 
 

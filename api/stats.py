@@ -17,7 +17,7 @@ from api.fields import Count, Id, NodeNameText
 from api.jobs import QUERY, MomentQuery, WaitSeconds
 from api.launching import with_launches
 from api.reach import node_asked
-from api.reading import Row, answer, fetch, fetch_one
+from api.reading import Row, answer, fetch, fetch_one, page_of
 from api.validation import complaint, validated_query
 from conductor.core.allocation import AllocationStatus
 from conductor.database import jittered
@@ -78,8 +78,8 @@ async def list_allocations(request: Request) -> Response:
         return await allocations_then(request, engine, moment, filters, query.cursor, query.limit)
     engine = engine_of(request)
     await engine.caught_up(query.at_least)
-    rows = await _found(engine, query)
-    more = rows[-1]["id"] if len(rows) == query.limit else None
+    with engine.waits.held():
+        rows, more = page_of(await _found(engine, query), query.limit)
     if query.launch:
         await with_launches(engine, rows)
     return answer({"allocations": rows, "next": more})
@@ -90,7 +90,7 @@ async def _found(engine: Engine, query: AllocationsQuery) -> list[Row]:
         "node_name": query.node_name,
         "statuses": query.status,
         "cursor": query.cursor,
-        "limit": query.limit,
+        "limit": query.limit + 1,
     }
     loop = asyncio.get_running_loop()
     deadline = loop.time() + query.wait

@@ -44,11 +44,13 @@ class OutputQuery(BaseModel):
     offset: Count = 0
     limit: Annotated[int, Field(ge=1, le=2**53 - 1)] = 2**53 - 1
     follow: Flag = False
+    at_least: Count | None = None
 
 
 async def get_output(request: Request) -> Response:
     query = validated_query(OutputQuery, request)
     engine = engine_of(request)
+    await engine.caught_up(query.at_least)
     job_id = await one_job(engine, request)
     place = await _place(engine, job_id, query)
     if query.follow:

@@ -22,6 +22,7 @@ from api.reading import answer, fetch_one, header_of
 from api.security import Caller, caller_of
 from api.submission import JOBS_AT_ONCE, Wanted, submission_of, submissions_of
 from api.texts import Language
+from api.validation import refuse_query
 from conductor.codec import encode
 from conductor.completing import Request as Wish
 from conductor.core.arrays import tasks_of
@@ -45,6 +46,7 @@ _KEYS = uuid.UUID("6e1c1f0e-4f7b-5b5e-9d4c-0a86f1f0c7d2")  # the name space of i
 
 async def submit(request: Request) -> Response:
     """201 with the job's number. The original system's wrapping `{"job": {...}}` gets its 200."""
+    refuse_query(request)
     value = await json_body(request, ONE_JOB)
     wrapped = isinstance(value, dict) and value.keys() == {"job"}
     wanted = submission_of(value["job"] if wrapped else value)
@@ -70,6 +72,7 @@ async def submitted(request: Request, wanted: Wanted) -> dict[str, Any]:
 
 
 async def submit_batch(request: Request) -> Response:
+    refuse_query(request)
     value = await lines_or_jobs(request, MANY_JOBS)
     wanted = submissions_of(_jobs_of(value), most=JOBS_AT_ONCE)
     caller = caller_of(request)

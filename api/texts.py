@@ -26,6 +26,7 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "invalid": ("Some fields are wrong", "某些字段有误"),
     "database_unavailable": ("The database does not answer", "数据库没有响应"),
     "position_not_reached": ("Not that far yet", "尚未到达该位置"),
+    "server_ending": ("The server ends", "服务即将停止"),
     "internal": ("A mistake of ours", "服务内部错误"),
     "wrong_state": ("Not possible in this state", "当前状态下不可行"),
     "version_conflict": ("It has changed meanwhile", "期间已被更改"),
@@ -121,6 +122,10 @@ DETAILS: Mapping[str, tuple[str, str]] = {
     "no_schema": (
         "The database has no schema of Conductor's yet. Run `conductor migrate`.",
         "数据库中尚无 Conductor 的表结构。请运行 `conductor migrate`。",
+    ),
+    "server_ending": (
+        "The server ends, or begins anew. Send the request again in a moment; what it has done stays done.",
+        "服务正在停止或重启。请稍后重新发送请求；已完成的操作仍然有效。",
     ),
     "position_not_reached": (
         (

@@ -16,7 +16,7 @@ from api.problems import refused
 from api.reading import Row, answer, fetch
 from api.security import caller_of
 from api.submission import STRICT
-from api.validation import validated, validated_query
+from api.validation import refuse_query, validated, validated_query
 from conductor.core import commands
 from conductor.core.errors import Rejection
 from conductor.core.identifiers import NodeName
@@ -41,6 +41,7 @@ class NewToken(BaseModel):
 
 
 async def create(request: Request) -> Response:
+    refuse_query(request)
     given = validated(NewToken, await json_body(request, SMALL))
     engine, caller = engine_of(request), caller_of(request)
     secret = SECRET_PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
@@ -61,6 +62,7 @@ async def create(request: Request) -> Response:
 
 async def revoke(request: Request) -> Response:
     """From now on nobody gets in with it: at once here, within a poll interval elsewhere."""
+    refuse_query(request)
     why = validated(Why, await optional_json_body(request, SMALL))
     engine, caller = engine_of(request), caller_of(request)
     command = commands.RevokeToken(name=request.path_params["name"][:80], reason=why.reason)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 from starlette.requests import Request
 
@@ -75,6 +75,17 @@ def validated(model: type[M], value: Any, *, field: str = "") -> M:
         return model.model_validate(value)
     except ValidationError as error:
         raise problem_of(field_errors(error, known_names(model), field)) from None
+
+
+class NoQuery(BaseModel):
+    """Of what takes no query parameter."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def refuse_query(request: Request) -> None:
+    """Raises a 422 problem for any query parameter, as where some are taken."""
+    validated_query(NoQuery, request)
 
 
 def validated_query(model: type[M], request: Request) -> M:

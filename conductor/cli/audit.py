@@ -38,7 +38,7 @@ def audit(
 
     screen = Screen.open()
     with connect(channel="cli") as client:
-        found = client.audit(replay=not quick)
+        found = client.audit(replay=not quick).raw
     wanted = SEVERITIES[: SEVERITIES.index(severity) + 1]
     shown = [one for one in found["findings"] if one["severity"] in wanted]
     if as_json:

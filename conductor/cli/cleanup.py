@@ -51,7 +51,7 @@ def cases_of(client: Client, hours: float, now: datetime) -> Iterator[Case]:
     """What is to be cleaned, and what looks like it and is not."""
     findings = {
         one["parameters"]["job_id"]: one
-        for one in client.audit(replay=False)["findings"]
+        for one in client.audit(replay=False).raw["findings"]
         if one["code"] in (EXPIRED, GONE)
     }
     for job_id, finding in findings.items():

@@ -9,10 +9,10 @@ from conductor.cli.moments import moment_option, tell_moment
 from conductor.cli.options import AsOf, Json, Wide
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from conductor.cli.screen import Screen
-    from conductor.client import Client, EventPage, Stats
+    from conductor.client import Client, Event, EventPage, Stats
 
 
 def stats(as_of: AsOf = None, as_json: Json = False) -> None:
@@ -67,6 +67,9 @@ def events(
     limit: Annotated[
         int, typer.Option("--limit", metavar="N", min=1, max=10_000, help="At most so many.")
     ] = 20,
+    to_follow: Annotated[
+        bool, typer.Option("-f", "--follow", help="Go on as they are recorded; with a filter, from now on.")
+    ] = False,
     wide: Wide = False,
     as_json: Json = False,
 ) -> None:
@@ -79,19 +82,44 @@ def events(
 
     screen = Screen.open()
     with connect(channel="cli") as client:
+        filtered = stream is not None or event_type is not None
+        if to_follow:
+            begin = after if after is not None or filtered else _newest(client, limit)
+            _follow(client, begin, stream, event_type, wide=wide, as_json=as_json)
+            return
         if after is None:
-            after = 0 if stream or event_type else _newest(client, limit)
+            after = 0 if filtered else _newest(client, limit)
         found = client.events(after=after, stream=stream, event_type=event_type, limit=limit)
-        policies = {} if as_json else _policies_before(client, found)
+        policies = {} if as_json else _policies_before(client, found.events)
     if as_json:
         screen.json(found.raw)
     else:
         _list(found, policies, of_one_stream=stream is not None, wide=wide)
 
 
-def _policies_before(client: "Client", page: "EventPage") -> "Mapping[int, Mapping[str, Any]]":
+def _follow(
+    client: "Client",
+    after: int | None,
+    stream: str | None,
+    event_type: str | None,
+    *,
+    wide: bool,
+    as_json: bool,
+) -> None:
+    from conductor.cli.event_following import Which, follow
+    from conductor.cli.policy_values import DEFAULTS
+    from conductor.cli.screen import Screen
+
+    def policy_before(event: "Event") -> "Mapping[str, Any]":
+        return _policies_before(client, [event]).get(event.position, DEFAULTS)
+
+    which: Which = {"after": after, "stream": stream, "event_type": event_type}
+    follow(client, Screen.open(), policy_before, which, wide=wide, as_json=as_json)
+
+
+def _policies_before(client: "Client", events: "Sequence[Event]") -> "Mapping[int, Mapping[str, Any]]":
     """For each change of the policy on the page, by position: the policy that it changed, if not the first."""
-    if not any(one.type == "PolicyChanged" for one in page.events):
+    if not any(one.type == "PolicyChanged" for one in events):
         return {}
     history = client.policy_history()
     return {one.position: before.data["policy"] for before, one in pairwise(history)}

@@ -13,7 +13,7 @@ PARTS = ("database", "scheduler", "nodes")
 
 
 def look(client: Client, arguments: Namespace, screen: Screen) -> int:
-    health = client.health()
+    health = client.health().raw
     well = health.get("status") == "ok"
     if arguments.json:
         screen.json(health)

@@ -87,7 +87,7 @@ def _change(name: str, verb: str, key: str, reason: str | None, *, as_json: bool
     screen = Screen.open()
     with connect(channel="cli") as client:
         change = client.drain if verb == "drain" else client.resume
-        answer = change(name, reason=reason)
+        answer = change(name, reason=reason).raw
     if as_json:
         screen.json(answer)
         return

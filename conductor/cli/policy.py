@@ -66,10 +66,10 @@ def policy(
         elif history:
             _history(client, screen, as_json=as_json)
         elif fair_share:
-            found = client.fair_share(as_of=moment)
+            found = client.fair_share(as_of=moment).raw
             screen.json(found) if as_json else _shares(found, screen)
         else:
-            found = client.policy(as_of=moment)
+            found = client.policy(as_of=moment).raw
             screen.json(found) if as_json else _sheet(found, screen)
 
 
@@ -116,8 +116,8 @@ def _licences(text: str, screen: "Screen") -> dict[str, int]:
 def _change(
     client: "Client", changes: Mapping[str, Any], reason: str | None, screen: "Screen", *, as_json: bool
 ) -> None:
-    before = client.policy()
-    after = client.change_policy(changes, reason=reason)
+    before = client.policy().raw
+    after = client.change_policy(changes, reason=reason).raw
     if as_json:
         screen.json(after)
     elif after["version"] == before["version"]:

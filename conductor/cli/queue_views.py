@@ -31,7 +31,7 @@ def show_queue(
     """`plain`: nothing else was asked for. Raises `WrongUsage` when it was."""
     if not plain:
         refuse(screen, "queue_alone")
-    found = client.queue(limit=min(limit, 1000))
+    found = client.queue(limit=min(limit, 1000)).raw
     if as_json:
         screen.json(found)
         return

@@ -64,7 +64,7 @@ def repair(
         if not yes and not _confirmed(screen):
             screen.warn("repair_not_done")
             return 1
-        answers = [client.command(command) for command in commands]
+        answers = [client.command(command).raw for command in commands]
     if as_json:
         screen.json({"answers": answers})
     else:
@@ -104,7 +104,7 @@ def _is_the_way(code: str, subject: str, screen: "Screen", *, acknowledging: boo
 
 def _found(client: "Client", code: str, subject: str, *, quick: bool) -> Raw | None:
     """As the audit has it now: a command that was copied an hour ago may be about something else by now."""
-    findings = client.audit(replay=not quick)["findings"]
+    findings = client.audit(replay=not quick).raw["findings"]
     return next((one for one in findings if (one["code"], one["subject"]) == (code, subject)), None)
 
 

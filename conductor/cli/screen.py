@@ -67,6 +67,10 @@ class Screen:
     def line(self, line: str) -> None:
         print(visible(line))
 
+    def line_now(self, line: str) -> None:
+        """Also where nobody looks: what follows may be long in coming."""
+        print(one_line(line), flush=True)
+
     def warn(self, key: str, **values: object) -> None:
         """A sentence of ours on standard error: one line for a program, lines that fit for a person."""
         sentence = visible(self.text(key, **values))
@@ -83,10 +87,11 @@ class Screen:
 
     def json(self, value: Any) -> None:
         """The machine's form. Characters that a terminal would obey are escaped, which JSON allows."""
-        written = json.dumps(value, ensure_ascii=False, indent=2)
-        if not can_write(sys.stdout, written):
-            written = json.dumps(value, indent=2)
-        print(_UNSAFE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", written))
+        print(_written(value, indent=2))
+
+    def json_line(self, value: Any) -> None:
+        """The same on one line, at once."""
+        print(_written(value), flush=True)
 
     def table(
         self, columns: Sequence[tuple[str, Column]], rows: Sequence[Sequence[Cell]], *, wide: bool = False
@@ -135,6 +140,14 @@ class Screen:
 
     def width(self) -> int:
         return _width_of(sys.stdout) if self.out_is_terminal else WIDTH
+
+
+def _written(value: Any, indent: int | None = None) -> str:
+    """As characters where they can be written, and escaped where not."""
+    written = json.dumps(value, ensure_ascii=False, indent=indent)
+    if not can_write(sys.stdout, written):
+        written = json.dumps(value, indent=indent)
+    return _UNSAFE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", written)
 
 
 def fit(text: str, width: int) -> str:

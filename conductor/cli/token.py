@@ -45,7 +45,9 @@ def create(
     _check_role(role, screen)
     expires_at = _expiry(expires, screen)
     with connect(channel="cli") as client:
-        made = client.tokens.create(name, role=role, user_name=user, node_name=node, expires_at=expires_at)
+        made = client.tokens.create(
+            name, role=role, user_name=user, node_name=node, expires_at=expires_at
+        ).raw
     if as_json:
         screen.json(made)
         return
@@ -66,7 +68,7 @@ def tokens(as_json: Json = False, wide: Wide = False) -> None:
 
     screen = Screen.open()
     with connect(channel="cli") as client:
-        found = client.tokens.list()
+        found = client.tokens.list().raw
     if as_json:
         screen.json(found)
         return
@@ -90,7 +92,7 @@ def revoke(name: Name, reason: Reason = None) -> None:
 
     screen = Screen.open()
     with connect(channel="cli") as client:
-        done = client.tokens.revoke(name, reason=reason)
+        done = client.tokens.revoke(name, reason=reason).raw
     screen.say("token_revoked", name=done["name"])
 
 

@@ -26,7 +26,7 @@ COLUMNS = (
 
 def look(client: Client, arguments: Namespace, screen: Screen) -> int:
     stats, nodes = client.stats(), [dict(one) for one in client.nodes().raw["nodes"]]
-    found = client.audit(replay=arguments.replay)
+    found = client.audit(replay=arguments.replay).raw
     findings = [one for one in found["findings"] if one["severity"] != "info"]
     wrong = list(_contradictions(stats))
     if arguments.json:

@@ -25,7 +25,7 @@ def why(job_id: JobId, as_of: AsOf = None, as_json: Json = False) -> None:
 
     screen = Screen.open()
     with connect(channel="cli") as client:
-        found = client.why(job_id, as_of=moment_option(as_of, screen))
+        found = client.why(job_id, as_of=moment_option(as_of, screen)).raw
     if as_json:
         screen.json(found)
         return

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from conductor.client.client import Client
 from conductor.client.connecting import connect, connect_async
 from conductor.client.errors import ClientError, FieldError, Problem, Refused, UnexpectedAnswer, Unreachable
+from conductor.client.log_calls import CommandAnswer
 from conductor.client.models import (
     ACTIVE_STATES,
     FINAL_STATES,
@@ -30,7 +31,15 @@ from conductor.client.models import (
     Submitted,
     SubmittedBatch,
 )
-from conductor.client.shapes import AllocationPage, CommandAnswer, Lease, Rejection
+from conductor.wire.audit import Audit
+from conductor.wire.cluster import Health
+from conductor.wire.commands import CommandAccepted, CommandRejected, Rejection
+from conductor.wire.jobs import AllocationPage
+from conductor.wire.nodes import ChangedNode, LeaseRenewed
+from conductor.wire.policy import FairShare, PolicyInForce
+from conductor.wire.queue import Queue
+from conductor.wire.tokens import ChangedToken, TokenList
+from conductor.wire.why import Explanation
 
 if TYPE_CHECKING:
     from conductor.client.aio.client import AsyncClient
@@ -41,28 +50,39 @@ __all__ = [
     "Allocation",
     "AllocationPage",
     "AsyncClient",
+    "Audit",
     "Changed",
+    "ChangedNode",
+    "ChangedToken",
     "Client",
     "ClientError",
+    "CommandAccepted",
     "CommandAnswer",
+    "CommandRejected",
     "Event",
     "EventPage",
+    "Explanation",
+    "FairShare",
     "FieldError",
     "Head",
+    "Health",
     "Job",
     "JobPage",
-    "Lease",
+    "LeaseRenewed",
     "Node",
     "Nodes",
+    "PolicyInForce",
     "Problem",
     "Process",
     "ProcessPage",
+    "Queue",
     "Refused",
     "Rejection",
     "Stats",
     "Submission",
     "Submitted",
     "SubmittedBatch",
+    "TokenList",
     "UnexpectedAnswer",
     "Unreachable",
     "connect",

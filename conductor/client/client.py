@@ -24,24 +24,20 @@ from conductor.client.calls import EVENTS_PAGE, JobName, Moment, Stream
 from conductor.client.connection import Connection
 from conductor.client.exchange import CONNECTIONS
 from conductor.client.job_calls import JobFilters
-from conductor.client.models import (
-    Changed,
-    Event,
-    EventPage,
-    Job,
-    JobPage,
-    Node,
-    Nodes,
-    ProcessPage,
-    Raw,
-    Stats,
-    Submission,
-    Submitted,
-    SubmittedBatch,
-)
+from conductor.client.log_calls import CommandAnswer, EventFilters, Known
+from conductor.client.models import Raw, Submission
 from conductor.client.patience import PATIENCE_SECONDS
-from conductor.client.shapes import AllocationPage, CommandAnswer, Lease
 from conductor.client.tokens import Tokens
+from conductor.wire.audit import Audit, ProcessPage
+from conductor.wire.cluster import Health, Stats
+from conductor.wire.commands import CommandAccepted
+from conductor.wire.events import Event, EventPage
+from conductor.wire.jobs import AllocationPage, Changed, Job, JobPage
+from conductor.wire.nodes import ChangedNode, LeaseRenewed, Node, Nodes
+from conductor.wire.policy import FairShare, PolicyInForce
+from conductor.wire.queue import Queue
+from conductor.wire.submitting import Submitted, SubmittedBatch
+from conductor.wire.why import Explanation
 
 __all__ = ["Client", "JobName", "Moment", "Stream"]
 
@@ -185,7 +181,7 @@ class Client:
         """The variables that were given with the job."""
         return self._connection.ask(job_calls.environment(job_id))
 
-    def why(self, job_id: JobName, *, as_of: Moment | None = None) -> Raw:
+    def why(self, job_id: JobName, *, as_of: Moment | None = None) -> Explanation:
         """Why a job waits, now or at a moment of the past; of one that does not wait, what came of it."""
         return self._connection.ask(job_calls.why(job_id, as_of))
 
@@ -263,7 +259,7 @@ class Client:
     def reprioritize(self, job_id: JobName, priority: int, *, expected_version: int | None = None) -> Changed:
         return self._connection.ask(job_calls.reprioritize(job_id, priority, expected_version))
 
-    def command(self, command: Raw) -> Raw:
+    def command(self, command: Raw) -> CommandAccepted:
         """Send one command as the contract words it; a rejection is raised as `Refused`."""
         return self._connection.ask(log_calls.command(command))
 
@@ -295,33 +291,33 @@ class Client:
     def node(self, name: str) -> Node:
         return self._connection.ask(cluster_calls.node(name))
 
-    def drain(self, name: str, *, reason: str | None = None) -> Raw:
+    def drain(self, name: str, *, reason: str | None = None) -> ChangedNode:
         """Place nothing more on this node; what runs there runs on."""
         return self._connection.ask(cluster_calls.change_node(name, "drain", reason))
 
-    def resume(self, name: str, *, reason: str | None = None) -> Raw:
+    def resume(self, name: str, *, reason: str | None = None) -> ChangedNode:
         return self._connection.ask(cluster_calls.change_node(name, "resume", reason))
 
-    def lost(self, name: str, *, reason: str | None = None) -> Raw:
+    def lost(self, name: str, *, reason: str | None = None) -> ChangedNode:
         """Vouch that nothing runs on this node any more: its jobs end or begin again elsewhere."""
         return self._connection.ask(cluster_calls.change_node(name, "lost", reason))
 
-    def remove(self, name: str, *, reason: str | None = None) -> Raw:
+    def remove(self, name: str, *, reason: str | None = None) -> ChangedNode:
         return self._connection.ask(cluster_calls.change_node(name, "remove", reason))
 
-    def renew_lease(self, name: str, incarnation: int, allocations: Sequence[int]) -> Lease:
+    def renew_lease(self, name: str, incarnation: int, allocations: Sequence[int]) -> LeaseRenewed:
         """For executors: this node is there and has these allocations."""
         return self._connection.ask(cluster_calls.renew_lease(name, incarnation, allocations))
 
-    def queue(self, *, limit: int | None = None) -> Raw:
+    def queue(self, *, limit: int | None = None) -> Queue:
         """The waiting jobs in the order in which the scheduler looks at them, and the licences in use."""
         return self._connection.ask(cluster_calls.queue(limit))
 
-    def policy(self, *, as_of: Moment | None = None) -> Raw:
+    def policy(self, *, as_of: Moment | None = None) -> PolicyInForce:
         """How the queue is worked through, since when, by whom and why."""
         return self._connection.ask(cluster_calls.policy(as_of))
 
-    def change_policy(self, changes: Mapping[str, Any], *, reason: str | None = None) -> Raw:
+    def change_policy(self, changes: Mapping[str, Any], *, reason: str | None = None) -> PolicyInForce:
         """Change some of its values, by name; gives it as it is then."""
         return self._connection.ask(cluster_calls.change_policy(changes, reason))
 
@@ -329,7 +325,7 @@ class Client:
         """Every change of the policy."""
         return self.events(stream="policy", limit=EVENTS_PAGE).events
 
-    def fair_share(self, *, as_of: Moment | None = None) -> Raw:
+    def fair_share(self, *, as_of: Moment | None = None) -> FairShare:
         """What each account has used, decayed, and its factor."""
         return self._connection.ask(cluster_calls.fair_share(as_of))
 
@@ -337,40 +333,46 @@ class Client:
         self,
         *,
         after: int = 0,
+        known_hash: str | None = None,
         stream: str | None = None,
         event_type: str | Sequence[str] | None = None,
         node_name: str | None = None,
         limit: int | None = None,
     ) -> EventPage:
-        """Events after a position, in the order of the log."""
-        return self._connection.ask(log_calls.events(after, stream, event_type, node_name, limit))
+        """Events after a position. `known_hash`, here and below, of the one there: `Refused` if history is another."""
+        filters = EventFilters(stream=stream, event_type=event_type, node_name=node_name)
+        begin = Known(position=after, hash=known_hash)
+        return self._connection.ask(log_calls.events(begin, filters, limit))
 
     def iterate_events(
         self,
         *,
         after: int = 0,
+        known_hash: str | None = None,
         stream: str | None = None,
         event_type: str | Sequence[str] | None = None,
         node_name: str | None = None,
     ) -> Generator[Event, None, None]:
-        """The same up to the end of the log, over as many pages as it takes."""
-        return paging.iterate_events(self._connection, after, stream, event_type, node_name)
+        """The same up to the end of the log, however long, as they are taken."""
+        filters = EventFilters(stream=stream, event_type=event_type, node_name=node_name)
+        return paging.iterate_events(self._connection, Known(position=after, hash=known_hash), filters)
 
     def follow_events(
         self,
         *,
         after: int | None = None,
+        known_hash: str | None = None,
         stream: str | None = None,
         event_type: str | Sequence[str] | None = None,
         node_name: str | None = None,
         patience_seconds: float = PATIENCE_SECONDS,
     ) -> Generator[Event, None, None]:
         """Events after a position (left out: from now on) as they are recorded, each once, for ever."""
-        return following.follow_events(
-            self._connection, after, stream, event_type, node_name, patience_seconds
-        )
+        begin = None if after is None else Known(position=after, hash=known_hash)
+        filters = EventFilters(stream=stream, event_type=event_type, node_name=node_name)
+        return following.follow_events(self._connection, begin, filters, patience_seconds)
 
-    def audit(self, *, replay: bool = True) -> Raw:
+    def audit(self, *, replay: bool = True) -> Audit:
         """What is wrong now, and with `replay` what the whole log tells, which takes as long as it is long."""
         return self._connection.ask(log_calls.audit(replay))
 
@@ -386,6 +388,6 @@ class Client:
         """Which jobs ran as this PID, on this node, alive at this time; newest first."""
         return self._connection.ask(log_calls.processes(pid, node_name, at, limit, cursor))
 
-    def health(self) -> Raw:
+    def health(self) -> Health:
         """The server's own account of itself; `Unreachable` when there is none."""
         return self._connection.ask(cluster_calls.health())

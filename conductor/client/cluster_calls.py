@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-import httpx
-
-from conductor.client.calls import API, Call, Moment, Params, as_json, as_object, as_shape, get, part, post
+from conductor.client.calls import API, Call, Moment, Params, as_shape, get, part, post
 from conductor.client.job_calls import said
-from conductor.client.models import Node, Nodes, Raw, Stats
-from conductor.client.shapes import AllocationPage, Lease
+from conductor.client.models import Node, Nodes, Stats
+from conductor.wire.cluster import Health
+from conductor.wire.jobs import AllocationPage
+from conductor.wire.nodes import ChangedNode, LeaseRenewed
+from conductor.wire.policy import FairShare, PolicyInForce
+from conductor.wire.queue import Queue
 
 
 def stats(as_of: Moment | None) -> Call[Stats]:
@@ -44,34 +46,30 @@ def node(name: str) -> Call[Node]:
 
 def change_node(
     name: str, verb: Literal["drain", "resume", "lost", "remove"], reason: str | None
-) -> Call[Raw]:
-    return post(f"{API}/nodes/{part(name)}/{verb}", as_object, said(reason))
+) -> Call[ChangedNode]:
+    return post(f"{API}/nodes/{part(name)}/{verb}", as_shape(ChangedNode), said(reason))
 
 
-def renew_lease(name: str, incarnation: int, allocations: Sequence[int]) -> Call[Lease]:
+def renew_lease(name: str, incarnation: int, allocations: Sequence[int]) -> Call[LeaseRenewed]:
     body = {"incarnation": incarnation, "allocations": list(allocations)}
-    return post(f"{API}/nodes/{part(name)}/lease", as_shape(Lease), body, method="PUT")
+    return post(f"{API}/nodes/{part(name)}/lease", as_shape(LeaseRenewed), body, method="PUT")
 
 
-def queue(limit: int | None) -> Call[Raw]:
-    return get(f"{API}/queue", as_object, {"limit": limit}, sees_writes=False)
+def queue(limit: int | None) -> Call[Queue]:
+    return get(f"{API}/queue", as_shape(Queue), {"limit": limit})
 
 
-def policy(as_of: Moment | None) -> Call[Raw]:
-    return get(f"{API}/policy", as_object, as_of=as_of)
+def policy(as_of: Moment | None) -> Call[PolicyInForce]:
+    return get(f"{API}/policy", as_shape(PolicyInForce), as_of=as_of)
 
 
-def change_policy(changes: Mapping[str, Any], reason: str | None) -> Call[Raw]:
-    return post(f"{API}/policy", as_object, {"changes": dict(changes), "reason": reason})
+def change_policy(changes: Mapping[str, Any], reason: str | None) -> Call[PolicyInForce]:
+    return post(f"{API}/policy", as_shape(PolicyInForce), {"changes": dict(changes), "reason": reason})
 
 
-def fair_share(as_of: Moment | None) -> Call[Raw]:
-    return get(f"{API}/policy/fair-share", as_object, as_of=as_of)
+def fair_share(as_of: Moment | None) -> Call[FairShare]:
+    return get(f"{API}/policy/fair-share", as_shape(FairShare), as_of=as_of)
 
 
-def health() -> Call[Raw]:
-    def reads(answer: httpx.Response) -> Raw:
-        document = as_json(answer)
-        return document if isinstance(document, dict) else {}
-
-    return get("/health", reads, sees_writes=False)
+def health() -> Call[Health]:
+    return get("/health", as_shape(Health), sees_writes=False)

@@ -7,7 +7,7 @@ closes the generator (`contextlib.closing`), and with it the connection.
 
 # Made from `aio/following.py` by `scripts/write_sync_client.py`; change it there.
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import closing
 
 from conductor.client import job_calls, log_calls
@@ -51,21 +51,20 @@ def follow_output(
 
 def follow_events(
     connection: Connection,
-    after: int | None,
-    stream: str | None,
-    event_type: str | Sequence[str] | None,
-    node_name: str | None,
+    after: log_calls.Known | None,
+    filters: log_calls.EventFilters,
     patience_seconds: float,
 ) -> Generator[Event, None, None]:
     """Events after a position (None: from now on) as they are recorded, for ever."""
     patience = Patience(patience_seconds)
-    reader = EventReader(_head(connection) if after is None else after)
+    last = _head(connection) if after is None else after
+    reader = EventReader(last.position, last if last.hash else None)
     while True:
-        call = log_calls.event_stream(reader.position, stream, event_type, node_name)
+        call = log_calls.event_stream(reader.position, reader.last, filters)
         try:
             with connection.stream(call, silence_seconds=SILENCE_SECONDS) as pieces:
                 patience.answered()
-                reader = EventReader(reader.position)
+                reader = EventReader(reader.position, reader.last)
                 for piece in pieces:
                     for event in reader.events(piece):
                         yield event
@@ -74,7 +73,7 @@ def follow_events(
                 break  # an older server: by pages, then
             patience.check(error)
         connection.sleep(AWAY_PAUSE_SECONDS)
-    pages = _follow_pages(connection, reader.position, stream, event_type, node_name, patience)
+    pages = _follow_pages(connection, reader.position, filters, patience)
     with closing(pages):
         for event in pages:
             yield event
@@ -83,15 +82,13 @@ def follow_events(
 def _follow_pages(
     connection: Connection,
     position: int,
-    stream: str | None,
-    event_type: str | Sequence[str] | None,
-    node_name: str | None,
+    filters: log_calls.EventFilters,
     patience: Patience,
 ) -> Generator[Event, None, None]:
     while True:
         page = EventPage(events=())
         try:
-            call = log_calls.events(position, stream, event_type, node_name, EVENTS_PAGE)
+            call = log_calls.events(log_calls.Known(position=position), filters, EVENTS_PAGE)
             page = connection.ask(call)
             patience.answered()
         except ClientError as error:
@@ -102,6 +99,8 @@ def _follow_pages(
             connection.sleep(PAGING_PAUSE_SECONDS)
 
 
-def _head(connection: Connection) -> int:
-    head = connection.ask(log_calls.events(0, None, None, None, 1)).head
-    return head.position if head is not None else 0
+def _head(connection: Connection) -> log_calls.Known:
+    call = log_calls.events(log_calls.Known(position=0), log_calls.EventFilters(), 1)
+    head = connection.ask(call).head
+    known = (0, None) if head is None else (head.position, head.hash)
+    return log_calls.Known(position=known[0], hash=known[1])

@@ -37,6 +37,7 @@ from conductor.client.models import (
     SubmittedBatch,
     read,
 )
+from conductor.wire.why import Explanation
 
 # A batch of more jobs is sent as lines, which neither side holds twice.
 MOST_IN_ONE_OBJECT = 100
@@ -139,8 +140,8 @@ def environment(job_id: JobName) -> Call[Mapping[str, str]]:
     return get(f"{API}/jobs/{part(job_id)}/environment", reads)
 
 
-def why(job_id: JobName, as_of: Moment | None) -> Call[Raw]:
-    return get(f"{API}/jobs/{part(job_id)}/why", as_object, as_of=as_of)
+def why(job_id: JobName, as_of: Moment | None) -> Call[Explanation]:
+    return get(f"{API}/jobs/{part(job_id)}/why", as_shape(Explanation), as_of=as_of)
 
 
 def job_events(job_id: JobName, after: int, limit: int | None) -> Call[EventPage]:
@@ -150,12 +151,12 @@ def job_events(job_id: JobName, after: int, limit: int | None) -> Call[EventPage
 
 def output(job_id: JobName, stream: Stream, offset: int, limit: int | None) -> Call[bytes]:
     params: Params = {"stream": stream, "offset": offset, "limit": limit}
-    return get(f"{API}/jobs/{part(job_id)}/output", as_bytes, params, sees_writes=False)
+    return get(f"{API}/jobs/{part(job_id)}/output", as_bytes, params)
 
 
 def followed_output(job_id: JobName, stream: Stream, offset: int, follow: bool) -> Call[bytes]:
     params: Params = {"stream": stream, "offset": offset, "follow": 1 if follow else None}
-    return get(f"{API}/jobs/{part(job_id)}/output", as_bytes, params, sees_writes=False)
+    return get(f"{API}/jobs/{part(job_id)}/output", as_bytes, params)
 
 
 def send_output(job_id: JobName, data: bytes, stream: Stream, offset: int, attempt: int | None) -> Call[int]:

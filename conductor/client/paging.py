@@ -2,13 +2,16 @@
 
 # Made from `aio/paging.py` by `scripts/write_sync_client.py`; change it there.
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable
 from itertools import islice
 
 from conductor.client import job_calls, log_calls
 from conductor.client.calls import EVENTS_PAGE, PAGE, JobName, Moment
 from conductor.client.connection import Connection
+from conductor.client.errors import ClientError
+from conductor.client.event_lines import LineReader
 from conductor.client.models import Event, Job, JobPage, Submission, Submitted
+from conductor.client.patience import AWAY_PAUSE_SECONDS, PATIENCE_SECONDS, Patience
 
 
 def submit_all(
@@ -63,16 +66,20 @@ def all_job_events(connection: Connection, job_id: JobName) -> tuple[Event, ...]
 
 
 def iterate_events(
-    connection: Connection,
-    after: int,
-    stream: str | None,
-    event_type: str | Sequence[str] | None,
-    node_name: str | None,
+    connection: Connection, after: log_calls.Known, filters: log_calls.EventFilters
 ) -> Generator[Event, None, None]:
-    """Up to the end of the log, a page at a time."""
+    """Up to the end of the log, as lines; a connection that breaks is taken up again at the next one."""
+    patience = Patience(PATIENCE_SECONDS)
     while True:
-        page = connection.ask(log_calls.events(after, stream, event_type, node_name, EVENTS_PAGE))
-        yield from page.events
-        if len(page.events) < EVENTS_PAGE:
+        try:
+            reader = LineReader()
+            with connection.stream(log_calls.event_lines(after, filters)) as pieces:
+                patience.answered()
+                for piece in pieces:
+                    for event in reader.events(piece):
+                        after = log_calls.known(event)
+                        yield event
             return
-        after = page.events[-1].position
+        except ClientError as error:
+            patience.check(error)
+        connection.sleep(AWAY_PAUSE_SECONDS)

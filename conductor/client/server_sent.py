@@ -9,14 +9,18 @@ from typing import Any
 
 from conductor.client.errors import Refused, UnexpectedAnswer
 from conductor.client.exchange import problem_in
+from conductor.client.log_calls import Known, known
 from conductor.client.models import Event, read
 
 
 class EventReader:
-    """Each has an event of the log as JSON in its `data`. `position`: up to where the log has been looked through."""
+    """Each has an event of the log as JSON in its `data`. `position`: up to where the log has been looked through;
+    `last`: of the last event that came.
+    """
 
-    def __init__(self, position: int) -> None:
+    def __init__(self, position: int, last: Known | None = None) -> None:
         self.position = position
+        self.last = last
         self._line = bytearray()
         self._fields: dict[bytes, bytes] = {}
 
@@ -36,6 +40,7 @@ class EventReader:
                 event = _event(given)
                 if event is not None:
                     self.position = event.position
+                    self.last = known(event)
                     yield event
                 elif given.get(b"id", b"").isdigit():
                     self.position = int(given[b"id"])

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from conductor.client import token_calls
 from conductor.client.connection import Connection
-from conductor.client.models import Raw
+from conductor.wire.tokens import ChangedToken, TokenList
 
 
 class Tokens:
@@ -23,15 +23,15 @@ class Tokens:
         user_name: str | None = None,
         node_name: str | None = None,
         expires_at: datetime | None = None,
-    ) -> Raw:
+    ) -> ChangedToken:
         """A new one; `token` of the answer is its secret, which nothing else ever tells."""
         call = token_calls.create(name, role, user_name, node_name, expires_at)
         return self._connection.ask(call)
 
-    def list(self) -> Raw:
-        """All there ever were, `{"tokens": [...]}`, without their secrets."""
+    def list(self) -> TokenList:
+        """All there ever were, without their secrets."""
         return self._connection.ask(token_calls.every())
 
-    def revoke(self, name: str, *, reason: str | None = None) -> Raw:
+    def revoke(self, name: str, *, reason: str | None = None) -> ChangedToken:
         """From now on nobody is let in with it."""
         return self._connection.ask(token_calls.revoke(name, reason))

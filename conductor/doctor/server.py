@@ -4,7 +4,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from conductor.client import Client
-from conductor.client.errors import ClientError, Refused
+from conductor.client.errors import ClientError, Refused, UnexpectedAnswer
 from conductor.doctor.facts import Api, Audit
 from conductor.doctor.judging_machine import is_loopback
 from conductor.settings import Settings, SettingsError, api_url_of, read_token
@@ -25,11 +25,11 @@ def read_api(settings: Settings, head: Callable[[], int | None]) -> tuple[Api, A
         before = head()
         try:
             health = client.health()
-            if "scheduler" not in health:
-                return Api(url=url, loopback=loopback, refusal="no Conductor"), None
+        except UnexpectedAnswer:
+            return Api(url=url, loopback=loopback, refusal="no Conductor"), None
         except ClientError as error:
             return Api(url=url, loopback=loopback, refusal=str(getattr(error, "cause", error))), None
-        theirs = health.get("database", {}).get("position")
+        theirs = health.database.position
         positions = (before, theirs, head())
         status, because, audit = (None, None, None) if unusable else _ask(client)
     api = Api(
@@ -46,10 +46,10 @@ def read_api(settings: Settings, head: Callable[[], int | None]) -> tuple[Api, A
 
 def _ask(client: Client) -> tuple[int | None, str | None, Audit | None]:
     try:
-        found = client.audit(replay=False)["findings"]
+        found = client.audit(replay=False).findings
     except Refused as error:
         return error.status, str(error), None
     except ClientError as error:
         return None, str(error), None
-    count = {level: sum(one["severity"] == level for one in found) for level in ("error", "warning")}
+    count = {level: sum(one.severity == level for one in found) for level in ("error", "warning")}
     return 200, None, Audit(errors=count["error"], warnings=count["warning"])

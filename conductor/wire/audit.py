@@ -62,6 +62,7 @@ class Audit:
     position: int
     checked: Checked
     seconds: float
+    raw: Kept = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -79,6 +79,7 @@ class Health:
     database: DatabasePart
     scheduler: SchedulerLease
     nodes: NodesPart
+    raw: Kept = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,12 +1,12 @@
 """Answers to commands: the events that one came to, or why it was rejected."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
 from conductor.wire.events import Event
-from conductor.wire.shapes import RejectionName, Sometimes, SometimesSome
+from conductor.wire.shapes import Kept, RejectionName, Sometimes, SometimesSome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +24,7 @@ class CommandAccepted:
     gres: Sometimes[Mapping[str, tuple[int, ...]]] = None
     expires_at: Sometimes[datetime] = None
     warnings: SometimesSome[tuple[str, ...]] = ()
+    raw: Kept = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,7 @@ class CommandRejected:
 
     ok: Literal[False]
     rejection: Rejection
+    raw: Kept = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

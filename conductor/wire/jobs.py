@@ -140,7 +140,7 @@ class Allocation:
     cpu_seconds: float | None = None
     memory_peak_mb: int | None = None
     version: int | None = None
-    unsupervised: Partly[bool | None] = None
+    unsupervised: bool | None = None
     launch: Sometimes[Launch] = None
 
 
@@ -151,6 +151,7 @@ class AllocationPage:
     allocations: tuple[Allocation, ...]
     next: int | None = None
     as_of: Sometimes[Moment] = None
+    raw: Kept = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

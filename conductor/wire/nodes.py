@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from conductor.wire.jobs import Moment
-from conductor.wire.shapes import Kept, NodeStateName, Partly, Sometimes
+from conductor.wire.shapes import Kept, NodeStateName, Sometimes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class Node:
     lease_renewed_at: datetime | None = None
     lease_expires_at: datetime | None = None
     lease_live: bool | None = None
-    unsupervised: Partly[bool | None] = None
+    unsupervised: bool | None = None
     raw: Kept = field(default_factory=dict, repr=False, compare=False)
 
 
@@ -58,6 +58,7 @@ class ChangedNode:
     incarnation: int
     version: int
     position: int
+    raw: Kept = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,3 +67,4 @@ class LeaseRenewed:
 
     expires_at: datetime
     cancel: tuple[int, ...]
+    raw: Kept = field(default_factory=dict, repr=False, compare=False)

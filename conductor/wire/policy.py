@@ -1,11 +1,11 @@
 """The policy, and how accounts stand in their shares."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from conductor.wire.jobs import Moment
-from conductor.wire.shapes import Sometimes
+from conductor.wire.shapes import Kept, Sometimes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,7 @@ class PolicyInForce:
     channel: str | None
     reason: str | None
     as_of: Sometimes[Moment] = None
+    raw: Kept = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,3 +58,4 @@ class FairShare:
     half_life_hours: float
     counted_until: datetime
     as_of: Sometimes[Moment] = None
+    raw: Kept = field(default_factory=dict, repr=False, compare=False)

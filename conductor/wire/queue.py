@@ -1,8 +1,10 @@
 """The queue in the order in which the scheduler looks at it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+
+from conductor.wire.shapes import Kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,3 +44,4 @@ class Queue:
     licences: Mapping[str, LicenceUse]
     position: int
     at: datetime
+    raw: Kept = field(default_factory=dict, repr=False, compare=False)

@@ -1,13 +1,13 @@
 """Tokens as administrators see them. A secret is in one answer, and never again."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
 
 from pydantic import Field
 
 from conductor.core.roles import Role
-from conductor.wire.shapes import Sometimes
+from conductor.wire.shapes import Kept, Sometimes
 
 RoleName = Annotated[str, Field(json_schema_extra={"enum": [str(role) for role in Role]})]
 TokenState = Annotated[str, Field(json_schema_extra={"enum": ["active", "expired", "revoked"]})]
@@ -36,6 +36,7 @@ class ChangedToken(Token):
 
     position: int
     token: Sometimes[str] = None
+    raw: Kept = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,3 +44,4 @@ class TokenList:
     """Every token there ever was, oldest first."""
 
     tokens: tuple[Token, ...]
+    raw: Kept = field(default_factory=dict, repr=False, compare=False)

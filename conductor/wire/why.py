@@ -1,11 +1,11 @@
 """Why a job waits: words by their codes, with the sentence beside them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from conductor.wire.jobs import Moment
-from conductor.wire.shapes import JobStateName, Raw, Sometimes
+from conductor.wire.shapes import JobStateName, Kept, Raw, Sometimes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,3 +107,4 @@ class Explanation:
     leases: str
     array: Sometimes[WholeArray] = None
     as_of: Sometimes[Moment] = None
+    raw: Kept = field(default_factory=dict, repr=False, compare=False)

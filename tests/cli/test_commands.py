@@ -6,8 +6,10 @@ import re
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.cells import cell_len
@@ -16,6 +18,7 @@ from typer.testing import CliRunner, Result
 import conductor
 from conductor.cli.app import COMMANDS, app
 from conductor.cli.services import libpq_variables
+from conductor.client import Client, Event
 from tests.fix_api import TOKEN, Api
 
 ROOT = Path(conductor.__file__).parent.parent
@@ -197,6 +200,24 @@ def test_events_are_the_newest_or_those_that_match(api: Api, conduct: Type) -> N
     assert [event["position"] for event in json.loads(newest)["events"]] == [4, 5]
     assert conduct("events", "--stream", "job-1").stdout.count("JobSubmitted") == 1
     assert "No events match" in conduct("events", "--type", "NodeLost").stderr
+
+
+def test_events_are_followed_a_line_each(api: Api, conduct: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(5):
+        api.submit(name="流体" * 60)
+    follow_events = Client.follow_events
+
+    def three(*given: Any, **named: Any) -> Iterator[Event]:
+        """Then whoever looks on has had enough."""
+        yield from islice(follow_events(*given, **named), 3)
+
+    monkeypatch.setattr(Client, "follow_events", three)
+    lines = conduct("events", "-f", "--limit", 3).stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["3", "4", "5"]
+    assert all("JobSubmitted" in line and cell_len(line) <= 80 for line in lines)
+    told = conduct("events", "--follow", "--after", 1, "--type", "JobSubmitted", "--json").stdout
+    events = [json.loads(line) for line in told.splitlines()]
+    assert events == api.get("/events", after=1, limit=3)["events"]
 
 
 def test_events_say_who_did_it_and_what_of_the_policy_was_another_value_then(api: Api, conduct: Type) -> None:

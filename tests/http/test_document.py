@@ -206,6 +206,20 @@ def test_answers_with_as_little_as_possible_are_described_too(api: Api) -> None:
         api.get(path)
 
 
+def test_every_default_is_a_value_that_may_be_given() -> None:
+    """Or else generators of clients leave the operation out."""
+    parameters = [
+        one
+        for path in documented()["paths"].values()
+        for operation in path.values()
+        for one in operation["parameters"]
+        if "schema" in one
+    ]
+    told = [one for one in parameters if "default" in one["schema"]]
+    assert {"replay", "follow", "limit"} <= {one["name"] for one in told}
+    assert [one["name"] for one in told if faults_of(one["schema"], one["schema"]["default"])] == []
+
+
 def test_the_client_reads_what_a_newer_server_adds() -> None:
     job = read(Job, {"id": 1, "state": "PAUSED", "colour": "blue"})
     assert job.state == "PAUSED"

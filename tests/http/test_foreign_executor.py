@@ -84,10 +84,14 @@ def test_whose_word_is_all_there_is_is_said_of_jobs_and_nodes(api: Api) -> None:
     waits, runs = api.submit(), api.submit()
     api.command("Reserve", job_id=waits, node_name="far")
     api.end(api.start(runs, "far"))
-    shown = {one["job_id"]: one for one in api.get("/allocations", status="reserved,released")["allocations"]}
-    assert (shown[waits]["unsupervised"], shown[runs]["unsupervised"]) == (None, True)
-    assert api.get(f"/jobs/{runs}")["resource_allocation"]["unsupervised"] is True
-    assert [node["unsupervised"] for node in api.get("/nodes")["nodes"]] == [True]
+    head = api.get("/events", limit=1)["head"]["position"]
+    for then in ({}, {"as_of": head}):
+        listed = api.get("/allocations", status="reserved,released", **then)["allocations"]
+        shown = {one["job_id"]: one["unsupervised"] for one in listed}
+        assert shown == {waits: None, runs: True}
+        assert api.get(f"/jobs/{waits}", **then)["resource_allocation"]["unsupervised"] is None
+        assert api.get(f"/jobs/{runs}", **then)["resource_allocation"]["unsupervised"] is True
+        assert [node["unsupervised"] for node in api.get("/nodes", **then)["nodes"]] == [True]
     assert api.sql("SELECT a.unsupervised FROM resource_allocations a ORDER BY job_id") == [(None,), (True,)]
 
 

@@ -46,3 +46,17 @@ def test_every_combination_of_filters_shows_what_it_should(api: Api) -> None:
                 user,
                 name,
             )
+
+
+def test_a_full_last_page_says_that_it_is_the_last(api: Api) -> None:
+    api.register(cpus=4)
+    for pid in range(1, 5):
+        api.start(api.submit(), pid=pid)
+    head = api.get("/events", limit=1)["head"]["position"]
+    for path, name in (("/jobs", "jobs"), ("/allocations", "allocations"), ("/pids", "processes")):
+        moments: list[dict[str, Any]] = [{}] if path == "/pids" else [{}, {"as_of": head}]
+        for moment in [*moments, *([{"fold": "array"}] if path == "/jobs" else [])]:
+            first = api.get(path, limit=2, **moment)
+            last = api.get(path, limit=2, cursor=first["next"], **moment)
+            assert (len(first[name]), len(last[name]), last["next"]) == (2, 2, None), (path, moment)
+            assert api.get(path, limit=4, **moment)["next"] is None

@@ -2,6 +2,8 @@
 
 import pytest
 
+from api.operations import Operation
+from api.routes import OPERATIONS
 from tests.fix_api import Api
 
 
@@ -84,3 +86,16 @@ def test_no_job_node_or_user_has_such_a_name(shared_api: Api, text: str) -> None
     for name in ("user_name", "node_name", "name"):
         assert shared_api.client.get(f"/api/v1/jobs?{name}={text}").status_code in (200, 422)
     assert shared_api.client.get(f"/api/v1/events?stream={text}").status_code in (200, 422)
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [one for one in OPERATIONS if one.method != "GET" and one.path.startswith("/api/v1/")],
+    ids=lambda one: one.path,
+)
+def test_writes_refuse_a_parameter_that_they_do_not_know(shared_api: Api, operation: Operation) -> None:
+    path = operation.path.replace("{job_id}", "1").replace("{name}", "node-1")
+    answer = shared_api.client.request(operation.method, f"{path}?timeout=5")
+    assert answer.status_code == 422, answer.text
+    told = [(one["field"], one["code"]) for one in answer.json()["errors"]]
+    assert ("timeout", "unknown_parameter") in told

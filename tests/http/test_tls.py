@@ -74,9 +74,9 @@ def test_a_client_that_trusts_the_certificate_gets_in_and_no_other(home: Path, d
         url = api.url.replace("http://", "https://")
         named = {"url": url, "api_token": TOKEN}
         with connect(Settings(home=home, tls_ca=certificate, **named)) as client:
-            assert client.health()["status"]
+            assert client.health().status
         with connect(settings.model_copy(update={"url": url})) as client:
-            assert client.health(), "on its own home the certificate is known"
+            assert client.health().status, "on its own home the certificate is known"
         with connect(Settings(home=home, **named)) as client, pytest.raises(Unreachable, match="certificate"):
             client.health()
         assert speaks(api, ssl.TLSVersion.TLSv1_2)

@@ -24,23 +24,19 @@ from conductor.client.aio.tokens import AsyncTokens
 from conductor.client.calls import EVENTS_PAGE, JobName, Moment, Stream
 from conductor.client.exchange import CONNECTIONS
 from conductor.client.job_calls import JobFilters
-from conductor.client.models import (
-    Changed,
-    Event,
-    EventPage,
-    Job,
-    JobPage,
-    Node,
-    Nodes,
-    ProcessPage,
-    Raw,
-    Stats,
-    Submission,
-    Submitted,
-    SubmittedBatch,
-)
+from conductor.client.log_calls import CommandAnswer, EventFilters, Known
+from conductor.client.models import Raw, Submission
 from conductor.client.patience import PATIENCE_SECONDS
-from conductor.client.shapes import AllocationPage, CommandAnswer, Lease
+from conductor.wire.audit import Audit, ProcessPage
+from conductor.wire.cluster import Health, Stats
+from conductor.wire.commands import CommandAccepted
+from conductor.wire.events import Event, EventPage
+from conductor.wire.jobs import AllocationPage, Changed, Job, JobPage
+from conductor.wire.nodes import ChangedNode, LeaseRenewed, Node, Nodes
+from conductor.wire.policy import FairShare, PolicyInForce
+from conductor.wire.queue import Queue
+from conductor.wire.submitting import Submitted, SubmittedBatch
+from conductor.wire.why import Explanation
 
 __all__ = ["AsyncClient", "JobName", "Moment", "Stream"]
 
@@ -188,7 +184,7 @@ class AsyncClient:
         """The variables that were given with the job."""
         return await self._connection.ask(job_calls.environment(job_id))
 
-    async def why(self, job_id: JobName, *, as_of: Moment | None = None) -> Raw:
+    async def why(self, job_id: JobName, *, as_of: Moment | None = None) -> Explanation:
         """Why a job waits, now or at a moment of the past; of one that does not wait, what came of it."""
         return await self._connection.ask(job_calls.why(job_id, as_of))
 
@@ -268,7 +264,7 @@ class AsyncClient:
     ) -> Changed:
         return await self._connection.ask(job_calls.reprioritize(job_id, priority, expected_version))
 
-    async def command(self, command: Raw) -> Raw:
+    async def command(self, command: Raw) -> CommandAccepted:
         """Send one command as the contract words it; a rejection is raised as `Refused`."""
         return await self._connection.ask(log_calls.command(command))
 
@@ -300,33 +296,33 @@ class AsyncClient:
     async def node(self, name: str) -> Node:
         return await self._connection.ask(cluster_calls.node(name))
 
-    async def drain(self, name: str, *, reason: str | None = None) -> Raw:
+    async def drain(self, name: str, *, reason: str | None = None) -> ChangedNode:
         """Place nothing more on this node; what runs there runs on."""
         return await self._connection.ask(cluster_calls.change_node(name, "drain", reason))
 
-    async def resume(self, name: str, *, reason: str | None = None) -> Raw:
+    async def resume(self, name: str, *, reason: str | None = None) -> ChangedNode:
         return await self._connection.ask(cluster_calls.change_node(name, "resume", reason))
 
-    async def lost(self, name: str, *, reason: str | None = None) -> Raw:
+    async def lost(self, name: str, *, reason: str | None = None) -> ChangedNode:
         """Vouch that nothing runs on this node any more: its jobs end or begin again elsewhere."""
         return await self._connection.ask(cluster_calls.change_node(name, "lost", reason))
 
-    async def remove(self, name: str, *, reason: str | None = None) -> Raw:
+    async def remove(self, name: str, *, reason: str | None = None) -> ChangedNode:
         return await self._connection.ask(cluster_calls.change_node(name, "remove", reason))
 
-    async def renew_lease(self, name: str, incarnation: int, allocations: Sequence[int]) -> Lease:
+    async def renew_lease(self, name: str, incarnation: int, allocations: Sequence[int]) -> LeaseRenewed:
         """For executors: this node is there and has these allocations."""
         return await self._connection.ask(cluster_calls.renew_lease(name, incarnation, allocations))
 
-    async def queue(self, *, limit: int | None = None) -> Raw:
+    async def queue(self, *, limit: int | None = None) -> Queue:
         """The waiting jobs in the order in which the scheduler looks at them, and the licences in use."""
         return await self._connection.ask(cluster_calls.queue(limit))
 
-    async def policy(self, *, as_of: Moment | None = None) -> Raw:
+    async def policy(self, *, as_of: Moment | None = None) -> PolicyInForce:
         """How the queue is worked through, since when, by whom and why."""
         return await self._connection.ask(cluster_calls.policy(as_of))
 
-    async def change_policy(self, changes: Mapping[str, Any], *, reason: str | None = None) -> Raw:
+    async def change_policy(self, changes: Mapping[str, Any], *, reason: str | None = None) -> PolicyInForce:
         """Change some of its values, by name; gives it as it is then."""
         return await self._connection.ask(cluster_calls.change_policy(changes, reason))
 
@@ -334,7 +330,7 @@ class AsyncClient:
         """Every change of the policy."""
         return (await self.events(stream="policy", limit=EVENTS_PAGE)).events
 
-    async def fair_share(self, *, as_of: Moment | None = None) -> Raw:
+    async def fair_share(self, *, as_of: Moment | None = None) -> FairShare:
         """What each account has used, decayed, and its factor."""
         return await self._connection.ask(cluster_calls.fair_share(as_of))
 
@@ -342,40 +338,46 @@ class AsyncClient:
         self,
         *,
         after: int = 0,
+        known_hash: str | None = None,
         stream: str | None = None,
         event_type: str | Sequence[str] | None = None,
         node_name: str | None = None,
         limit: int | None = None,
     ) -> EventPage:
-        """Events after a position, in the order of the log."""
-        return await self._connection.ask(log_calls.events(after, stream, event_type, node_name, limit))
+        """Events after a position. `known_hash`, here and below, of the one there: `Refused` if history is another."""
+        filters = EventFilters(stream=stream, event_type=event_type, node_name=node_name)
+        begin = Known(position=after, hash=known_hash)
+        return await self._connection.ask(log_calls.events(begin, filters, limit))
 
     def iterate_events(
         self,
         *,
         after: int = 0,
+        known_hash: str | None = None,
         stream: str | None = None,
         event_type: str | Sequence[str] | None = None,
         node_name: str | None = None,
     ) -> AsyncGenerator[Event, None]:
-        """The same up to the end of the log, over as many pages as it takes."""
-        return paging.iterate_events(self._connection, after, stream, event_type, node_name)
+        """The same up to the end of the log, however long, as they are taken."""
+        filters = EventFilters(stream=stream, event_type=event_type, node_name=node_name)
+        return paging.iterate_events(self._connection, Known(position=after, hash=known_hash), filters)
 
     def follow_events(
         self,
         *,
         after: int | None = None,
+        known_hash: str | None = None,
         stream: str | None = None,
         event_type: str | Sequence[str] | None = None,
         node_name: str | None = None,
         patience_seconds: float = PATIENCE_SECONDS,
     ) -> AsyncGenerator[Event, None]:
         """Events after a position (left out: from now on) as they are recorded, each once, for ever."""
-        return following.follow_events(
-            self._connection, after, stream, event_type, node_name, patience_seconds
-        )
+        begin = None if after is None else Known(position=after, hash=known_hash)
+        filters = EventFilters(stream=stream, event_type=event_type, node_name=node_name)
+        return following.follow_events(self._connection, begin, filters, patience_seconds)
 
-    async def audit(self, *, replay: bool = True) -> Raw:
+    async def audit(self, *, replay: bool = True) -> Audit:
         """What is wrong now, and with `replay` what the whole log tells, which takes as long as it is long."""
         return await self._connection.ask(log_calls.audit(replay))
 
@@ -391,6 +393,6 @@ class AsyncClient:
         """Which jobs ran as this PID, on this node, alive at this time; newest first."""
         return await self._connection.ask(log_calls.processes(pid, node_name, at, limit, cursor))
 
-    async def health(self) -> Raw:
+    async def health(self) -> Health:
         """The server's own account of itself; `Unreachable` when there is none."""
         return await self._connection.ask(cluster_calls.health())

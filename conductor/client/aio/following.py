@@ -5,7 +5,7 @@ ended. What is not taken is not fetched: a slow reader holds the server back, no
 closes the generator (`contextlib.aclosing`), and with it the connection.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from conductor.client import job_calls, log_calls
@@ -49,21 +49,20 @@ async def follow_output(
 
 async def follow_events(
     connection: AsyncConnection,
-    after: int | None,
-    stream: str | None,
-    event_type: str | Sequence[str] | None,
-    node_name: str | None,
+    after: log_calls.Known | None,
+    filters: log_calls.EventFilters,
     patience_seconds: float,
 ) -> AsyncGenerator[Event, None]:
     """Events after a position (None: from now on) as they are recorded, for ever."""
     patience = Patience(patience_seconds)
-    reader = EventReader(await _head(connection) if after is None else after)
+    last = await _head(connection) if after is None else after
+    reader = EventReader(last.position, last if last.hash else None)
     while True:
-        call = log_calls.event_stream(reader.position, stream, event_type, node_name)
+        call = log_calls.event_stream(reader.position, reader.last, filters)
         try:
             async with connection.stream(call, silence_seconds=SILENCE_SECONDS) as pieces:
                 patience.answered()
-                reader = EventReader(reader.position)
+                reader = EventReader(reader.position, reader.last)
                 async for piece in pieces:
                     for event in reader.events(piece):
                         yield event
@@ -72,7 +71,7 @@ async def follow_events(
                 break  # an older server: by pages, then
             patience.check(error)
         await connection.sleep(AWAY_PAUSE_SECONDS)
-    pages = _follow_pages(connection, reader.position, stream, event_type, node_name, patience)
+    pages = _follow_pages(connection, reader.position, filters, patience)
     async with aclosing(pages):
         async for event in pages:
             yield event
@@ -81,15 +80,13 @@ async def follow_events(
 async def _follow_pages(
     connection: AsyncConnection,
     position: int,
-    stream: str | None,
-    event_type: str | Sequence[str] | None,
-    node_name: str | None,
+    filters: log_calls.EventFilters,
     patience: Patience,
 ) -> AsyncGenerator[Event, None]:
     while True:
         page = EventPage(events=())
         try:
-            call = log_calls.events(position, stream, event_type, node_name, EVENTS_PAGE)
+            call = log_calls.events(log_calls.Known(position=position), filters, EVENTS_PAGE)
             page = await connection.ask(call)
             patience.answered()
         except ClientError as error:
@@ -101,6 +98,8 @@ async def _follow_pages(
             await connection.sleep(PAGING_PAUSE_SECONDS)
 
 
-async def _head(connection: AsyncConnection) -> int:
-    head = (await connection.ask(log_calls.events(0, None, None, None, 1))).head
-    return head.position if head is not None else 0
+async def _head(connection: AsyncConnection) -> log_calls.Known:
+    call = log_calls.events(log_calls.Known(position=0), log_calls.EventFilters(), 1)
+    head = (await connection.ask(call)).head
+    known = (0, None) if head is None else (head.position, head.hash)
+    return log_calls.Known(position=known[0], hash=known[1])

@@ -1,12 +1,15 @@
 """What comes in pages, over as many pages as it takes; or in batches, over as many batches."""
 
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable
 from itertools import islice
 
 from conductor.client import job_calls, log_calls
 from conductor.client.aio.connection import AsyncConnection
 from conductor.client.calls import EVENTS_PAGE, PAGE, JobName, Moment
+from conductor.client.errors import ClientError
+from conductor.client.event_lines import LineReader
 from conductor.client.models import Event, Job, JobPage, Submission, Submitted
+from conductor.client.patience import AWAY_PAUSE_SECONDS, PATIENCE_SECONDS, Patience
 
 
 async def submit_all(
@@ -63,17 +66,20 @@ async def all_job_events(connection: AsyncConnection, job_id: JobName) -> tuple[
 
 
 async def iterate_events(
-    connection: AsyncConnection,
-    after: int,
-    stream: str | None,
-    event_type: str | Sequence[str] | None,
-    node_name: str | None,
+    connection: AsyncConnection, after: log_calls.Known, filters: log_calls.EventFilters
 ) -> AsyncGenerator[Event, None]:
-    """Up to the end of the log, a page at a time."""
+    """Up to the end of the log, as lines; a connection that breaks is taken up again at the next one."""
+    patience = Patience(PATIENCE_SECONDS)
     while True:
-        page = await connection.ask(log_calls.events(after, stream, event_type, node_name, EVENTS_PAGE))
-        for event in page.events:
-            yield event
-        if len(page.events) < EVENTS_PAGE:
+        try:
+            reader = LineReader()
+            async with connection.stream(log_calls.event_lines(after, filters)) as pieces:
+                patience.answered()
+                async for piece in pieces:
+                    for event in reader.events(piece):
+                        after = log_calls.known(event)
+                        yield event
             return
-        after = page.events[-1].position
+        except ClientError as error:
+            patience.check(error)
+        await connection.sleep(AWAY_PAUSE_SECONDS)

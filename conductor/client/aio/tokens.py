@@ -4,7 +4,7 @@ from datetime import datetime
 
 from conductor.client import token_calls
 from conductor.client.aio.connection import AsyncConnection
-from conductor.client.models import Raw
+from conductor.wire.tokens import ChangedToken, TokenList
 
 
 class AsyncTokens:
@@ -21,15 +21,15 @@ class AsyncTokens:
         user_name: str | None = None,
         node_name: str | None = None,
         expires_at: datetime | None = None,
-    ) -> Raw:
+    ) -> ChangedToken:
         """A new one; `token` of the answer is its secret, which nothing else ever tells."""
         call = token_calls.create(name, role, user_name, node_name, expires_at)
         return await self._connection.ask(call)
 
-    async def list(self) -> Raw:
-        """All there ever were, `{"tokens": [...]}`, without their secrets."""
+    async def list(self) -> TokenList:
+        """All there ever were, without their secrets."""
         return await self._connection.ask(token_calls.every())
 
-    async def revoke(self, name: str, *, reason: str | None = None) -> Raw:
+    async def revoke(self, name: str, *, reason: str | None = None) -> ChangedToken:
         """From now on nobody is let in with it."""
         return await self._connection.ask(token_calls.revoke(name, reason))
