@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from conductor.wire.events import Head
 from conductor.wire.shapes import Sometimes, SometimesSome
 
 
@@ -27,3 +28,4 @@ class ProblemDocument:
     state: Sometimes[str] = None
     version: Sometimes[int] = None
     offset: Sometimes[int] = None
+    head: Sometimes[Head] = None

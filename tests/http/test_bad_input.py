@@ -96,7 +96,7 @@ WRONG_FIELDS: list[tuple[dict[str, Any], str, str, str]] = [
     ({"gres": {"1x": 1}}, "gres", "bad_gres", "no name"),
     ({"gres": {"gpu": "2"}}, "gres.gpu", "not_an_integer", "whole number"),
     # what no node could ever run, with the nearest that could
-    ({"memory_mb": 1001}, "memory_mb", "invalid", "Ask for 1000 or less"),
+    ({"memory_mb": 1001}, "memory_mb", "invalid", "Ask for 1000 MB or less"),
     ({"gres": "gpu:1"}, "gres", "invalid", "no node has any"),
     ({"labels": {"zone": "a"}}, "labels", "invalid", "no node has that label"),
     ({"nodelist": "nod-1"}, "nodelist", "invalid", "did you mean node-1?"),

@@ -202,22 +202,6 @@ def test_a_second_supervisor_is_refused_and_the_first_is_named(spool: Path) -> N
     assert supervised.end() == 0
 
 
-def test_signals_of_its_own_accord_are_in_its_log(spool: Path) -> None:
-    supervised = Supervised(spool)
-    executor = supervised.executor()
-    stubborn = "trap '' TERM; echo ready; while :; do sleep 60; done\n"
-    executor.started(7, stubborn, time_limit_seconds=0.1, kill_grace_seconds=0.05)
-    executor.event(7, "exited")
-    assert supervised.end() == 0
-    lines = [json.loads(line) for line in supervised.log.splitlines()]
-    told = [(one["event"], one["allocation"], one["signal"], one["why"]) for one in lines if "signal" in one]
-    assert told == [
-        ("job.signalled", 7, "SIGTERM", "timed_out"),
-        ("job.signalled", 7, "SIGKILL", "timed_out"),
-    ]
-    assert {"job", "attempt", "timestamp", "level", "process"} <= set(lines[0])
-
-
 def test_sigterm_ends_only_a_supervisor_that_holds_nothing(spool: Path, fifo: Path) -> None:
     supervised = Supervised(spool)
     executor = supervised.executor()

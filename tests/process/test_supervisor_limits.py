@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import signal
@@ -225,6 +226,7 @@ def test_memory_that_processes_share_counts_once(
     supervised: Supervised, executor: Executor, number: int, fifo: Path
 ) -> None:
     code = f"""
+import json
 import os
 held = bytearray(b"x") * (40 << 20)
 for _ in range(3):
@@ -280,3 +282,19 @@ def test_no_job_gains_privileges_by_what_it_executes(
 ) -> None:
     executor.run(number, "grep NoNewPrivs /proc/self/status\n")
     assert output_of(supervised.spool, number).split() == [b"NoNewPrivs:", b"1"]
+
+
+def test_signals_of_its_own_accord_are_in_its_log(tmp_path: Path) -> None:
+    supervised = Supervised(tmp_path / "spool")
+    executor = supervised.executor()
+    stubborn = "trap '' TERM; echo ready; while :; do sleep 60; done\n"
+    executor.started(7, stubborn, time_limit_seconds=0.1, kill_grace_seconds=0.05)
+    executor.event(7, "exited")
+    assert supervised.end() == 0
+    lines = [json.loads(line) for line in supervised.log.splitlines()]
+    told = [(one["event"], one["allocation"], one["signal"], one["why"]) for one in lines if "signal" in one]
+    assert told == [
+        ("job.signalled", 7, "SIGTERM", "timed_out"),
+        ("job.signalled", 7, "SIGKILL", "timed_out"),
+    ]
+    assert {"job", "attempt", "timestamp", "level", "process"} <= set(lines[0])
