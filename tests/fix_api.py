@@ -107,7 +107,14 @@ class Api:
 
 
 def api_settings(home: Path, **values: Any) -> Settings:
-    chosen = {"api_port": 0, "api_token": TOKEN, "poll_seconds": 0.2, "lang": "en", "api_failure_limit": 0, **values}
+    chosen = {
+        "api_port": 0,
+        "api_token": TOKEN,
+        "poll_seconds": 0.2,
+        "lang": "en",
+        "api_failure_limit": 0,
+        **values,
+    }
     return Settings(home=home, **chosen)
 
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString, cast
 
 import psycopg
 import pytest
@@ -20,6 +20,7 @@ from psycopg import sql
 from conductor.log import LOG_CHANNEL
 from conductor.supervisor.launch import supervisor_command
 from tests.fix_engine import Engine
+from tests.fix_postgres import fresh_database, temporary_home
 
 PATIENCE_SECONDS = 30.0
 ROOT = Path(__file__).parent.parent
@@ -99,11 +100,15 @@ class System:
     def until(self, question: str, *parameters: Any, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until the database answers true. Leases and rows notify nobody, so look now and then as well."""
         give_up_at = time.monotonic() + seconds
-        while self.engine.sql(question, *parameters) != [(True,)]:
+        while not self._true(question, *parameters):
             if time.monotonic() > give_up_at:
                 raise AssertionError(f"never true: {question} {parameters}\n{self.logs()}")
             for _ in self._listener.notifies(timeout=0.05, stop_after=1):
                 pass
+
+    def _true(self, question: str, *parameters: Any) -> bool:
+        """Asked on the connection that listens: a new one for every look would cost more than the look."""
+        return self._listener.execute(cast(LiteralString, question), parameters).fetchall() == [(True,)]
 
     def until_state(self, job_id: int, state: str, **more: Any) -> None:
         self.until("SELECT state = %s FROM jobs WHERE id = %s", state, job_id, **more)
@@ -149,6 +154,20 @@ def system(engine: Engine, home: Path) -> Iterator[System]:
     system.start("scheduler")
     yield system
     system.close()
+
+
+@pytest.fixture(scope="module")
+def shared_system(postgres_url: str, template_database: str) -> Iterator[System]:
+    """One scheduler and a node of 8 CPUs for a file's tests whose jobs end with them; then `replay verify`."""
+    with temporary_home() as home, fresh_database(postgres_url, template_database) as url:
+        system = System(Engine(url), home)
+        try:
+            system.start("scheduler")
+            system.node(cpus=8)
+            yield system
+        finally:
+            system.close()
+        assert system.engine.differences() == []
 
 
 def alive(pid: int) -> bool:
