@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, LiteralString, cast
+from typing import Any
 
 import psycopg
 import pytest
@@ -21,6 +21,7 @@ from conductor.log import LOG_CHANNEL
 from conductor.supervisor.launch import supervisor_command
 from tests.fix_engine import Engine
 from tests.fix_postgres import fresh_database, temporary_home
+from tests.looking import Looking
 
 PATIENCE_SECONDS = 30.0
 ROOT = Path(__file__).parent.parent
@@ -62,6 +63,7 @@ class System:
         self.engine, self.home = engine, home
         self.processes: list[subprocess.Popen[bytes]] = []
         self.nodes: list[Node] = []
+        self._looking = Looking(engine.url)
         self._listener = psycopg.connect(engine.url, autocommit=True)
         self._listener.execute(sql.SQL("LISTEN {}").format(sql.Identifier(LOG_CHANNEL)))
 
@@ -100,15 +102,11 @@ class System:
     def until(self, question: str, *parameters: Any, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until the database answers true. Leases and rows notify nobody, so look now and then as well."""
         give_up_at = time.monotonic() + seconds
-        while not self._true(question, *parameters):
+        while self._looking.sql(question, *parameters) != [(True,)]:
             if time.monotonic() > give_up_at:
                 raise AssertionError(f"never true: {question} {parameters}\n{self.logs()}")
             for _ in self._listener.notifies(timeout=0.05, stop_after=1):
                 pass
-
-    def _true(self, question: str, *parameters: Any) -> bool:
-        """Asked on the connection that listens: a new one for every look would cost more than the look."""
-        return self._listener.execute(cast(LiteralString, question), parameters).fetchall() == [(True,)]
 
     def until_state(self, job_id: int, state: str, **more: Any) -> None:
         self.until("SELECT state = %s FROM jobs WHERE id = %s", state, job_id, **more)
@@ -132,6 +130,7 @@ class System:
     def close(self) -> None:
         """End what the test started: executors first, then whatever their supervisors still hold."""
         self._listener.close()
+        self._looking.close()
         supervisors = {node.supervisor.pid for node in self.nodes}
         for process in self.processes:
             if process.pid not in supervisors and process.poll() is None:
