@@ -121,7 +121,10 @@ def _container() -> Iterator[str]:
 def _database(server_url: str, name: str, template: str = "template1") -> Iterator[str]:
     names = {"name": sql.Identifier(name), "template": sql.Identifier(template)}
     with psycopg.connect(server_url, autocommit=True) as admin:
-        admin.execute(sql.SQL("CREATE DATABASE {name} TEMPLATE {template}").format(**names))
+        # Copying files takes half the work of copying blocks through the log, for a database of this size.
+        admin.execute(
+            sql.SQL("CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY").format(**names)
+        )
     try:
         yield urlunsplit(urlsplit(server_url)._replace(path=f"/{name}"))
     finally:

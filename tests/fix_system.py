@@ -20,6 +20,8 @@ from psycopg import sql
 from conductor.log import LOG_CHANNEL
 from conductor.supervisor.launch import supervisor_command
 from tests.fix_engine import Engine
+from tests.fix_postgres import fresh_database, temporary_home
+from tests.looking import Looking
 
 PATIENCE_SECONDS = 30.0
 ROOT = Path(__file__).parent.parent
@@ -61,6 +63,7 @@ class System:
         self.engine, self.home = engine, home
         self.processes: list[subprocess.Popen[bytes]] = []
         self.nodes: list[Node] = []
+        self._looking = Looking(engine.url)
         self._listener = psycopg.connect(engine.url, autocommit=True)
         self._listener.execute(sql.SQL("LISTEN {}").format(sql.Identifier(LOG_CHANNEL)))
 
@@ -99,7 +102,7 @@ class System:
     def until(self, question: str, *parameters: Any, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until the database answers true. Leases and rows notify nobody, so look now and then as well."""
         give_up_at = time.monotonic() + seconds
-        while self.engine.sql(question, *parameters) != [(True,)]:
+        while self._looking.sql(question, *parameters) != [(True,)]:
             if time.monotonic() > give_up_at:
                 raise AssertionError(f"never true: {question} {parameters}\n{self.logs()}")
             for _ in self._listener.notifies(timeout=0.05, stop_after=1):
@@ -127,6 +130,7 @@ class System:
     def close(self) -> None:
         """End what the test started: executors first, then whatever their supervisors still hold."""
         self._listener.close()
+        self._looking.close()
         supervisors = {node.supervisor.pid for node in self.nodes}
         for process in self.processes:
             if process.pid not in supervisors and process.poll() is None:
@@ -149,6 +153,20 @@ def system(engine: Engine, home: Path) -> Iterator[System]:
     system.start("scheduler")
     yield system
     system.close()
+
+
+@pytest.fixture(scope="module")
+def shared_system(postgres_url: str, template_database: str) -> Iterator[System]:
+    """One scheduler and a node of 8 CPUs for a file's tests whose jobs end with them; then `replay verify`."""
+    with temporary_home() as home, fresh_database(postgres_url, template_database) as url:
+        system = System(Engine(url), home)
+        try:
+            system.start("scheduler")
+            system.node(cpus=8)
+            yield system
+        finally:
+            system.close()
+        assert system.engine.differences() == []
 
 
 def alive(pid: int) -> bool:

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, LiteralString, cast
+from typing import Any
 
 import httpx
 import psycopg
@@ -23,6 +23,7 @@ import psycopg
 from conductor.embedded import EmbeddedPostgres
 from conductor.supervisor.launch import supervisor_command
 from tests.faults.evidence import Evidence, Outcome, violations
+from tests.looking import Looking
 
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE_SECONDS = 40.0
@@ -95,6 +96,7 @@ class Cluster:
         self.processes: list[subprocess.Popen[bytes]] = []
         self.nodes: dict[str, Node] = {}
         self.expected: dict[int, Outcome] = {}
+        self._looking = Looking(database_url)
         self._port = _free_port()
         self.client = httpx.Client(
             base_url=f"http://127.0.0.1:{self._port}/api/v1",
@@ -176,9 +178,7 @@ class Cluster:
 
     def sql(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """As the database's administrator."""
-        with psycopg.connect(self.database_url, autocommit=True, connect_timeout=5) as connection:
-            cursor = connection.execute(cast(LiteralString, statement), parameters)  # a test's own text
-            return cursor.fetchall() if cursor.description else []
+        return self._looking.sql(statement, *parameters)
 
     def until(self, true: Callable[[], bool], what: str = "", seconds: float = PATIENCE_SECONDS) -> None:
         until(true, lambda: f"{what}\n{self.logs()}", seconds)
@@ -234,6 +234,7 @@ class Cluster:
     def close(self) -> None:
         """End everything the cluster started, jobs first."""
         self.client.close()
+        self._looking.close()
         for process in self.processes:
             if process.poll() is None and process.pid not in self._supervisors():
                 process.kill()

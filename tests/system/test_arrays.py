@@ -32,52 +32,49 @@ def submit_array(system: System, array: str, script: str, **fields: Any) -> list
     return system.engine.run(story)
 
 
-def test_twenty_tasks_run_each_with_its_own_index_and_output(system: System, tmp_path: Path) -> None:
-    system.node(cpus=8)
+def test_twenty_tasks_run_each_with_its_own_index_and_output(shared_system: System, tmp_path: Path) -> None:
     tasks = submit_array(
-        system,
+        shared_system,
         "10-48:2",
         TELLING,
         work_dir=str(tmp_path),
         stdout_path="slurm-%A_%a.out",
         environment={"GREETING": "hello"},
     )
-    assert system.until_ended(*tasks) == ["COMPLETED"] * 20
+    assert shared_system.until_ended(*tasks) == ["COMPLETED"] * 20
     for place, _ in enumerate(tasks):
         index = 10 + 2 * place
         said = (tmp_path / f"slurm-{tasks[0]}_{index}.out").read_text()
         assert said == f"{tasks[0]} {index} 20 10 48 2 hello\n"
 
 
-def test_no_more_tasks_run_at_a_time_than_the_limit_says(system: System, tmp_path: Path) -> None:
-    system.node(cpus=8)
+def test_no_more_tasks_run_at_a_time_than_the_limit_says(shared_system: System, tmp_path: Path) -> None:
     script = f"mkdir {tmp_path}/$SLURM_ARRAY_TASK_ID; ls {tmp_path} | wc -l; rmdir {tmp_path}/$SLURM_ARRAY_TASK_ID\n"
-    tasks = submit_array(system, "0-19%3", script)
-    assert system.until_ended(*tasks) == ["COMPLETED"] * 20
-    seen = [int(system.nodes[0].output(job_id)) for job_id in tasks]
+    tasks = submit_array(shared_system, "0-19%3", script)
+    assert shared_system.until_ended(*tasks) == ["COMPLETED"] * 20
+    seen = [int(shared_system.nodes[0].output(job_id)) for job_id in tasks]
     assert max(seen) <= 3
 
 
-def test_a_chain_of_every_kind_runs_in_its_order(system: System, tmp_path: Path) -> None:
-    system.node(cpus=4)
+def test_a_chain_of_every_kind_runs_in_its_order(shared_system: System, tmp_path: Path) -> None:
     note = f"echo $SLURM_JOB_NAME >> {tmp_path}/order\n"
-    first = system.submit(note + "exit 3\n", name="first", held=True)
+    first = shared_system.submit(note + "exit 3\n", name="first", held=True)
     chain = {
-        "after": system.submit(note, name="after", dependency=f"after:{first}"),
-        "ok": system.submit(note, name="ok", dependency=f"afterok:{first}"),
-        "not": system.submit(note, name="not", dependency=f"afternotok:{first}"),
+        "after": shared_system.submit(note, name="after", dependency=f"after:{first}"),
+        "ok": shared_system.submit(note, name="ok", dependency=f"afterok:{first}"),
+        "not": shared_system.submit(note, name="not", dependency=f"afternotok:{first}"),
     }
-    chain["any"] = system.submit(note, name="any", dependency=f"afterany:{chain['not']}")
-    one = system.submit("exit 0\n", name="only", dependency=f"afterok:{chain['any']}")
-    two = system.submit("exit 0\n", name="only", dependency="singleton")
-    whole = submit_array(system, "0-2", "exit 0\n")
-    last = system.submit(note, name="last", dependency=f"afterok:{whole[0]}:{two},after:{one}")
-    system.engine.run(lambda engine: unheld(engine, first))
-    ended = dict(zip(chain, system.until_ended(*chain.values()), strict=True))
+    chain["any"] = shared_system.submit(note, name="any", dependency=f"afterany:{chain['not']}")
+    one = shared_system.submit("exit 0\n", name="only", dependency=f"afterok:{chain['any']}")
+    two = shared_system.submit("exit 0\n", name="only", dependency="singleton")
+    whole = submit_array(shared_system, "0-2", "exit 0\n")
+    last = shared_system.submit(note, name="last", dependency=f"afterok:{whole[0]}:{two},after:{one}")
+    shared_system.engine.run(lambda engine: unheld(engine, first))
+    ended = dict(zip(chain, shared_system.until_ended(*chain.values()), strict=True))
     assert ended == {"after": "COMPLETED", "ok": "CANCELLED", "not": "COMPLETED", "any": "COMPLETED"}
-    assert system.job(chain["ok"], "reason") == (f"DependencyNeverSatisfied: afterok:{first}",)
-    assert system.until_ended(one, two, last) == ["COMPLETED"] * 3
-    [(in_order,)] = system.engine.sql(
+    assert shared_system.job(chain["ok"], "reason") == (f"DependencyNeverSatisfied: afterok:{first}",)
+    assert shared_system.until_ended(one, two, last) == ["COMPLETED"] * 3
+    [(in_order,)] = shared_system.engine.sql(
         "SELECT a.end_time <= b.start_time FROM jobs a, jobs b WHERE a.id = %s AND b.id = %s", one, two
     )
     assert in_order

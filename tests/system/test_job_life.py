@@ -1,4 +1,7 @@
-"""One job, end to end, with a real scheduler, executor, supervisor and bash."""
+"""One job, end to end, with a real scheduler, executor, supervisor and bash.
+
+Tests whose jobs end with them share one system.
+"""
 
 import os
 import signal
@@ -12,18 +15,23 @@ from tests.fix_engine import Engine
 from tests.fix_system import System, alive
 
 
-def test_a_script_runs_as_a_process_that_the_tables_name_and_its_end_is_recorded(system: System) -> None:
-    node = system.node()
-    job_id = system.submit('echo "out $CONDUCTOR_JOB_ID"; echo err >&2; sleep 300 & wait\n')
-    system.until_state(job_id, "RUNNING")
-    pid = system.pid(job_id)
+def test_a_script_runs_as_a_process_that_the_tables_name_and_its_end_is_recorded(
+    shared_system: System,
+) -> None:
+    [node] = shared_system.nodes
+    job_id = shared_system.submit('echo "out $CONDUCTOR_JOB_ID"; echo err >&2; sleep 300 & wait\n')
+    shared_system.until_state(job_id, "RUNNING")
+    pid = shared_system.pid(job_id)
     assert f"scripts/job_{job_id}.sh" in Path(f"/proc/{pid}/cmdline").read_text()
     os.kill(pid, signal.SIGTERM)
-    assert system.until_ended(job_id) == ["FAILED"]
-    assert system.job(job_id, "exit_code", "exit_signal") == (None, 15)
+    assert shared_system.until_ended(job_id) == ["FAILED"]
+    assert shared_system.job(job_id, "exit_code", "exit_signal") == (None, 15)
     assert (node.output(job_id), node.output(job_id, "err")) == (f"out {job_id}\n", "err\n")
-    marks = "SELECT a.unsupervised, n.unsupervised FROM resource_allocations a JOIN nodes n ON n.name = a.node_name"
-    assert system.engine.sql(marks) == [(False, False)]
+    marks = """
+        SELECT a.unsupervised, n.unsupervised FROM resource_allocations a JOIN nodes n ON n.name = a.node_name
+        WHERE a.job_id = %s
+    """
+    assert shared_system.engine.sql(marks, job_id) == [(False, False)]
     assert node.supervised() == []
 
 
@@ -39,88 +47,89 @@ def test_a_script_runs_as_a_process_that_the_tables_name_and_its_end_is_recorded
     ],
 )
 def test_an_exit_is_recorded_as_it_was(
-    system: System,
+    shared_system: System,
     script: str,
     state: str,
     exit_code: int | None,
     exit_signal: int | None,
     reason: str | None,
 ) -> None:
-    system.node()
-    job_id = system.submit(script)
-    assert system.until_ended(job_id) == [state]
-    found = system.job(job_id, "exit_code", "exit_signal", "reason")
+    job_id = shared_system.submit(script)
+    assert shared_system.until_ended(job_id) == [state]
+    found = shared_system.job(job_id, "exit_code", "exit_signal", "reason")
     assert found[:2] == (exit_code, exit_signal)
     assert (found[2] or "").startswith(reason or "")
 
 
-def test_cpu_time_and_peak_memory_are_recorded_on_release(system: System) -> None:
-    system.node()
-    job_id = system.submit("for ((i = 0; i < 100000; i++)); do :; done\n")
-    assert system.until_ended(job_id) == ["COMPLETED"]
-    [(cpu_seconds, memory_peak_mb, release_reason)] = system.engine.sql(
-        "SELECT cpu_seconds, memory_peak_mb, release_reason FROM resource_allocations"
+def test_cpu_time_and_peak_memory_are_recorded_on_release(shared_system: System) -> None:
+    job_id = shared_system.submit("for ((i = 0; i < 100000; i++)); do :; done\n")
+    assert shared_system.until_ended(job_id) == ["COMPLETED"]
+    [(cpu_seconds, memory_peak_mb, release_reason)] = shared_system.engine.sql(
+        "SELECT cpu_seconds, memory_peak_mb, release_reason FROM resource_allocations WHERE job_id = %s",
+        job_id,
     )
     assert cpu_seconds > 0.02
     assert memory_peak_mb >= 1
     assert release_reason == "finished"
 
 
-def test_a_cancelled_job_is_gone_and_its_pid_stays_in_the_table(system: System) -> None:
-    system.node()
-    job_id = JobId(system.submit("sleep 300\n"))
-    system.until_state(job_id, "RUNNING")
-    pid = system.pid(job_id)
+def test_a_cancelled_job_is_gone_and_its_pid_stays_in_the_table(shared_system: System) -> None:
+    job_id = JobId(shared_system.submit("sleep 300\n"))
+    shared_system.until_state(job_id, "RUNNING")
+    pid = shared_system.pid(job_id)
     assert alive(pid)
-    system.engine.run(lambda engine: engine.accepted(Cancel(job_id=job_id)))
-    assert system.until_ended(job_id) == ["CANCELLED"]
+    shared_system.engine.run(lambda engine: engine.accepted(Cancel(job_id=job_id)))
+    assert shared_system.until_ended(job_id) == ["CANCELLED"]
     assert not alive(pid)
-    assert system.pid(job_id) == pid
-    assert system.engine.run(lambda engine: engine.accepted(Cancel(job_id=job_id))) == ()
+    assert shared_system.pid(job_id) == pid
+    assert shared_system.engine.run(lambda engine: engine.accepted(Cancel(job_id=job_id))) == ()
 
 
-def test_a_job_that_ignores_sigterm_is_killed_after_the_grace_with_all_its_children(system: System) -> None:
-    node = system.node()
-    job_id = JobId(system.submit("trap '' TERM; sleep 300 & echo $!; wait; sleep 300\n"))
-    system.until_state(job_id, "RUNNING")
-    system.engine.run(lambda engine: engine.accepted(Cancel(job_id=job_id)))
-    assert system.until_ended(job_id) == ["CANCELLED"]
+def test_a_job_that_ignores_sigterm_is_killed_after_the_grace_with_all_its_children(
+    shared_system: System,
+) -> None:
+    [node] = shared_system.nodes
+    job_id = JobId(shared_system.submit("trap '' TERM; sleep 300 & echo $!; wait; sleep 300\n"))
+    shared_system.until_state(job_id, "RUNNING")
+    shared_system.engine.run(lambda engine: engine.accepted(Cancel(job_id=job_id)))
+    assert shared_system.until_ended(job_id) == ["CANCELLED"]
     assert not alive(int(node.output(job_id)))
     assert node.supervised() == []
 
 
-def test_a_job_past_its_limit_is_ended_as_timeout(system: System) -> None:
-    system.node()
-    job_id = system.submit("sleep 300\n", time_limit_seconds=1)
-    assert system.until_ended(job_id) == ["TIMEOUT"]
-    assert system.job(job_id, "reason", "time_limit", "time_limit_seconds") == ("TimeLimit", 1, 1)
+def test_a_job_past_its_limit_is_ended_as_timeout(shared_system: System) -> None:
+    job_id = shared_system.submit("sleep 300\n", time_limit_seconds=1)
+    assert shared_system.until_ended(job_id) == ["TIMEOUT"]
+    assert shared_system.job(job_id, "reason", "time_limit", "time_limit_seconds") == ("TimeLimit", 1, 1)
 
 
-def test_a_missing_work_folder_fails_the_job_with_that_reason_and_not_the_executor(system: System) -> None:
-    system.node()
-    job_id = system.submit(work_dir="/no/such/folder")
-    after = system.submit()
-    assert system.until_ended(job_id, after) == ["FAILED", "COMPLETED"]
-    assert "/no/such/folder" in system.job(job_id, "reason")[0]
+def test_a_missing_work_folder_fails_the_job_with_that_reason_and_not_the_executor(
+    shared_system: System,
+) -> None:
+    job_id = shared_system.submit(work_dir="/no/such/folder")
+    after = shared_system.submit()
+    assert shared_system.until_ended(job_id, after) == ["FAILED", "COMPLETED"]
+    assert "/no/such/folder" in shared_system.job(job_id, "reason")[0]
 
 
-def test_a_requeued_job_runs_again_as_its_next_attempt(system: System) -> None:
-    node = system.node()
-    job_id = JobId(system.submit("echo attempt $CONDUCTOR_ATTEMPT; sleep 300\n"))
-    system.until_state(job_id, "RUNNING")
-    first = system.pid(job_id)
-    system.engine.run(lambda engine: engine.accepted(Requeue(job_id=job_id)))
-    system.until("SELECT state = 'RUNNING' AND attempt = 2 FROM jobs WHERE id = %s", job_id)
+def test_a_requeued_job_runs_again_as_its_next_attempt(shared_system: System) -> None:
+    [node] = shared_system.nodes
+    job_id = JobId(shared_system.submit("echo attempt $CONDUCTOR_ATTEMPT; sleep 300\n"))
+    shared_system.until_state(job_id, "RUNNING")
+    first = shared_system.pid(job_id)
+    shared_system.engine.run(lambda engine: engine.accepted(Requeue(job_id=job_id)))
+    shared_system.until("SELECT state = 'RUNNING' AND attempt = 2 FROM jobs WHERE id = %s", job_id)
     assert not alive(first)
-    assert alive(system.pid(job_id))
-    rows = system.engine.sql(
+    assert alive(shared_system.pid(job_id))
+    rows = shared_system.engine.sql(
         "SELECT j.id, ra.process_id FROM jobs j LEFT JOIN resource_allocations ra ON j.id = ra.job_id "
         "WHERE j.state = 'RUNNING' ORDER BY j.id DESC"
     )
-    assert rows == [(job_id, system.pid(job_id))]
-    assert system.engine.sql("SELECT process_id FROM past_allocations") == [(first,)]
-    system.engine.run(lambda engine: engine.accepted(Cancel(job_id=job_id)))
-    assert system.until_ended(job_id) == ["CANCELLED"]
+    assert rows == [(job_id, shared_system.pid(job_id))]
+    past = "SELECT process_id FROM past_allocations WHERE job_id = %s"
+    assert shared_system.engine.sql(past, job_id) == [(first,)]
+    shared_system.engine.run(lambda engine: engine.accepted(Cancel(job_id=job_id)))
+    assert shared_system.until_ended(job_id) == ["CANCELLED"]
     assert "attempt 2" in node.output(job_id)
 
 
