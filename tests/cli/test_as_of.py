@@ -4,6 +4,7 @@ import json
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.cells import cell_len
@@ -55,13 +56,20 @@ def test_its_json_is_what_the_api_answers(api: Api, conduct: Type) -> None:
     for position in range(8):
         whole = json.loads(conduct("replay", "as-of", position, "--all", "--json").stdout)
         assert whole["jobs"] == api.get("/jobs", as_of=position)["jobs"]
-        assert whole["nodes"] == api.get("/nodes", as_of=position)["nodes"]
-        assert whole["allocations"] == api.get("/allocations", as_of=position)["allocations"]
+        assert whole["nodes"] == of_the_states(api.get("/nodes", as_of=position))["nodes"]
+        assert whole["allocations"] == of_the_states(api.get("/allocations", as_of=position))["allocations"]
         stats = api.get("/jobs/stats", as_of=position)
         assert {**whole["stats"], "as_of": whole["as_of"]} == stats
         for part, path in (("--nodes", "/nodes"), ("--stats", "/jobs/stats")):
             alone = json.loads(conduct("replay", "as-of", position, part, "--json").stdout)
-            assert alone == api.get(path, as_of=position)
+            assert alone == of_the_states(api.get(path, as_of=position))
+
+
+def of_the_states(answer: Any) -> Any:
+    """Without `unsupervised`, which is no part of a state: the API reads it from what the events came through."""
+    if isinstance(answer, dict):
+        return {key: of_the_states(one) for key, one in answer.items() if key != "unsupervised"}
+    return [of_the_states(one) for one in answer] if isinstance(answer, list) else answer
 
 
 def test_one_job_is_shown_as_it_stood_with_its_events_up_to_then(api: Api, conduct: Type) -> None:
@@ -73,7 +81,7 @@ def test_one_job_is_shown_as_it_stood_with_its_events_up_to_then(api: Api, condu
             "submitted by", "promised on", "started as PID",
         ]  # fmt: skip
     answered = json.loads(conduct("replay", "as-of", 5, "--job", 1, "--json").stdout)
-    over_http = api.get("/jobs/1", as_of=5)
+    over_http = of_the_states(api.get("/jobs/1", as_of=5))
     assert answered.items() <= over_http.items()
     for gone in (conduct("replay", "as-of", 1, "--job", 1), conduct("job", 1, "--as-of", 1)):
         assert (gone.exit_code, gone.stdout) == (1, "")
