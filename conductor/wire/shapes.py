@@ -16,7 +16,6 @@ from pydantic_core import CoreSchema
 from conductor.core.allocation import AllocationStatus
 from conductor.core.errors import RejectionCode
 from conductor.core.job import JobState
-from conductor.core.node import NodeState
 
 SOMETIMES = "x-sometimes"
 
@@ -64,6 +63,8 @@ def _one_of(names: Iterable[str]) -> Any:
 
 
 JobStateName = Annotated[str, _one_of(JobState)]
-NodeStateName = Annotated[str, _one_of(NodeState)]
+# As `conductor.core.node` has them; a client need not load what nodes are decided by.
+NODE_STATES = ("UP", "DRAINED", "LOST", "REMOVED")
+NodeStateName = Annotated[str, _one_of(NODE_STATES)]
 StatusName = Annotated[str, _one_of(AllocationStatus)]
 RejectionName = Annotated[str, _one_of(RejectionCode)]

@@ -256,7 +256,7 @@ def test_a_machine_without_a_server_needs_httpx_and_pydantic_alone(api: Api) -> 
     assert done.stderr == ""
     first, modules = done.stdout.splitlines()
     assert first == "1 http://127.0.0.1:8000"
-    rooms = {"client", "core", "crash_points", "home", "setting_names", "settings", "wire"}
+    rooms = {"client", "core", "crash_points", "home", "setting_names", "setting_values", "settings", "wire"}
     assert {name.partition(".")[2] for name in modules.split()} - {""} <= rooms
 
 

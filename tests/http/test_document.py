@@ -18,6 +18,8 @@ from api.routes import OPERATIONS
 from api.shape_texts import SHAPES
 from api.texts import TITLES
 from conductor.client.models import Job, JobPage, Node, Nodes, read
+from conductor.core.node import NodeState
+from conductor.wire.shapes import NODE_STATES
 from tests.answers import documented, faults_of
 from tests.fix_api import Api
 
@@ -218,6 +220,10 @@ def test_every_default_is_a_value_that_may_be_given() -> None:
     told = [one for one in parameters if "default" in one["schema"]]
     assert {"replay", "follow", "limit"} <= {one["name"] for one in told}
     assert [one["name"] for one in told if faults_of(one["schema"], one["schema"]["default"])] == []
+
+
+def test_nodes_have_the_states_that_are_described() -> None:
+    assert list(NODE_STATES) == list(NodeState)
 
 
 def test_the_client_reads_what_a_newer_server_adds() -> None:
