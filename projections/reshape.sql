@@ -96,26 +96,29 @@ WITH RECURSIVE dependent AS (
                     AND p.classid = 'pg_proc'::regclass
     JOIN pg_proc f ON f.oid = p.objid
 ), making AS (
-    SELECT depth, name, 1 AS step, format('CREATE VIEW %%s%%s AS %%s', name, options, pg_get_viewdef(oid)) AS statement
+    SELECT depth, name, 1 AS step, 0 AS place,
+           format('CREATE VIEW %%s%%s AS %%s', name, options, pg_get_viewdef(oid)) AS statement
     FROM view
     UNION ALL
-    SELECT depth, name, 2, format('COMMENT ON VIEW %%s IS %%L', name, obj_description(oid, 'pg_class')) FROM view
+    SELECT depth, name, 2, 0, format('COMMENT ON VIEW %%s IS %%L', name, obj_description(oid, 'pg_class')) FROM view
     UNION ALL
-    SELECT depth, name, 3, format('COMMENT ON COLUMN %%s.%%I IS %%L', name, attname, col_description(oid, attnum))
+    SELECT depth, name, 3, 0, format('COMMENT ON COLUMN %%s.%%I IS %%L', name, attname, col_description(oid, attnum))
     FROM view JOIN pg_attribute ON attrelid = oid AND attnum > 0 AND NOT attisdropped
     UNION ALL
-    SELECT depth, name, 4, format('GRANT %%s ON %%s TO %%s', a.privilege_type, name, a.grantee::regrole)
-    FROM view, aclexplode(relacl) a WHERE a.grantee NOT IN (0, relowner)
+    SELECT depth, name, 4, a.place, format('GRANT %%s ON %%s TO %%s', a.privilege_type, name, a.grantee::regrole)
+    FROM view, aclexplode(relacl) WITH ORDINALITY a (grantor, grantee, privilege_type, is_grantable, place)
+    WHERE a.grantee NOT IN (0, relowner)
     UNION ALL
-    SELECT 1000, name, 5, pg_get_functiondef(oid) FROM routine
+    SELECT 1000, name, 5, 0, pg_get_functiondef(oid) FROM routine
     UNION ALL
-    SELECT 1000, name, 6, format('REVOKE ALL ON FUNCTION %%s FROM PUBLIC', name) FROM routine WHERE proacl IS NOT NULL
+    SELECT 1000, name, 6, 0, format('REVOKE ALL ON FUNCTION %%s FROM PUBLIC', name) FROM routine WHERE proacl IS NOT NULL
     UNION ALL
-    SELECT 1000, name, 7, format('GRANT EXECUTE ON FUNCTION %%s TO %%s', name,
-                                 CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END)
-    FROM routine, aclexplode(proacl) a WHERE a.grantee <> proowner
+    SELECT 1000, name, 7, a.place, format('GRANT EXECUTE ON FUNCTION %%s TO %%s', name,
+                                          CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END)
+    FROM routine, aclexplode(proacl) WITH ORDINALITY a (grantor, grantee, privilege_type, is_grantable, place)
+    WHERE a.grantee <> proowner
     UNION ALL
-    SELECT 1000, name, 8, format('COMMENT ON FUNCTION %%s IS %%L', name, obj_description(oid, 'pg_proc')) FROM routine
+    SELECT 1000, name, 8, 0, format('COMMENT ON FUNCTION %%s IS %%L', name, obj_description(oid, 'pg_proc')) FROM routine
 )
 SELECT false AS makes, statement FROM (
     SELECT 1000 AS depth, format('DROP FUNCTION %%s', name) AS statement FROM routine
@@ -124,7 +127,7 @@ SELECT false AS makes, statement FROM (
     ORDER BY depth DESC
 ) dropping
 UNION ALL
-SELECT true, statement FROM (SELECT * FROM making ORDER BY depth, name, step) made;
+SELECT true, statement FROM (SELECT * FROM making ORDER BY depth, name, step, place) made;
 
 -- name: put_in
 SELECT put_in_rows(%(table)s::text::regclass, %(rows)s::jsonb);
