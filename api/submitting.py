@@ -17,6 +17,7 @@ from api.bodies import MANY_JOBS, ONE_JOB, json_body, lines_or_jobs
 from api.directives import warnings_of
 from api.engine import Engine, engine_of
 from api.identity import Identity
+from api.original_bodies import submission_of_original
 from api.problems import FieldError, Problem, invalid, refused
 from api.reading import answer, fetch_one, header_of
 from api.security import Caller, caller_of
@@ -48,8 +49,8 @@ async def submit(request: Request) -> Response:
     """201 with the job's number. The original system's wrapping `{"job": {...}}` gets its 200."""
     refuse_query(request)
     value = await json_body(request, ONE_JOB)
-    wrapped = isinstance(value, dict) and value.keys() == {"job"}
-    wanted = submission_of(value["job"] if wrapped else value)
+    wrapped = isinstance(value, dict) and "job" in value
+    wanted = submission_of(submission_of_original(value))
     return answer(await submitted(request, wanted), 200 if wrapped else 201)
 
 

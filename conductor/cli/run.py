@@ -178,9 +178,9 @@ class Run:
 
     def _wants_to_cancel(self, job_id: int) -> bool:
         with self._sheet.pause():
-            print(self._screen.text("ask_cancel", job_id=job_id), end="", file=sys.stderr, flush=True)
             try:
                 with self._interrupts.at_once():
+                    print(self._screen.text("ask_cancel", job_id=job_id), end="", file=sys.stderr, flush=True)
                     answer = sys.stdin.readline()
             except KeyboardInterrupt:
                 print(file=sys.stderr)

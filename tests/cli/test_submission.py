@@ -100,7 +100,7 @@ def test_other_unknown_options_and_arguments_of_the_script_are_refused(tmp_path:
 
 def test_a_script_that_cannot_be_sent_is_refused_with_what_to_do(tmp_path: Path) -> None:
     script = tmp_path / "job.sh"
-    with pytest.raises(WrongUsage, match="No such file"):
+    with pytest.raises(WrongUsage, match="no such file or directory"):
         submission(str(script))
     script.write_bytes("echo 中文\n".encode("gb18030"))
     with pytest.raises(WrongUsage, match=r"not valid UTF-8 \(byte 6\).*iconv"):

@@ -25,8 +25,11 @@ JOB = {
 SCRIPT = "#!/bin/bash\necho hello\n"
 
 
-def test_a_submission_of_the_originals_clients_is_a_job_that_nothing_new_can_stop(api: Api) -> None:
-    answer = api.client.post("/jobs/submit", json={"job": JOB, "script": SCRIPT})
+@pytest.mark.parametrize("path", ["/jobs/submit", "/api/v1/jobs/submit"])
+def test_a_submission_of_the_originals_clients_is_a_job_that_nothing_new_can_stop(
+    api: Api, path: str
+) -> None:
+    answer = api.client.post(path, json={"job": JOB, "script": SCRIPT})
     assert answer.status_code == 200, answer.text
     job = api.get(f"/jobs/{answer.json()['job_id']}")
     told = {
