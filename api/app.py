@@ -11,15 +11,15 @@ from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from api.compressing import Compressing
+from api.answers.compressing import Compressing
+from api.answers.problems import RETRY_AFTER_SECONDS, Problem, problem_response
+from api.answers.texts import Language
 from api.engine import running_engine
-from api.known_tokens import KnownTokens
+from api.guard.known_tokens import KnownTokens
+from api.guard.security import Guard, caller_of
 from api.measuring import Measured, Named
-from api.problems import RETRY_AFTER_SECONDS, Problem, problem_response
 from api.routes import OPERATIONS, ROUTES
-from api.security import Guard, caller_of
-from api.texts import Language
-from api.waits import Ending
+from api.services.waits import Ending
 from conductor.database import DatabaseUnavailable
 from conductor.settings import Settings, read_or_make_token
 
@@ -64,7 +64,7 @@ def create_app(settings: Settings, database_url: str) -> Starlette:
 def _written(language: Language) -> bytes:
     """The API's document. What it takes to write one is loaded when somebody first asks for it."""
     from api.described import DESCRIPTIONS
-    from api.document import document
+    from api.document.openapi import document
 
     return document(OPERATIONS, DESCRIPTIONS, language)
 

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from api.known_tokens import KnownTokens
-from api.log_tail import LogTail
-from api.node_output import NodeOutputs
-from api.past import Past, running_past
-from api.picture import Picture, running_picture
-from api.problems import Problem
-from api.queue_limit import QueueLimit
-from api.quick_audit import QuickAudit
-from api.reading import fetch_one
-from api.replaying import Replays
-from api.waits import Waits
-from api.watch import Bell, JobWatch
+from api.answers.problems import Problem
+from api.answers.reading import fetch_one
+from api.guard.known_tokens import KnownTokens
+from api.guard.queue_limit import QueueLimit
+from api.services.log_tail import LogTail
+from api.services.node_output import NodeOutputs
+from api.services.past import Past, running_past
+from api.services.picture import Picture, running_picture
+from api.services.quick_audit import QuickAudit
+from api.services.replaying import Replays
+from api.services.waits import Waits
+from api.services.watch import Bell, JobWatch
 from conductor.database import Pool, jittered, listen, open_pool
 from conductor.handler import Handler, running_handler
 from conductor.log import LOG_CHANNEL, TOKENS_CHANNEL

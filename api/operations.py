@@ -14,8 +14,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from api.problems import Problem
-from api.security import caller_of
+from api.answers.problems import Problem
+from api.guard.security import caller_of
 from conductor.core.roles import Role
 
 Endpoint = Callable[[Request], Awaitable[Response]]

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from api import (
+from api.endpoints import (
     acting,
     auditing,
     commanding,

@@ -14,8 +14,8 @@ import uvicorn
 from starlette.applications import Starlette
 
 from api.app import create_app
-from api.connections import BoundedProtocol
-from api.security import is_loopback
+from api.guard.connections import BoundedProtocol
+from api.guard.security import is_loopback
 from conductor.crash_points import arm
 from conductor.settings import Settings, SettingsError
 from conductor.telemetry.log_lines import log_to

@@ -14,7 +14,7 @@ import httpx
 import jsonschema_rs
 
 from api.app import _written
-from api.document import names_in
+from api.document.openapi import names_in
 
 Json = dict[str, Any]
 

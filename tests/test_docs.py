@@ -11,9 +11,9 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from api.requests.submission import Submission
+from api.requests.wire import Command
 from api.routes import OPERATIONS
-from api.submission import Submission
-from api.wire import Command
 from conductor.core.errors import RejectionCode
 from conductor.doctor.catalogue import CATALOGUE as DOCTOR
 from tests.fix_engine import Engine

@@ -86,6 +86,21 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
         "doctor",
     ),
 }
+# The rooms of the API, from the bottom up: each may import from those before it.
+ROOMS_OF_THE_API = (
+    *(
+        "identity",
+        "measuring",
+        "answers",
+        "services",
+        "guard",
+        "requests",
+        "engine",
+        "endpoints",
+        "operations",
+    ),
+    *("routes", "document", "described", "app", "server"),
+)
 # Modules that lie side by side and are one room.
 TOGETHER = {
     "handler": ("deciding", "completing", "refusing", "remembered", "waking"),
@@ -183,6 +198,15 @@ def test_a_room_may_import_only_rooms_above_it_and_every_room_is_listed() -> Non
     for room, others in MAY_IMPORT.items():
         assert set(others) <= set(order[: order.index(room)]), room
     assert {room_of(module) for module in modules()} == set(order)
+
+
+def test_the_rooms_of_the_api_are_in_order() -> None:
+    def level(module: str) -> int:
+        return ROOMS_OF_THE_API.index(module.split(".")[1])
+
+    inside = [edge for edge in edges() if all(one.startswith("api.") for one in edge)]
+    assert [edge for edge in inside if level(edge[1]) > level(edge[0])] == []
+    assert {edge[0].split(".")[1] for edge in inside} == {*ROOMS_OF_THE_API} - {"identity", "measuring"}
 
 
 def test_no_import_goes_round_in_a_circle() -> None:

@@ -19,7 +19,7 @@ WORD = re.compile(r"[A-Za-z]{2,}")
 WORDLESS = {"CPUS", "CPUs", "Submitted", "batch", "job"}
 # Chinese that stands without its English beside it, and why.
 ALONE = {
-    "api/original_bodies.py": "what the original system answered",
+    "api/requests/original_bodies.py": "what the original system answered",
     "conductor/cli/exits.py": "a pattern that is taken off a message of another library's",
     "conductor/setting_meanings.py": "the English is the settings' own; scripts/list_settings.py joins them",
     "conductor/up/texts.py": "two objects of one class, compared by the type checker",
@@ -106,7 +106,7 @@ def test_the_catalogues_of_every_door_are_found() -> None:
     files = {pair.place.partition(":")[0] for pair in PAIRS}
     assert len(PAIRS) > 700
     assert files >= {
-        "api/texts.py", "api/field_texts.py", "conductor/cli/texts.py", "conductor/cli/why_texts.py",
+        "api/answers/texts.py", "api/answers/field_texts.py", "conductor/cli/texts.py", "conductor/cli/why_texts.py",
         "conductor/core/why_catalogue.py", "conductor/core/sbatch_texts.py", "conductor/evidence_texts.py",
         "projections/audit_catalogue.py",
     }  # fmt: skip

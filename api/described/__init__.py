@@ -10,7 +10,7 @@ from api.described.original import ORIGINAL
 from api.described.submitting import SUBMITTING
 from api.described.system import SYSTEM
 from api.described.tokens import TOKENS
-from api.description import Description
+from api.document.description import Description
 
 DESCRIPTIONS: Mapping[str, Description] = {
     **SUBMITTING,

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from api.acting import ActQuery, NewPriority
-from api.commanding import CommandList
-from api.description import CONFLICT, Answer, Body, Both, Description, ok
-from api.jobs import Why
-from api.wire import Command
+from api.document.description import CONFLICT, Answer, Body, Both, Description, ok
+from api.endpoints.acting import ActQuery, NewPriority
+from api.endpoints.commanding import CommandList
+from api.endpoints.jobs import Why
+from api.requests.wire import Command
 from conductor.wire.commands import CommandAccepted, CommandAnswers, CommandRejected
 from conductor.wire.jobs import Changed, ChangedTasks
 

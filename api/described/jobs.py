@@ -2,12 +2,22 @@
 
 from collections.abc import Mapping
 
-from api.description import BYTES, CONFLICT, NOT_MODIFIED, TAGGED, TEXT, Answer, Body, Description, ok
-from api.events import JobEventsQuery
-from api.jobs import JobQuery, ListQuery, MomentQuery, ReadQuery
-from api.receiving import PutQuery
-from api.stats import AllocationsQuery
-from api.streaming import OutputQuery
+from api.document.description import (
+    BYTES,
+    CONFLICT,
+    NOT_MODIFIED,
+    TAGGED,
+    TEXT,
+    Answer,
+    Body,
+    Description,
+    ok,
+)
+from api.endpoints.events import JobEventsQuery
+from api.endpoints.jobs import JobQuery, ListQuery, MomentQuery, ReadQuery
+from api.endpoints.receiving import PutQuery
+from api.endpoints.stats import AllocationsQuery
+from api.endpoints.streaming import OutputQuery
 from conductor.wire.events import EventPage
 from conductor.wire.jobs import AllocationPage, Job, JobEnvironment, JobPage, OutputTaken
 from conductor.wire.why import Explanation

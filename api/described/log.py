@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 
-from api.auditing import AuditQuery
-from api.description import CONFLICT, EVENT_STREAM, NDJSON, Answer, Body, Description, ok
-from api.event_stream import StreamQuery
-from api.events import EventsQuery
-from api.jobs import MomentQuery
-from api.pids import PidsQuery
-from api.policy_changes import PolicyChange
+from api.document.description import CONFLICT, EVENT_STREAM, NDJSON, Answer, Body, Description, ok
+from api.endpoints.auditing import AuditQuery
+from api.endpoints.event_stream import StreamQuery
+from api.endpoints.events import EventsQuery
+from api.endpoints.jobs import MomentQuery
+from api.endpoints.pids import PidsQuery
+from api.requests.policy_changes import PolicyChange
 from conductor.wire.audit import Audit, ProcessPage
 from conductor.wire.events import EventPage
 from conductor.wire.policy import FairShare, PolicyInForce

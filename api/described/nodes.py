@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from api.description import CONFLICT, NOT_MODIFIED, TAGGED, Answer, Body, Both, Description, ok
-from api.jobs import MomentQuery, ReadQuery, Why
-from api.nodes import Lease
+from api.document.description import CONFLICT, NOT_MODIFIED, TAGGED, Answer, Body, Both, Description, ok
+from api.endpoints.jobs import MomentQuery, ReadQuery, Why
+from api.endpoints.nodes import Lease
 from conductor.wire.nodes import ChangedNode, LeaseRenewed, Node, Nodes
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from api.acting import ActQuery
-from api.description import CONFLICT, Body, Description, ok
-from api.jobs import Why
-from api.submission import Submission, WrappedSubmission
+from api.document.description import CONFLICT, Body, Description, ok
+from api.endpoints.acting import ActQuery
+from api.endpoints.jobs import Why
+from api.requests.submission import Submission, WrappedSubmission
 from conductor.wire.cluster import Stats
 from conductor.wire.original import OriginalChanged, OriginalChangedTasks, OriginalJob
 from conductor.wire.submitting import Submitted

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from api.description import NDJSON, Answer, Body, Description
-from api.submission import Batch, Submission, WrappedSubmission
+from api.document.description import NDJSON, Answer, Body, Description
+from api.requests.submission import Batch, Submission, WrappedSubmission
 from conductor.wire.submitting import Submitted, SubmittedBatch
 
 _HELLO = {"script": "#!/bin/bash\necho hello\n", "name": "hello", "cpus": 1}

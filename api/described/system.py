@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from api.description import TEXT, Answer, Description, ok
-from api.jobs import MomentQuery
-from api.queue import QueueQuery
-from api.reference import DocumentQuery
+from api.document.description import TEXT, Answer, Description, ok
+from api.endpoints.jobs import MomentQuery
+from api.endpoints.queue import QueueQuery
+from api.endpoints.reference import DocumentQuery
 from conductor.wire.cluster import Health, Ready, Stats
 from conductor.wire.queue import Queue
 

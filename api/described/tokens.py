@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from api.description import CONFLICT, Answer, Body, Description, ok
-from api.jobs import ReadQuery, Why
-from api.tokens import NewToken
+from api.document.description import CONFLICT, Answer, Body, Description, ok
+from api.endpoints.jobs import ReadQuery, Why
+from api.endpoints.tokens import NewToken
 from conductor.wire.tokens import ChangedToken, TokenList
 
 TOKENS: Mapping[str, Description] = {

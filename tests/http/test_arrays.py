@@ -142,7 +142,7 @@ def test_a_batch_of_arrays_is_weighed_before_any_is_told_out(
     def told_out(*_: object) -> NoReturn:
         raise AssertionError("expanded")
 
-    monkeypatch.setattr("api.submitting.tasks_of", told_out)
+    monkeypatch.setattr("api.endpoints.submitting.tasks_of", told_out)
     answer = api.post("/jobs/submit/batch", {"jobs": [{"script": "a", "array": "0-9999"}] * 60})
     [error] = answer.json()["errors"]
     assert (answer.status_code, error["field"], error["code"]) == (422, "jobs[1].array", "too_many")

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from api import past
+from api.services import past
 from conductor.core.wait_reasons import OF_THE_CLUSTER
 from tests.fix_api import TOKEN, Api, api_settings, running_api
 from tests.fix_engine import Engine
@@ -389,7 +389,7 @@ def test_workers_end_with_the_api(api: Api, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_worker_ends_with_its_standard_input_even_without_a_request() -> None:
-    program = [sys.executable, "-m", "api.past_worker"]
+    program = [sys.executable, "-m", "api.services.past_worker"]
     with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
         assert worker.stdin is not None
         worker.stdin.close()

@@ -5,8 +5,8 @@ import gzip
 import httpx
 import pytest
 
-from api.compressing import AT_LEAST_BYTES
-from api.preferences import quality
+from api.answers.compressing import AT_LEAST_BYTES
+from api.answers.preferences import quality
 from tests.fix_api import TOKEN, Api
 
 JOBS = "/api/v1/jobs?limit=1000"

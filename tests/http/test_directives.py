@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from api.field_texts import FIELDS
+from api.answers.field_texts import FIELDS
 from conductor.core.sbatch import FaultCode, RemarkCode
 from conductor.core.sbatch_options import OPTIONS, Fate
 from conductor.core.sbatch_texts import DIRECTIVES, IGNORED

@@ -8,15 +8,15 @@ from typing import Any
 import httpx
 import pytest
 
-from api import document_schemas, name_texts
+from api.answers.texts import TITLES
 from api.app import _written
 from api.described import DESCRIPTIONS
-from api.document import document
-from api.document_texts import HEADERS, STATUSES, TAGS
-from api.name_texts import EXAMPLES, NAMES
+from api.document import names, schemas
+from api.document.names import EXAMPLES, NAMES
+from api.document.openapi import document
+from api.document.shapes import SHAPES
+from api.document.texts import HEADERS, STATUSES, TAGS
 from api.routes import OPERATIONS
-from api.shape_texts import SHAPES
-from api.texts import TITLES
 from conductor.client.models import Job, JobPage, Node, Nodes, read
 from conductor.core.node import NodeState
 from conductor.wire.shapes import NODE_STATES
@@ -58,16 +58,16 @@ def test_every_text_of_the_catalogues_is_used(monkeypatch: pytest.MonkeyPatch) -
 
     def meaning(shape: str, name: str, language: Any) -> str:
         asked.add(f"{shape}.{name}" if f"{shape}.{name}" in NAMES else name)
-        return name_texts.meaning(shape, name, language)
+        return names.meaning(shape, name, language)
 
     class Asked(dict[str, tuple[str, str]]):
         def __getitem__(self, name: str) -> tuple[str, str]:
             shapes.add(name)
             return SHAPES[name]
 
-    monkeypatch.setattr(document_schemas, "meaning", meaning)
-    monkeypatch.setattr("api.document.meaning", meaning)
-    monkeypatch.setattr(document_schemas, "SHAPES", Asked())
+    monkeypatch.setattr(schemas, "meaning", meaning)
+    monkeypatch.setattr("api.document.openapi.meaning", meaning)
+    monkeypatch.setattr(schemas, "SHAPES", Asked())
     found = json.loads(document(OPERATIONS, DESCRIPTIONS, "en"))
     assert asked == NAMES.keys()
     assert shapes == SHAPES.keys() == found["components"]["schemas"].keys()

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 import httpx
 import pytest
 
-from api import events
+from api.endpoints import events
 from tests.fix_api import Api
 
 LINES = {"Accept": "application/x-ndjson"}

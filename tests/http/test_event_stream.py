@@ -12,9 +12,11 @@ from urllib.parse import parse_qsl
 import httpx
 import pytest
 
-from api import event_stream, log_tail, reading
-from api.log_tail import LogTail
-from api.watch import Bell
+from api.answers import reading
+from api.endpoints import event_stream
+from api.services import log_tail
+from api.services.log_tail import LogTail
+from api.services.watch import Bell
 from conductor.telemetry.process import gauge
 from tests.fix_api import TOKEN, Api, api_settings, running_api
 from tests.given_tokens import of_role

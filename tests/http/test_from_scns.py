@@ -9,8 +9,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from api.original import in_five_states
-from api.original_bodies import submission_of_original
+from api.endpoints.original import in_five_states
+from api.requests.original_bodies import submission_of_original
 from conductor.cli.app import COMMANDS, GROUPS
 from conductor.core.job import JobState
 from conductor.setting_names import UNPREFIXED

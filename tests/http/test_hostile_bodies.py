@@ -8,7 +8,8 @@ import socket
 import httpx
 import pytest
 
-from api import bodies, connections
+from api.guard import connections
+from api.requests import bodies
 from tests.fix_api import Api
 from tests.raw_http import BEARER, SQL, nothing_appended, port_of, request_of, send_raw, status_of
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from api import connections
+from api.guard import connections
 from tests.fix_api import Api
 from tests.raw_http import BEARER, nothing_appended, port_of, request_of
 

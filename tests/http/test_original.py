@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from api.original_bodies import submission_of_original, with_original_words
+from api.requests.original_bodies import submission_of_original, with_original_words
 from tests.fix_api import Api
 
 JOB = {

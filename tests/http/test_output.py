@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from api import streaming
+from api.endpoints import streaming
+from api.endpoints.output import TAIL_BYTES
 from api.engine import Engine
-from api.output import TAIL_BYTES
 from tests.fix_api import Api
 
 

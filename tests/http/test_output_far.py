@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from api import jobs, streaming
-from api.output import TAIL_BYTES
+from api.endpoints import jobs, streaming
+from api.endpoints.output import TAIL_BYTES
 from conductor import output_server
 from conductor.supervisor_client import RunAs
 from tests.fix_api import Api, api_settings, running_api

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.receiving import MOST_BYTES
+from api.endpoints.receiving import MOST_BYTES
 from tests.fix_api import Api, api_settings, running_api
 from tests.fix_postgres import temporary_home
 from tests.serving import serving_node

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-import api.replaying
-from api.replaying import Replays
+import api.services.replaying
+from api.services.replaying import Replays
 from projections.audit_replay import Replayed
 from tests.fix_api import api_settings
 from tests.fix_system import alive
@@ -55,7 +55,7 @@ def test_it_ends_with_the_api_and_a_client_that_left_ends_nothing(
 ) -> None:
     told = tmp_path / "pid"
     program = f"import os, time; open({str(told)!r}, 'w').write(str(os.getpid()) + '\\n'); time.sleep(600)"
-    monkeypatch.setattr(api.replaying, "_COMMAND", (sys.executable, "-c", program))
+    monkeypatch.setattr(api.services.replaying, "_COMMAND", (sys.executable, "-c", program))
 
     async def story() -> int:
         replays = Replays(api_settings(tmp_path), "postgresql://nowhere")

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.submitting import _KEYS
+from api.endpoints.submitting import _KEYS
 from tests.fix_api import Api
 from tests.given_tokens import of_role
 

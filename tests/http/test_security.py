@@ -10,8 +10,8 @@ import httpx
 import pytest
 from pydantic import ValidationError
 
+from api.guard.security import allowed_hosts
 from api.routes import TOP, VERSION_1
-from api.security import allowed_hosts
 from api.server import refuse_exposure
 from conductor.settings import Settings, SettingsError
 from tests.fix_api import TOKEN, Api, api_settings, running_api

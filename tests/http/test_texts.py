@@ -4,13 +4,13 @@ import re
 from pathlib import Path
 from string import Formatter
 
-import api.texts
-from api.field_texts import FIELDS
-from api.texts import DETAILS, PHRASES, TITLES, language_of
-from api.validation import _CODES
+import api
+from api.answers.field_texts import FIELDS
+from api.answers.texts import DETAILS, PHRASES, TITLES, language_of
+from api.requests.validation import _CODES
 from conductor.core.errors import RejectionCode
 
-SOURCE = "".join(path.read_text("utf-8") for path in sorted(Path(api.texts.__file__).parent.glob("*.py")))
+SOURCE = "".join(path.read_text("utf-8") for path in sorted(Path(api.__file__).parent.rglob("*.py")))
 
 
 def gaps(text: str) -> set[str]:

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.known_tokens import KnownTokens
+from api.guard.known_tokens import KnownTokens
 from tests.fix_api import Api, api_settings, running_api
 
 PATIENCE_SECONDS = 10.0

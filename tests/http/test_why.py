@@ -9,8 +9,8 @@ import httpx
 import psycopg
 import pytest
 
-from api.picture import EXPLAINED_AT_ONCE, running_picture
-from api.problems import Problem
+from api.answers.problems import Problem
+from api.services.picture import EXPLAINED_AT_ONCE, running_picture
 from conductor.core.identifiers import JobId
 from tests.fix_api import Api
 
@@ -260,8 +260,8 @@ def test_a_listing_is_answered_without_a_picture_that_takes_too_long(
         asked.set()
         await never(pool)
 
-    monkeypatch.setattr("api.picture.load", asked_and_never)
-    monkeypatch.setattr("api.picture.PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr("api.services.picture.load", asked_and_never)
+    monkeypatch.setattr("api.services.picture.PATIENCE_SECONDS", 0.05)
     assert api.get("/jobs")["jobs"][0]["reason"] is None
     assert asked.is_set()
     assert api.get(f"/jobs/{job_id}")["reason"] is None
@@ -269,7 +269,7 @@ def test_a_listing_is_answered_without_a_picture_that_takes_too_long(
 
 def test_few_may_wait_for_an_explanation(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     job_id = JobId(api.submit())
-    monkeypatch.setattr("api.picture.load", never)
+    monkeypatch.setattr("api.services.picture.load", never)
 
     async def story() -> None:
         async with running_picture(api.database_url) as picture:
@@ -290,8 +290,8 @@ def test_few_may_wait_for_an_explanation(api: Api, monkeypatch: pytest.MonkeyPat
 def test_who_asks_why_and_leaves_holds_no_place(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     job_id = api.submit()
     heard(api)
-    monkeypatch.setattr("api.picture.load", never)
-    monkeypatch.setattr("api.picture.EXPLAINED_AT_ONCE", 1)
+    monkeypatch.setattr("api.services.picture.load", never)
+    monkeypatch.setattr("api.services.picture.EXPLAINED_AT_ONCE", 1)
 
     def refused() -> bool:
         """Whether it was told to come again; else it waited, and left."""

@@ -18,7 +18,7 @@ COUNTED = "SELECT counts FROM ended_jobs"
 BY_COUNTING = """
     SELECT jsonb_object_agg(state, jobs) FROM (SELECT state, count(*) AS jobs FROM jobs WHERE final GROUP BY state) j
 """
-STATS = load_queries("api", "queries.sql")["stats"]
+STATS = load_queries("api.answers", "queries.sql")["stats"]
 
 
 def counts(engine: Engine) -> dict[str, int]:

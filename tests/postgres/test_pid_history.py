@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from api.reading import SQL
+from api.answers.reading import SQL
 from tests.fix_engine import Engine
 
 THEN = datetime(2026, 1, 1, 5, tzinfo=UTC)

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from api.held_bodies import Held, HeldBodies
-from api.limits import Buckets, network_of
+from api.guard.held_bodies import Held, HeldBodies
+from api.guard.limits import Buckets, network_of
 
 
 class Clock:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from api.output import TAIL_BYTES, Tail, tail_of
+from api.endpoints.output import TAIL_BYTES, Tail, tail_of
 from conductor.output_file import PIECE_BYTES, Missing, Piece, open_output, output_path, read_piece
 
 JOB: dict[str, Any] = {

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from api.policy_changes import PolicyChanges
+from api.requests.policy_changes import PolicyChanges
 from conductor.core.events import Policy
 from conductor.core.policy import NAMES, fault
 

@@ -1,0 +1,1 @@
+"""What the API does, one file a resource. `api.routes` has every path on one screen."""
