@@ -192,6 +192,7 @@ class Terminal:
 
 
 def _take_terminal() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a suite in the background was started without
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
