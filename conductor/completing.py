@@ -97,12 +97,9 @@ async def complete(connection: AsyncConnection[Any], requests: Sequence[Request]
 
 
 async def _draw(connection: AsyncConnection[Any], requests: Sequence[Request], stock: IdStock) -> None:
-    submits = [(r, c) for r in requests if isinstance(c := r.command, Submit) and c.job_id is None]
+    submits = [] if numbered_when_read(requests) else _numberless(requests)
     if submits:
-        for (request, submit), number in zip(
-            submits, await stock.draw(connection, "draw_job_ids", len(submits)), strict=True
-        ):
-            request.command = _numbered(submit, JobId(number), request.head)
+        give_numbers(submits, await stock.draw(connection, "draw_job_ids", len(submits)))
     reserves = [(r, c) for r in requests if isinstance(c := r.command, Reserve) and c.allocation_id is None]
     if reserves:
         for (request, reserve), number in zip(
@@ -116,6 +113,25 @@ async def _draw(connection: AsyncConnection[Any], requests: Sequence[Request], s
         if isinstance(request.command, RegisterNode) and request.command.cpu_block is None:
             [number] = await stock.draw(connection, "draw_cpu_blocks", 1)
             request.command = replace(request.command, cpu_block=number)
+
+
+def numbered_when_read(requests: Sequence[Request]) -> list[tuple[Request, Submit]]:
+    """Of submissions that rest on nothing but the time: those without a number. They get it in the same round trip."""
+    if all(
+        isinstance(c := r.command, Submit) and not (c.dependency or c.minds_the_policy or r.tried)
+        for r in requests
+    ):
+        return _numberless(requests)
+    return []
+
+
+def _numberless(requests: Sequence[Request]) -> list[tuple[Request, Submit]]:
+    return [(r, c) for r in requests if isinstance(c := r.command, Submit) and c.job_id is None]
+
+
+def give_numbers(submits: Sequence[tuple[Request, Submit]], numbers: Sequence[int]) -> None:
+    for (request, submit), number in zip(submits, numbers, strict=True):
+        request.command = _numbered(submit, JobId(number), request.head)
 
 
 def _numbered(submit: Submit, job_id: JobId, head: Request | None) -> Submit:

@@ -10,7 +10,7 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
-from conductor.completing import SQL, Request
+from conductor.completing import SQL, Request, give_numbers, numbered_when_read
 from conductor.core.causes import NO_TRACE, Cause, Trace, cause_of, followed
 from conductor.core.commands import (
     Command,
@@ -107,7 +107,8 @@ async def load(
     connection: AsyncConnection[Any], requests: Sequence[Request], remembered: Remembered
 ) -> Loaded:
     """Everything the decisions rest on; the time is later than every event in sight."""
-    streams = {stream for request in requests for stream in _may_exist(request)}
+    numberless = numbered_when_read(requests)
+    streams = set[StreamName]() if numberless else {s for request in requests for s in _may_exist(request)}
     known = remembered.known(streams)
     states = {stream: state for stream, (state, _) in known.items()}
     traces = {stream: trace for stream, (_, trace) in known.items()}
@@ -118,9 +119,14 @@ async def load(
     particular = any(submit.is_particular for submit in submits)
     offers = await _read_offers(connection) if particular else None
     live_leases = await _read_leases(connection, requests)
-    wanted = {"streams": list(streams - from_memory), "submits": bool(submits)}
-    cursor = await connection.execute(SQL["read_streams_and_clock"], wanted)
-    rows = await cursor.fetchall()
+    if numberless:
+        cursor = await connection.execute(SQL["draw_job_ids_and_clock"], {"count": len(numberless)})
+        rows = await cursor.fetchall()
+        give_numbers(numberless, [row[1] for row in rows])
+    else:
+        wanted = {"streams": list(streams - from_memory), "submits": bool(submits)}
+        cursor = await connection.execute(SQL["read_streams_and_clock"], wanted)
+        rows = await cursor.fetchall()
     for request in requests:
         request.tried = True
     position = Position(0)

@@ -43,8 +43,7 @@ Projector = Callable[
 ]
 
 _BATCH_COMMANDS = 500
-_MANY_SUBMISSIONS = 100  # in one entry
-_BESIDE = 2  # entries of so many that are under way at a time: one is decided, one is written
+_BESIDE = 2  # batches of submissions that are under way at a time: one is decided, one is written
 _BATCH_SCRIPT_BYTES = 8 * 1024 * 1024
 _TRIES = 100  # of a batch that keeps losing races; far more than any contention seen
 _UNAVAILABLE_SECONDS = 5.0
@@ -82,10 +81,8 @@ class Entry:
 
     @property
     def goes_beside(self) -> bool:
-        """Whether it is many submissions and nothing else."""
-        return len(self.requests) >= _MANY_SUBMISSIONS and all(
-            isinstance(request.command, Submit) for request in self.requests
-        )
+        """Whether it is submissions and nothing else."""
+        return all(isinstance(request.command, Submit) for request in self.requests)
 
 
 class Handler:
@@ -167,8 +164,8 @@ class Handler:
     async def run(self) -> None:
         """Commit batches for ever; run it as a task and cancel it.
 
-        Many submissions at once go their own way: they write to no stream that anybody else knows yet, so the next is
-        decided while PostgreSQL writes the one before. All else goes one batch after the other.
+        Submissions go their own way: they write to no stream that anybody else knows yet, so the next are decided while
+        PostgreSQL writes those before. All else goes one batch after the other.
         """
         beside: set[asyncio.Task[None]] = set()
         async with asyncio.TaskGroup() as group:
@@ -180,7 +177,7 @@ class Handler:
                     continue
                 while len(beside) >= _BESIDE:
                     await asyncio.wait(beside, return_when=asyncio.FIRST_COMPLETED)
-                task = group.create_task(self._settled([first]))
+                task = group.create_task(self._settled(await self._with_others(first)))
                 beside.add(task)
                 task.add_done_callback(beside.discard)
 
@@ -191,15 +188,16 @@ class Handler:
             _fail(entries, error)
 
     async def _with_others(self, first: Entry) -> list[Entry]:
-        """The oldest entry and everything that came since, within the bounds of a batch."""
-        entries = [first]
+        """The oldest entry and everything that came since, within the bounds of a batch; to submissions, only such."""
+        entries, only_beside = [first], first.goes_beside
         await self._let_others_hand_in()
         commands, script_bytes = len(entries[0].requests), entries[0].script_bytes
         while not self._waiting.empty():
             entry = self._waiting.get_nowait()
             commands += len(entry.requests)
             script_bytes += entry.script_bytes
-            if commands > _BATCH_COMMANDS or script_bytes > _BATCH_SCRIPT_BYTES or entry.goes_beside:
+            too_much = commands > _BATCH_COMMANDS or script_bytes > _BATCH_SCRIPT_BYTES
+            if too_much or (only_beside and not entry.goes_beside):
                 self._held_back = entry
                 break
             entries.append(entry)
@@ -207,10 +205,7 @@ class Handler:
 
     async def _let_others_hand_in(self) -> None:
         """Tasks that are ready to run may add to the batch. No timer: an idle loop comes back at once."""
-        size = -1
-        while size != self._waiting.qsize():
-            size = self._waiting.qsize()
-            await asyncio.sleep(0)
+        await asyncio.sleep(0)
 
     async def _commit(self, entries: list[Entry]) -> None:
         """Until every entry has its answer. A batch that the database refuses is halved down to the culprit."""

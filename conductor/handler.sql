@@ -9,6 +9,12 @@ FROM (SELECT 1) one
 LEFT JOIN events e ON e.stream = ANY(%(streams)s)
 ORDER BY e.stream, e.version;
 
+-- name: draw_job_ids_and_clock
+-- Numbers for submissions that rest on no stream, with the width and the time as above.
+SELECT NULL, nextval('job_ids'), (SELECT max(total_cpus) FROM nodes WHERE state <> 'REMOVED') AS widest_node_cpus,
+       clock_timestamp()
+FROM generate_series(1, %(count)s);
+
 -- name: node_offers
 -- What every node has, up or not, for jobs that ask for more than CPUs.
 SELECT name, total_cpus, memory_mb, labels, gres FROM nodes WHERE state <> 'REMOVED' ORDER BY name;
