@@ -283,7 +283,9 @@ class Handler:
                     recorded = await append(connection, batch)
                 append_seconds = time.perf_counter() - began
                 crash_point("handler.committed")
-        if self._remembered.since == remembered_since:
+        if (
+            self._remembered.since == remembered_since and not entries[0].goes_beside
+        ):  # a new job is rarely asked for here
             self._remembered.keep(plan.states, plan.traces)
         for entry, verdicts in zip(entries, plan.verdicts, strict=True):
             _answer(entry, [_outcome(verdict, recorded, loaded.position) for verdict in verdicts])
