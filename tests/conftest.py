@@ -2,6 +2,8 @@
 
 import os
 
+import pytest
+
 pytest_plugins = [
     "tests.fix_postgres",
     "tests.fix_engine",
@@ -9,6 +11,11 @@ pytest_plugins = [
     "tests.fix_system",
     "tests.fix_observing",
 ]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slowest first, so that none of them is what all others wait for at the end."""
+    items.sort(key=lambda item: not any(map(item.get_closest_marker, ("slow", "faults"))))
 
 
 def pytest_configure() -> None:

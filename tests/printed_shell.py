@@ -18,6 +18,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.leftovers import end_those_with
+
 ROOT = Path(__file__).parent.parent
 PATIENCE_SECONDS = 60.0
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -111,6 +113,7 @@ class PrintedShell:
         self._bash.stdin.close()
         self._bash.stdout.close()
         self._bash.wait(PATIENCE_SECONDS)
+        end_those_with("CONDUCTOR_HOME", str(self.home))
         for process in psutil.process_iter(["cmdline"]):
             if str(self.home) in " ".join(process.info["cmdline"] or ()):
                 process.send_signal(signal.SIGKILL)

@@ -4,14 +4,14 @@ shape wherever it stands, is whole.
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from itertools import pairwise
 from string import Formatter
 from typing import NamedTuple
 
 from tests.source import place, sources, tree
 
-SOURCES = {place(path): tree(path) for path in sources("api", "conductor", "projections")}
 HAN = re.compile(r"[\u4e00-\u9fff]")
 CHINESE = re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]")  # its punctuation too
 WORD = re.compile(r"[A-Za-z]{2,}")
@@ -95,7 +95,14 @@ def texts_in(node: ast.AST) -> list[str]:
     return [text for text in found if text is not None]
 
 
-PAIRS = [pair for name, source in SOURCES.items() for pair in pairs_in(source, name)]
+@cache
+def every_source() -> Mapping[str, ast.Module]:
+    return {place(path): tree(path) for path in sources("api", "conductor", "projections")}
+
+
+@cache
+def every_pair() -> list[Pair]:
+    return [pair for name, source in every_source().items() for pair in pairs_in(source, name)]
 
 
 def gaps(text: str) -> set[str]:
@@ -103,8 +110,8 @@ def gaps(text: str) -> set[str]:
 
 
 def test_the_catalogues_of_every_door_are_found() -> None:
-    files = {pair.place.partition(":")[0] for pair in PAIRS}
-    assert len(PAIRS) > 700
+    files = {pair.place.partition(":")[0] for pair in every_pair()}
+    assert len(every_pair()) > 700
     assert files >= {
         "api/answers/texts.py", "api/answers/field_texts.py", "conductor/cli/texts.py", "conductor/cli/why_texts.py",
         "conductor/core/why_catalogue.py", "conductor/core/sbatch_texts.py", "conductor/evidence_texts.py",
@@ -114,7 +121,7 @@ def test_the_catalogues_of_every_door_are_found() -> None:
 
 def test_both_sentences_fill_the_same_gaps() -> None:
     wrong = []
-    for where, english, chinese in PAIRS:
+    for where, english, chinese in every_pair():
         if HAN.search(english):
             wrong.append(f"{where}: twice Chinese: {english!r}, {chinese!r}")
         elif not english.strip() or gaps(english) != gaps(chinese):
@@ -124,7 +131,7 @@ def test_both_sentences_fill_the_same_gaps() -> None:
 
 def test_no_entry_of_a_catalogue_lacks_its_chinese() -> None:
     wrong = []
-    for name, source in SOURCES.items():
+    for name, source in every_source().items():
         for value in (value for catalogue in catalogues_in(source) for value in catalogue.values):
             english, *others = texts_in(value) or [""]
             said = set(WORD.findall(re.sub(r"\{[^}]*\}|`[^`]*`", "", english))) - WORDLESS
@@ -135,7 +142,7 @@ def test_no_entry_of_a_catalogue_lacks_its_chinese() -> None:
 
 def test_chinese_stands_beside_its_english_and_nowhere_else() -> None:
     wrong = []
-    for name, source in SOURCES.items():
+    for name, source in every_source().items():
         paired = "\0".join(pair.chinese for pair in pairs_in(source, name))
         for node in ast.walk(source):
             text = words_of(node) or ""
@@ -146,7 +153,7 @@ def test_chinese_stands_beside_its_english_and_nowhere_else() -> None:
 
 def test_no_door_says_a_sentence_that_is_in_no_catalogue() -> None:
     wrong = []
-    for name, source in SOURCES.items():
+    for name, source in every_source().items():
         calls = [node for node in ast.walk(source) if isinstance(node, ast.Call) and name.startswith(DOORS)]
         for call in calls:
             at = SAYS.get(getattr(call.func, "attr", getattr(call.func, "id", "")))

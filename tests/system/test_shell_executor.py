@@ -11,6 +11,7 @@ import pytest
 
 from tests.fix_api import TOKEN, Api
 from tests.fix_system import System
+from tests.leftovers import end_those_with
 
 ROOT = Path(__file__).resolve().parents[2]
 # The first line asks the API what it knows of this very process.
@@ -63,7 +64,7 @@ def far(system: System, api: Api) -> Iterator[Far]:
     far = Far(system, api)
     system.until("SELECT EXISTS (SELECT FROM node_leases WHERE node_name = 'far')")
     yield far
-    far.process.kill()
+    end_those_with("SPOOL", str(far.spool))
 
 
 def test_fifty_jobs_by_http_alone(far: Far) -> None:
