@@ -12,7 +12,7 @@ import psutil
 
 from conductor.core.resource_texts import parsed_gres, parsed_labels
 from conductor.home import create_private
-from conductor.settings import Settings
+from conductor.settings import Settings, SettingsError
 
 NUMA_FOLDER = Path("/sys/devices/system/node")
 
@@ -34,6 +34,7 @@ class Machine:
 
 
 def read_machine(settings: Settings) -> Machine:
+    """Raises `SettingsError` when the spool cannot be used."""
     usable = sorted(os.sched_getaffinity(0))
     fits = settings.total_cpus <= len(usable)
     cpu_ids = tuple(usable[: settings.total_cpus] if fits else range(settings.total_cpus))
@@ -70,11 +71,17 @@ def _numbers(text: str) -> list[int]:
 
 def _spool_id(spool: Path) -> str:
     """A random name of the folder itself: a node name that turns up with another spool is another machine."""
-    if not spool.exists():
-        spool.mkdir(parents=True, exist_ok=True)
-        # Root's may be passed through (not listed): jobs that run as others have their folders in it.
-        spool.chmod(0o711 if os.geteuid() == 0 else 0o700)
-    file = spool / _SPOOL_ID
-    if not file.exists():
-        create_private(file, str(uuid.uuid4()))
-    return file.read_text("ascii").strip()
+    try:
+        if not spool.exists():
+            spool.mkdir(parents=True, exist_ok=True)
+            # Root's may be passed through (not listed): jobs that run as others have their folders in it.
+            spool.chmod(0o711 if os.geteuid() == 0 else 0o700)
+        file = spool / _SPOOL_ID
+        if not file.exists():
+            create_private(file, str(uuid.uuid4()))
+        return file.read_text("ascii").strip()
+    except OSError as error:
+        raise SettingsError(
+            f"the spool {spool} cannot be used: {error.strerror or error}; see to its room and its rights, or name "
+            "another folder with CONDUCTOR_SPOOL"
+        ) from error

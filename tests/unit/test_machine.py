@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from conductor.machine import numa_nodes, read_machine
-from conductor.settings import Settings
+from conductor.settings import Settings, SettingsError
 
 
 def topology(folder: Path, **lists: str) -> Path:
@@ -35,6 +35,12 @@ def test_numa_nodes_are_the_kernels_as_far_as_the_cpus_are_ours(
 
 def test_a_folder_that_is_not_there_tells_nothing(tmp_path: Path) -> None:
     assert numa_nodes((0, 1), tmp_path / "nowhere") == ()
+
+
+def test_a_spool_that_cannot_be_used_is_told_with_the_setting(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match="Not a directory; .* CONDUCTOR_SPOOL"):
+        read_machine(Settings(home=tmp_path, spool=tmp_path / "file" / "spool"))
 
 
 def test_a_machine_offers_what_its_settings_say(tmp_path: Path) -> None:
