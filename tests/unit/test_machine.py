@@ -39,7 +39,7 @@ def test_a_folder_that_is_not_there_tells_nothing(tmp_path: Path) -> None:
 
 def test_a_spool_that_cannot_be_used_is_told_with_the_setting(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(SettingsError, match="Not a directory; .* CONDUCTOR_SPOOL"):
+    with pytest.raises(SettingsError, match=r"Not a directory; .* CONDUCTOR_SPOOL"):
         read_machine(Settings(home=tmp_path, spool=tmp_path / "file" / "spool"))
 
 
