@@ -4,6 +4,8 @@ Nothing waits for time: `until` looks again at every notification of the log.
 """
 
 import os
+import secrets
+import select
 import signal
 import subprocess
 import sys
@@ -56,6 +58,23 @@ class Node:
         """PIDs of the supervisor's children: gated, running, or left behind by a job."""
         pid = self.supervisor.pid
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+class FirstLine:
+    """A job's first line, which tells that it runs: RUNNING is said before, while the process waits at its gate."""
+
+    def __init__(self, folder: Path) -> None:
+        self._pipe = folder / f"begun-{secrets.token_hex(4)}"
+        os.mkfifo(self._pipe)
+        self._descriptor = os.open(self._pipe, os.O_RDONLY | os.O_NONBLOCK)
+
+    def __str__(self) -> str:
+        return f"echo >{self._pipe}\n"
+
+    def wait(self) -> None:
+        ready, _, _ = select.select([self._descriptor], [], [], PATIENCE_SECONDS)
+        assert ready, "the first line never ran"
+        os.close(self._descriptor)
 
 
 class System:

@@ -6,7 +6,7 @@ import pytest
 
 from conductor.core.commands import Cancel, DeclareNodeLost
 from conductor.core.identifiers import JobId, NodeName
-from tests.fix_system import System, alive
+from tests.fix_system import FirstLine, System, alive
 
 pytestmark = pytest.mark.faults
 
@@ -19,9 +19,16 @@ def test_a_silent_node_loses_only_what_asked_for_it_and_keeps_the_rest_until_it_
     system.processes[0].terminate()
     system.start("scheduler", **SHORT)
     silent = system.node("a-silent", 2, **SHORT)
-    stays = JobId(system.submit("sleep 300\n"))
-    moves = JobId(system.submit("trap '' TERM; echo start $CONDUCTOR_NODE; sleep 300\n", requeue=True))
-    system.until("SELECT count(*) = 2 FROM jobs WHERE state = 'RUNNING'")
+    stay, move = FirstLine(system.home), FirstLine(system.home)
+    stays = JobId(system.submit(f"{stay}sleep 300\n"))
+    moves = JobId(
+        system.submit(
+            f"trap '' TERM; echo $CONDUCTOR_NODE; [ $SLURM_RESTART_COUNT -gt 0 ] || {move}sleep 300\n",
+            requeue=True,
+        )
+    )
+    stay.wait()
+    move.wait()
     first = system.pid(moves)
     system.node("b-other", 2, **SHORT)
     silent.executor.send_signal(signal.SIGSTOP)
@@ -58,8 +65,9 @@ def test_what_still_runs_in_an_attempt_that_was_closed_meanwhile_is_ended(system
     system.processes[0].terminate()
     system.start("scheduler", **SHORT)
     node = system.node("node-1", 2, **SHORT)
-    job_id = JobId(system.submit("sleep 300\n"))
-    system.until_state(job_id, "RUNNING")
+    first = FirstLine(system.home)
+    job_id = JobId(system.submit(f"{first}sleep 300\n"))
+    first.wait()
     pid = system.pid(job_id)
     node.executor.send_signal(signal.SIGSTOP)
     system.until("SELECT state = 'LOST' FROM nodes")
