@@ -13,7 +13,7 @@ import pytest
 from conductor.core.commands import Cancel
 from conductor.core.identifiers import JobId
 from conductor.supervisor.launch import supervisor_command
-from tests.fix_system import Node, System, alive
+from tests.fix_system import FirstLine, Node, System, alive
 
 pytestmark = pytest.mark.faults
 
@@ -127,8 +127,11 @@ def test_a_start_whose_reservation_expired_never_runs_and_the_job_goes_back_to_t
 
 def test_a_running_job_outlives_its_executor_and_its_exit_and_output_are_recorded(system: System) -> None:
     node = system.node()
-    job_id = system.submit("echo before; while [ ! -e go ]; do sleep 0.05; done; echo after; exit 4\n")
-    system.until_state(job_id, "RUNNING")
+    first = FirstLine(system.home)
+    job_id = system.submit(
+        f"{first}echo before; while [ ! -e go ]; do sleep 0.05; done; echo after; exit 4\n"
+    )
+    first.wait()
     pid = system.pid(job_id)
     node.executor.kill()
     node.executor.wait()
@@ -143,8 +146,9 @@ def test_a_running_job_outlives_its_executor_and_its_exit_and_output_are_recorde
 
 def test_an_executor_killed_between_an_exit_and_its_commit_loses_no_exit_code(system: System) -> None:
     node = system.node()
-    job_id = system.submit("while [ ! -e go ]; do sleep 0.05; done; exit 4\n")
-    system.until_state(job_id, "RUNNING")
+    first = FirstLine(system.home)
+    job_id = system.submit(f"{first}while [ ! -e go ]; do sleep 0.05; done; exit 4\n")
+    first.wait()
     with closed_door(system):
         (node.spool / "work" / f"job_{job_id}" / "go").touch()
         wait_until_asked_at_the_door(system)
@@ -176,8 +180,9 @@ def test_a_job_that_nobody_holds_any_more_ends_as_unknown_and_gives_its_cpus_bac
 
 def test_an_executor_told_to_stop_leaves_its_jobs_and_goes_within_five_seconds(system: System) -> None:
     node = system.node()
-    job_id = system.submit("sleep 300\n")
-    system.until_state(job_id, "RUNNING")
+    first = FirstLine(system.home)
+    job_id = system.submit(f"{first}sleep 300\n")
+    first.wait()
     node.executor.send_signal(signal.SIGTERM)
     assert node.executor.wait(5) == 0
     assert alive(system.pid(job_id))

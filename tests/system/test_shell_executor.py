@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.fix_api import TOKEN, Api
-from tests.fix_system import System
+from tests.fix_system import FirstLine, System
 from tests.leftovers import end_those_with
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -111,10 +111,11 @@ def test_fifty_jobs_by_http_alone(far: Far) -> None:
 
 def test_what_runs_when_it_is_killed_is_watched_by_the_next_one(far: Far) -> None:
     api, system = far.api, far.system
-    goes_on = api.submit("echo before\nwhile [ ! -e go ]; do sleep 0.1; done\necho after\n")
-    limited = api.submit("sleep 600\n", time_limit="0:10")
-    for job_id in (goes_on, limited):
-        system.until_state(job_id, "RUNNING")
+    one, other = FirstLine(system.home), FirstLine(system.home)
+    goes_on = api.submit(f"{one}echo before\nwhile [ ! -e go ]; do sleep 0.1; done\necho after\n")
+    limited = api.submit(f"{other}sleep 600\n", time_limit="0:10")
+    one.wait()
+    other.wait()
     far.process.kill()
     far.process.wait()
     far.start()
