@@ -21,6 +21,7 @@ WORDLESS = {"CPUS", "CPUs", "Submitted", "batch", "job"}
 ALONE = {
     "api/requests/original_bodies.py": "what the original system answered",
     "conductor/cli/exits.py": "a pattern that is taken off a message of another library's",
+    "conductor/cli/help_pages.py": "the English is the commands' own; tests/cli/test_chinese_help.py compares them",
     "conductor/setting_meanings.py": "the English is the settings' own; scripts/list_settings.py joins them",
     "conductor/up/texts.py": "two objects of one class, compared by the type checker",
     "projections/past_schema.py": "a comment in SQL, both in one text",

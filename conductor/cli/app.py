@@ -34,7 +34,7 @@ from conductor.cli import (
 from conductor.cli.exits import EXIT_CODES, FAILED, OWN_FAILURE, answering
 from conductor.cli.sbatch_words import SbatchCommand
 from conductor.cli.streams import make_usable
-from conductor.cli.usage import SentenceGroup
+from conductor.cli.usage import SentenceCommand, SentenceGroup
 
 HELP = f"""Run batch scripts on a set of machines, and prove what happened.
 
@@ -122,13 +122,14 @@ def build() -> typer.Typer:
     names = {"help_option_names": ["-h", "--help"]}
     built = _group(HELP, _options, completes=True)
     for name, line, command, reading in COMMANDS:
-        kind = SbatchCommand if name in ("submit", "run") else None
+        kind = SbatchCommand if name in ("submit", "run") else SentenceCommand
         settings = {**names, **reading}
         built.command(name, cls=kind, short_help=line, context_settings=settings)(_ending(name, command))
     for group, purpose, commands in GROUPS:
         inner = _group(purpose, _nothing)
         for name, line, command in commands:
-            inner.command(name, short_help=line, context_settings=names)(_ending(name, command))
+            ending = _ending(name, command)
+            inner.command(name, cls=SentenceCommand, short_help=line, context_settings=names)(ending)
         built.add_typer(inner, name=group, short_help=purpose)
     return built
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperOption
 
+from conductor.cli.help import help_in_chinese
 from conductor.core.sbatch import MARK, Directives, directives_of
 from conductor.core.sbatch_options import LETTERS, Option, Takes, option_named
 
@@ -20,6 +21,9 @@ AsSbatch = Annotated[list[str] | None, typer.Option(PASSED_ON, metavar="OPTION",
 
 class SbatchCommand(TyperCommand):
     """Takes the words of sbatch's out of those before FILE, and hands them on by an option of their own."""
+
+    def get_help(self, ctx: Any) -> str:
+        return help_in_chinese(self, ctx) or super().get_help(ctx)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         own = {flag: not (param.is_flag or param.count) for param in self.params

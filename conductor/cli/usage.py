@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from conductor.cli.exits import USAGE
+from conductor.cli.help import help_in_chinese
 
 if TYPE_CHECKING:
     from conductor.cli.screen import Screen
@@ -20,7 +21,15 @@ _NO_NUMBER = re.compile(r"Invalid value for '([^']+)'.*: .*\b(?:integer|number|f
 WRONG_WORDS: type[Any] = typer.BadParameter.__mro__[2]
 
 
+class SentenceCommand(TyperCommand):
+    def get_help(self, ctx: Any) -> str:
+        return help_in_chinese(self, ctx) or super().get_help(ctx)
+
+
 class SentenceGroup(TyperGroup):
+    def get_help(self, ctx: Any) -> str:
+        return help_in_chinese(self, ctx) or super().get_help(ctx)
+
     def main(
         self,
         args: Sequence[str] | None = None,
