@@ -70,6 +70,7 @@ class Entry:
 
     requests: list[Request]
     atomic: bool
+    in_turn: bool = False  # after those that were handed in before it, because they came together
     answer: asyncio.Future[list[Outcome]] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
@@ -82,7 +83,7 @@ class Entry:
     @property
     def goes_beside(self) -> bool:
         """Whether it is submissions and nothing else."""
-        return all(isinstance(request.command, Submit) for request in self.requests)
+        return not self.in_turn and all(isinstance(request.command, Submit) for request in self.requests)
 
 
 class Handler:
@@ -137,7 +138,9 @@ class Handler:
             return []
         if atomic:
             return await self._hand_in(Entry(requests=list(requests), atomic=True))
-        answers = [self._hand_in(Entry(requests=[request], atomic=False)) for request in requests]
+        in_turn = not all(isinstance(request.command, Submit) for request in requests)
+        entries = [Entry(requests=[request], atomic=False, in_turn=in_turn) for request in requests]
+        answers = [self._hand_in(entry) for entry in entries]
         return [answer for [answer] in await asyncio.gather(*answers)]
 
     async def _handle_the_others(

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from conductor.alike import rows_told_once, told_once
-from conductor.core.commands import Submit
+from conductor.core.commands import ChangePolicy, Submit
 from conductor.core.events import JobSubmitted
 from conductor.handler import Accepted, Outcome
 from conductor.log import append
@@ -129,6 +129,28 @@ def test_a_submission_is_recorded_while_another_is_being_written(
     assert isinstance(first, Accepted)
     assert first == again
     assert engine.sql("SELECT name FROM jobs ORDER BY name") == [("another",), ("sweep-0",)]
+
+
+def test_commands_of_one_list_are_recorded_in_their_order(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches: list[int] = []
+
+    async def noted(connection: Any, batch: Any) -> Any:
+        batches.append(len(batch.events))
+        return await append(connection, batch)
+
+    async def story(engine: Engine) -> Sequence[Outcome]:
+        monkeypatch.setattr("conductor.handler.append", noted)
+        [one, other] = submissions(2)
+        wider = ChangePolicy(changes={"user_max_cpus": 8})
+        return await engine.handler.handle_all([one, wider, other], PROVENANCE, atomic=False)
+
+    outcomes = engine.run(story)
+    positions = [one.position for one in outcomes if isinstance(one, Accepted)]
+    assert len(positions) == 3
+    assert positions == sorted(positions)
+    assert batches == [3]
 
 
 def test_large_batches_beside_each_other_are_each_whole_and_in_order(engine: Engine) -> None:
