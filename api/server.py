@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from api.app import create_app
 from api.guard.connections import BoundedProtocol
 from api.guard.security import is_loopback
+from conductor.core.said import Said, system_words
 from conductor.crash_points import arm
 from conductor.settings import Settings, SettingsError
 from conductor.telemetry.log_lines import log_to
@@ -68,10 +69,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         listening = socket.create_server((host, port), family=family, backlog=1024)
     except OSError as error:
-        raise SettingsError(
-            f"cannot listen on {host}, port {port}: {error.strerror or error}; set CONDUCTOR_API_HOST and "
-            "CONDUCTOR_API_PORT to an address and a port that are free here"
-        ) from error
+        raise SettingsError(Said("address_taken", host=host, port=port, why=system_words(error))) from error
     # Inherited by accepted sockets. An answer is two writes, head and body; without this the second would wait
     # 40 ms for the first one's acknowledgement.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -117,10 +115,4 @@ def refuse_exposure(settings: Settings) -> None:
     encrypted = settings.url is not None and urlsplit(settings.url).scheme == "https"
     encrypted = encrypted or settings.api_tls_cert is not None
     if not (is_loopback(settings.api_host) or encrypted or settings.api_trusted_proxy):
-        raise SettingsError(
-            f"CONDUCTOR_API_HOST={settings.api_host} can be reached by others and would carry tokens and "
-            "scripts unencrypted; listen on 127.0.0.1, or set CONDUCTOR_API_TLS_CERT and CONDUCTOR_API_TLS_KEY, or "
-            "put a TLS proxy in front and set CONDUCTOR_URL to "
-            "its https:// address, or say with CONDUCTOR_API_TRUSTED_PROXY=true that a proxy or a private "
-            "network protects the way"
-        )
+        raise SettingsError(Said("exposed", host=settings.api_host))

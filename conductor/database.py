@@ -22,6 +22,7 @@ from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool
 
 from conductor.core.errors import ConductorError
+from conductor.core.said import Said
 
 OLDEST_SERVER = 15
 
@@ -56,10 +57,7 @@ def connect_error(database_url: str, error: Exception) -> str:
     parts = conninfo_to_dict(database_url)
     where = f"{parts.get('host', 'the default socket')}:{parts.get('port', 5432)}"
     said = " ".join(str(error).split()).rstrip(".?")
-    return (
-        f"PostgreSQL at {where} (database {parts.get('dbname', 'by default')}) cannot be reached: "
-        f"{said}. Check that it runs and that CONDUCTOR_DATABASE_URL names it."
-    )
+    return Said("database_away", where=where, name=parts.get("dbname", "by default"), why=said)
 
 
 def load_queries(package: str, file: str) -> Mapping[str, LiteralString]:
@@ -85,7 +83,7 @@ async def prepare(connection: AsyncConnection[Any]) -> None:
     if row is None:
         name = connection.info.dbname
         await connection.close()
-        raise DatabaseNotReady(f"Database {name} has no schema yet. Run `conductor migrate` first.")
+        raise DatabaseNotReady(Said("no_schema", name=name))
     await connection.execute(
         sql.SQL("SET ROLE {}; SET TIME ZONE 'UTC'; SET jit = off").format(sql.Identifier(row[0]))
     )

@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from conductor.core.errors import ConductorError
+from conductor.core.said import Said, system_words
 
 LOCK_NAME = "up.lock"
 RUNNING_NAME = "running.json"
@@ -53,15 +54,11 @@ def make_home(home: Path) -> None:
             home.mkdir(mode=mode)
             home.chmod(mode)
     except OSError as error:
-        raise HomeError(
-            f"cannot make the home folder {home}: {error.strerror}; set CONDUCTOR_HOME to a folder of yours"
-        ) from error
+        raise HomeError(Said("home_unmakable", home=home, why=system_words(error))) from error
     if not home.is_dir():
-        raise HomeError(f"the home {home} is not a folder; set CONDUCTOR_HOME to a folder of yours")
+        raise HomeError(Said("home_no_folder", home=home))
     if not os.access(home, os.W_OK | os.X_OK):
-        raise HomeError(
-            f"the home folder {home} cannot be written by this user; set CONDUCTOR_HOME to a folder of yours"
-        )
+        raise HomeError(Said("home_not_yours", home=home))
 
 
 @contextlib.contextmanager
@@ -156,9 +153,7 @@ def _take(descriptor: int, home: Path) -> None:
         _lock(descriptor)
     except BlockingIOError:
         holder = os.pread(descriptor, 4096, 0).decode(errors="replace").strip() or "another process"
-        raise HomeTaken(
-            f"{home} is in use by {holder}; stop that one first, or set CONDUCTOR_HOME to another folder"
-        ) from None
+        raise HomeTaken(Said("home_taken", home=home, holder=holder)) from None
     pid = os.getpid()
     since = datetime.now(UTC).astimezone().isoformat(timespec="seconds")
     os.ftruncate(descriptor, 0)

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 
 from conductor.core.resource_texts import parsed_gres, parsed_labels
+from conductor.core.said import Said, system_words
 from conductor.home import create_private
 from conductor.settings import Settings, SettingsError
 
@@ -81,7 +82,4 @@ def _spool_id(spool: Path) -> str:
             create_private(file, str(uuid.uuid4()))
         return file.read_text("ascii").strip()
     except OSError as error:
-        raise SettingsError(
-            f"the spool {spool} cannot be used: {error.strerror or error}; see to its room and its rights, or name "
-            "another folder with CONDUCTOR_SPOOL"
-        ) from error
+        raise SettingsError(Said("spool_unusable", spool=spool, why=system_words(error))) from error

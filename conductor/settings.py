@@ -28,6 +28,7 @@ from pydantic import (
 )
 
 from conductor.core.errors import ConductorError
+from conductor.core.said import Said, system_words
 from conductor.home import create_private, find_running, make_home
 from conductor.setting_names import UNPREFIXED, is_link_by_kubernetes, is_not_a_setting
 from conductor.setting_values import (
@@ -217,12 +218,17 @@ def load_settings(
     home = overrides.get("home") or _first(found, at_site, "home") or default_home()
     in_home = _from_file(Path(str(home)).expanduser() / HOME_FILE_NAME)
     if "home" in in_home:
-        raise SettingsError(f"{in_home['home'].place}: a home cannot name itself; set CONDUCTOR_HOME instead")
+        raise SettingsError(Said("home_in_home", place=in_home["home"].place))
     given = {
-        name: _Found(value, "the command line") for name, value in overrides.items() if value is not None
+        name: _Found(value, Said("on_command_line")) for name, value in overrides.items() if value is not None
     }
-    lang = {"lang": _Found(_lang_of_locale(environ), "the locale")}
+    lang = {"lang": _Found(_lang_of_locale(environ), Said("by_locale"))}
     return _checked({**lang, **at_site, **in_home, **found, **given})
+
+
+def language_in_sight() -> Literal["en", "zh"]:
+    """For a sentence about settings that cannot be read."""
+    return "zh" if (os.environ.get("CONDUCTOR_LANG") or _lang_of_locale(os.environ)) == "zh" else "en"
 
 
 def api_url_of(settings: Settings) -> str:
@@ -248,10 +254,7 @@ def database_url_of(settings: Settings) -> str:
         return settings.database_url
     running = find_running(settings.home)
     if running is None or running.database_url is None:
-        raise SettingsError(
-            f"no database: no embedded PostgreSQL runs on {settings.home}; "
-            "start `conductor up`, or set CONDUCTOR_DATABASE_URL"
-        )
+        raise SettingsError(Said("no_database", home=settings.home))
     return running.database_url
 
 
@@ -262,16 +265,14 @@ def read_token(settings: Settings) -> str | None:
     path = settings.home / TOKEN_NAME
     try:
         if path.stat().st_mode & 0o077:
-            raise SettingsError(
-                f"{path} can be read by others; `chmod 600` it, or delete it to have a new one made"
-            )
+            raise SettingsError(Said("token_for_others", path=path))
         token = path.read_text(encoding="ascii").strip()
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"cannot read the API token in {path}: {error}") from error
+        raise SettingsError(Said("token_unreadable", path=path, why=error)) from error
     if not is_token(token):  # an empty one would be what a request without a token sends
-        raise SettingsError(f"{path} holds no token; delete it to have a new one made")
+        raise SettingsError(Said("token_empty", path=path))
     return token
 
 
@@ -321,9 +322,10 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, _Found]:
     for variable, value in environ.items():
         if variable not in known:
             if variable.startswith(PREFIX) and not is_not_a_setting(variable, value):
-                raise SettingsError(f"{variable} in the environment is no setting{_nearest(variable, known)}")
+                place = Said("in_environment", name=variable)
+                raise SettingsError(Said("no_setting", place=place, nearest=_nearest(variable, known)))
         elif value and not is_link_by_kubernetes(variable, value):
-            found[known[variable]] = _Found(value, f"{variable} in the environment")
+            found[known[variable]] = _Found(value, Said("in_environment", name=variable))
     return found
 
 
@@ -333,22 +335,24 @@ def _from_file(path: Path) -> dict[str, _Found]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except PermissionError as error:
-        raise SettingsError(
-            f"cannot read {path}: {error.strerror}; set CONDUCTOR_HOME to a folder of yours, or ask its owner"
-        ) from error
+        raise SettingsError(Said("settings_not_yours", path=path, why=system_words(error))) from error
     except (OSError, ValueError) as error:
-        raise SettingsError(f"cannot read {path}: {error}") from error
+        raise SettingsError(Said("settings_unreadable", path=path, why=error)) from error
     for name in values:
         if name not in Settings.model_fields:
-            raise SettingsError(f"{name} in {path} is no setting{_nearest(name, Settings.model_fields)}")
-    return {name: _Found(value, f"{name} in {path}") for name, value in values.items()}
+            place = Said("in_file", name=name, path=path)
+            raise SettingsError(
+                Said("no_setting", place=place, nearest=_nearest(name, Settings.model_fields))
+            )
+    return {name: _Found(value, Said("in_file", name=name, path=path)) for name, value in values.items()}
 
 
 def _checked(found: Mapping[str, _Found]) -> Settings:
     try:
         return Settings(**{name: one.value for name, one in found.items()})
     except ValidationError as error:
-        raise SettingsError("; ".join(_sentence(one, found) for one in error.errors())) from None
+        each = [_sentence(one, found) for one in error.errors()]
+        raise SettingsError(Said("settings_wrong", each=each)) from None
 
 
 def _sentence(error: Any, found: Mapping[str, _Found]) -> str:
@@ -356,14 +360,14 @@ def _sentence(error: Any, found: Mapping[str, _Found]) -> str:
     name = str(error["loc"][0]) if error["loc"] else ""
     said = str(error["msg"]).removeprefix("Value error, ")
     place = found[name].place if name in found else variable_of(name) if name else ""
-    return f"{place}: {said[0].lower()}{said[1:]}" if place else said
+    return Said("setting_wrong", place=place, said=f"{said[0].lower()}{said[1:]}") if place else said
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
     # The prefix is left out of the comparison: it would make every name look like every other.
     by_bare_name = {one.removeprefix(PREFIX): one for one in known}
     near = difflib.get_close_matches(name.removeprefix(PREFIX), by_bare_name, n=1, cutoff=0.0)
-    return f"; did you mean {by_bare_name[near[0]]}?"
+    return by_bare_name[near[0]]
 
 
 def _first(found: Mapping[str, _Found], site: Mapping[str, _Found], name: str) -> object:

@@ -9,6 +9,7 @@ import ssl
 from pathlib import Path
 
 from conductor.core.errors import ConductorError
+from conductor.core.said import Said, system_words
 
 _CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----[\x00-\x7f]*?-----END CERTIFICATE-----")
 
@@ -22,21 +23,17 @@ def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
     try:
         mode = key.stat().st_mode
     except OSError as error:
-        raise TlsError(f"cannot read CONDUCTOR_API_TLS_KEY={key}: {error.strerror}") from error
+        raise TlsError(Said("key_unreadable", path=key, why=system_words(error))) from error
     if mode & 0o077:
-        raise TlsError(
-            f"{key} can be read by others; `chmod 600` it, and make a new key if others may have read it"
-        )
+        raise TlsError(Said("key_for_others", path=key))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
         # An empty password: a key that is locked by one is refused, where OpenSSL would wait for a terminal.
         context.load_cert_chain(certificate, key, password="")
     except (OSError, ssl.SSLError) as error:
-        raise TlsError(
-            f"CONDUCTOR_API_TLS_CERT={certificate} and CONDUCTOR_API_TLS_KEY={key} are no certificate and its key in "
-            f"PEM without a password: {_why(error)}"
-        ) from error
+        said = Said("no_certificate_and_key", certificate=certificate, key=key, why=_why(error))
+        raise TlsError(said) from error
     return context
 
 
@@ -45,7 +42,7 @@ def client_context(trusted: Path | None) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=None if trusted is None else str(trusted))
     except (OSError, ssl.SSLError) as error:
-        raise TlsError(f"CONDUCTOR_TLS_CA={trusted} holds no certificates in PEM: {_why(error)}") from error
+        raise TlsError(Said("no_authorities", path=trusted, why=_why(error))) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 
@@ -63,7 +60,7 @@ def own_context(certificate: Path) -> ssl.SSLContext:
         context.load_verify_locations(cadata=first[0] if first else "")
     except (OSError, ValueError) as error:
         why = _why(error) if isinstance(error, OSError) else str(error)
-        raise TlsError(f"CONDUCTOR_API_TLS_CERT={certificate} holds no certificate in PEM: {why}") from error
+        raise TlsError(Said("no_certificate", path=certificate, why=why)) from error
     context.check_hostname = False
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     return context

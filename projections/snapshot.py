@@ -13,6 +13,7 @@ import psycopg
 
 from conductor.core.errors import ConductorError
 from conductor.core.identifiers import JobId, job_stream
+from conductor.core.said import Said
 from conductor.database import DatabaseNotReady, DatabaseUnavailable, connect_error, load_queries
 from conductor.migrate import pending
 
@@ -72,9 +73,7 @@ def _check_schema(connection: psycopg.Connection[Any]) -> None:
         connection.rollback()
         lacking = connection.execute(SQL["has_cluster"]).fetchone() != (True,)
     if lacking:
-        raise DatabaseNotReady(
-            "The database lacks migrations of this release. Run `conductor migrate` first."
-        )
+        raise DatabaseNotReady(Said("schema_behind"))
     connection.rollback()
 
 

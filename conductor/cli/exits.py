@@ -15,6 +15,7 @@ import typer
 
 from conductor.cli.streams import swallow
 from conductor.core.errors import ConductorError
+from conductor.core.said import sentence_of
 
 FAILED = 1
 USAGE = 2
@@ -127,7 +128,7 @@ def explain(error: ConductorError, failed: int = FAILED) -> int:
             for other in others:
                 screen.note(f"  {other}")
         case _:
-            screen.warn("error", what=str(error))
+            screen.warn("error", what=sentence_of(error, screen.language))
     return failed
 
 

@@ -37,12 +37,12 @@ class Screen:
         """As the settings say; when they cannot even be read, still able to say so."""
         # Imported here: settings bring pydantic, which `--help` need not wait for.
         from conductor.cli.terminal import colour_wish
-        from conductor.settings import SettingsError, load_settings
+        from conductor.settings import SettingsError, language_in_sight, load_settings
 
         try:
             language = load_settings().lang
         except SettingsError:
-            language = "en"
+            language = language_in_sight()
         if language == "zh" and not (can_write(sys.stdout, "中") and can_write(sys.stderr, "中")):
             language = "en"  # which every encoding has
         return cls(

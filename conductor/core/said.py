@@ -1,4 +1,4 @@
-"""Sentences of the core that know their other languages.
+"""Sentences that know their other languages.
 
 Promises: as text it is the English sentence, wherever a text may stand. Refuses to know who reads it.
 """
@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from typing import Self
 
 from conductor.core.refusal_texts import REFUSALS
+from conductor.core.trouble_texts import SYSTEM_WORDS, TROUBLES
+
+_TEXTS = {**REFUSALS, **TROUBLES, **{f"errno_{number}": words for number, words in SYSTEM_WORDS.items()}}
 
 
 class Said(str):
@@ -31,9 +34,20 @@ def in_language(text: str, language: str) -> str:
     return text.sentence(language) if isinstance(text, Said) else text
 
 
+def sentence_of(error: Exception, language: str) -> str:
+    """What an error of ours says."""
+    first = error.args[0] if error.args else None
+    return in_language(first, language) if isinstance(first, Said) else str(error)
+
+
+def system_words(error: OSError) -> str:
+    """What the operating system says went wrong."""
+    return Said(f"errno_{error.errno}") if error.errno in SYSTEM_WORDS else error.strerror or str(error)
+
+
 def _filled(code: str, language: str, values: dict[str, object]) -> str:
     chinese = language == "zh"
-    return REFUSALS[code][chinese].format(
+    return _TEXTS[code][chinese].format(
         **{name: _part(value, language, "；" if chinese else "; ") for name, value in values.items()}
     )
 

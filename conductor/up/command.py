@@ -21,6 +21,7 @@ from types import FrameType
 
 import conductor
 from conductor.core.errors import ConductorError
+from conductor.core.said import sentence_of
 from conductor.settings import Settings
 from conductor.up.system import STOP_ORDER, System, running_system
 from conductor.up.texts import Texts, texts_of
@@ -45,7 +46,7 @@ def run_up(settings: Settings) -> int:
                 _keep_up(system, interrupts)
                 _wind_down(system, interrupts, texts)
         except ConductorError as error:
-            print(f"conductor up: {error}", file=sys.stderr)
+            print(f"conductor up: {sentence_of(error, settings.lang)}", file=sys.stderr)
             return 1
         except KeyboardInterrupt:
             return 130

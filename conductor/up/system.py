@@ -17,6 +17,7 @@ from urllib.parse import SplitResult, urlsplit
 import psycopg
 
 from conductor.core.errors import ConductorError
+from conductor.core.said import Said, system_words
 from conductor.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from conductor.home import Running, locked_home, publish, unpublish
 from conductor.logfile import tail
@@ -81,7 +82,7 @@ class System:
         until = time.monotonic() + READY_PATIENCE_SECONDS
         while not self.is_ready():
             if time.monotonic() > until:
-                raise UpError(f"the API at {self.api_url} did not become ready{self._last_words()}")
+                raise UpError(Said("never_ready", url=self.api_url, words=self._last_words()))
             self.look()
             time.sleep(LOOK_EVERY_SECONDS)
 
@@ -184,10 +185,8 @@ def _checked_port(host: str, port: int) -> int:
             return _try_port(host, port)
         except OSError as error:
             if time.monotonic() > until:
-                raise UpError(
-                    f"cannot listen on {host}, port {port}: {error.strerror}; "
-                    "set CONDUCTOR_API_PORT to a free port, or to 0 for any"
-                ) from error
+                why = system_words(error)
+                raise UpError(Said("port_taken", host=host, port=port, why=why)) from error
         time.sleep(LOOK_EVERY_SECONDS)
 
 

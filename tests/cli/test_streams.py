@@ -37,7 +37,7 @@ def ran(api: Api, line: str, **environment: str) -> subprocess.CompletedProcess[
 
 def test_output_that_finds_no_room_is_told(api: Api) -> None:
     api.submit()
-    for language, why in (("en", "no space left on the device"), ("zh", "设备空间不足")):
+    for language, why in (("en", "no space left on device"), ("zh", "设备空间不足")):
         said = ran(api, "conductor jobs --all > /dev/full", CONDUCTOR_LANG=language)
         assert (said.returncode, said.stderr.count("\n")) == (1, 1), said.stderr
         assert said.stderr.startswith("conductor")
