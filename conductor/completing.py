@@ -85,7 +85,10 @@ class IdStock:
 
 
 async def complete(connection: AsyncConnection[Any], requests: Sequence[Request], stock: IdStock) -> None:
-    """Draw the ids that commands still lack, and find the job and node of bare allocation ids."""
+    """Draw the ids that commands still lack, and find the job and node of bare allocation ids.
+
+    Submissions that rest on nothing get theirs later, in the round trip that reads the clock (`numbered_when_read`).
+    """
     await _check_dependencies(connection, requests)
     await _draw(connection, requests, stock)
     await _find_allocations(connection, requests)
