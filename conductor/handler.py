@@ -70,7 +70,7 @@ class Entry:
 
     requests: list[Request]
     atomic: bool
-    in_turn: bool = False  # after those that were handed in before it, because they came together
+    in_turn: bool = False  # one of several that came together: each is recorded after those before it
     answer: asyncio.Future[list[Outcome]] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
@@ -138,7 +138,7 @@ class Handler:
             return []
         if atomic:
             return await self._hand_in(Entry(requests=list(requests), atomic=True))
-        in_turn = not all(isinstance(request.command, Submit) for request in requests)
+        in_turn = len(requests) > 1
         entries = [Entry(requests=[request], atomic=False, in_turn=in_turn) for request in requests]
         answers = [self._hand_in(entry) for entry in entries]
         return [answer for [answer] in await asyncio.gather(*answers)]
@@ -286,9 +286,8 @@ class Handler:
                     recorded = await append(connection, batch)
                 append_seconds = time.perf_counter() - began
                 crash_point("handler.committed")
-        if (
-            self._remembered.since == remembered_since and not entries[0].goes_beside
-        ):  # a new job is rarely asked for here
+        new_jobs = entries[0].goes_beside  # which are rarely asked for here again
+        if self._remembered.since == remembered_since and not new_jobs:
             self._remembered.keep(plan.states, plan.traces)
         for entry, verdicts in zip(entries, plan.verdicts, strict=True):
             _answer(entry, [_outcome(verdict, recorded, loaded.position) for verdict in verdicts])

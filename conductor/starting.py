@@ -7,7 +7,7 @@ from conductor.accounts import account_for
 from conductor.core.arrays import parsed as parsed_array
 from conductor.core.job_environment import JobFacts, standard_environment
 from conductor.core.job_rights import parse_limits, parse_run_as
-from conductor.core.output_path import output_path, pattern_values
+from conductor.core.output_path import output_path
 from conductor.core.warning_signal import parse_warning_signal
 from conductor.machine import Machine
 from conductor.settings import Settings
@@ -70,12 +70,4 @@ def gate_request(row: Sequence[Any], settings: Settings, machine: Machine) -> Ga
 def _path(pattern: str | None, facts: JobFacts) -> str | None:
     if pattern is None:
         return None
-    values = pattern_values(
-        job_id=facts.job_id,
-        name=facts.name,
-        node_name=facts.node_name,
-        user_name=facts.user_name,
-        array_job_id=facts.array_job_id,
-        array_task_id=facts.array_task_id,
-    )
-    return output_path(pattern, facts.work_dir, values)
+    return output_path(pattern, facts.work_dir, facts.in_patterns)

@@ -12,7 +12,7 @@ from api.answers.reading import Row, fetch
 from api.engine import Engine
 from conductor.core.arrays import parsed as parsed_array
 from conductor.core.job_environment import JobFacts, standard_environment
-from conductor.core.output_path import expand_pattern, output_path, pattern_values
+from conductor.core.output_path import expand_pattern, output_path
 from conductor.core.warning_signal import parse_warning_signal
 
 
@@ -78,13 +78,6 @@ def _facts(job: Row, allocation: Row) -> JobFacts:
 def _path(pattern: str | None, job: Mapping[str, Any], facts: JobFacts) -> str | None:
     if pattern is None:
         return None
-    values = pattern_values(
-        job_id=facts.job_id,
-        name=facts.name,
-        node_name=facts.node_name,
-        user_name=facts.user_name,
-        array_job_id=facts.array_job_id,
-        array_task_id=facts.array_task_id,
-    )
     work_dir = job["work_dir"]
+    values = facts.in_patterns
     return output_path(pattern, work_dir, values) if work_dir else expand_pattern(pattern, values)

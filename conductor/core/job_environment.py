@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from conductor.core.arrays import Array
 from conductor.core.held_numbers import runs
+from conductor.core.output_path import pattern_values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,18 @@ class JobFacts:
     array_task_id: int | None = None
     array: Array | None = None
     gres: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # which of the node's
+
+    @property
+    def in_patterns(self) -> dict[str, str]:
+        """What the letters of its output's patterns stand for."""
+        return pattern_values(
+            job_id=self.job_id,
+            name=self.name,
+            node_name=self.node_name,
+            user_name=self.user_name,
+            array_job_id=self.array_job_id,
+            array_task_id=self.array_task_id,
+        )
 
 
 def standard_environment(facts: JobFacts) -> dict[str, str]:

@@ -153,6 +153,30 @@ def test_commands_of_one_list_are_recorded_in_their_order(
     assert batches == [3]
 
 
+def test_a_list_of_submissions_that_takes_two_batches_is_recorded_in_its_order(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    under_way: list[int] = []
+    at_once: list[int] = []
+
+    async def noted(connection: Any, batch: Any) -> Any:
+        under_way.append(1)
+        at_once.append(len(under_way))
+        recorded = await append(connection, batch)
+        under_way.pop()
+        return recorded
+
+    async def story(engine: Engine) -> Sequence[Outcome]:
+        monkeypatch.setattr("conductor.handler.append", noted)
+        return await engine.handler.handle_all(submissions(505), PROVENANCE, atomic=False)
+
+    outcomes = engine.run(story)
+    assert at_once == [1, 1]
+    positions = [one.position for one in outcomes if isinstance(one, Accepted)]
+    assert len(positions) == 505
+    assert positions == sorted(positions)
+
+
 def test_large_batches_beside_each_other_are_each_whole_and_in_order(engine: Engine) -> None:
     async def story(engine: Engine) -> None:
         lists = [submissions(150, account=f"project-{number}") for number in range(5)]
